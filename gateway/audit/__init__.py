@@ -1,0 +1,1 @@
+"""Entries, chain, verification; bytes in, bytes out.""""

@@ -1,0 +1,1 @@
+"""Who asks, at a terminal.""""

@@ -1,0 +1,1 @@
+"""With what: one subject a file, none imports another.""""

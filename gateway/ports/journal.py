@@ -1,0 +1,259 @@
+"""The durable store, and the only state: applications, deliveries, claims, audit entries."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from gateway.domain.claim import Heartbeat
+from gateway.domain.entry import Entry, StoredEntry
+from gateway.domain.identifiers import (
+    ApplicationId,
+    ClientName,
+    DeliveryId,
+    DestinationName,
+    MunicipalityCode,
+    NodeName,
+)
+from gateway.domain.lifecycle import State
+from gateway.domain.records import (
+    ApplicationRecord,
+    DeliveryRecord,
+    Dossier,
+    FeedbackRecord,
+    SealedDelivery,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """What is committed before a 202 leaves.
+
+    Attributes:
+        application: The new row.
+        deliveries: One or more, each with what will be published of it; all ``pending``.
+        entry: The acceptance's audit entry.
+    """
+
+    application: ApplicationRecord
+    deliveries: tuple[SealedDelivery, ...]
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The acceptance is durable.
+
+    Attributes:
+        application: As committed.
+        leaf: 32 bytes, RFC 6962 leaf hash of the acceptance's audit entry.
+    """
+
+    application: ApplicationRecord
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyKnown:
+    """The client used this ``Idempotency-Key`` before; nothing was written.
+
+    Attributes:
+        application: What was accepted under the key then.
+        leaf: Leaf hash of that acceptance's audit entry.
+    """
+
+    application: ApplicationRecord
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptNumberKnown:
+    """The client sent this 受付番号 for this municipality before; nothing was written.
+
+    Attributes:
+        existing: The application that holds the number now.
+    """
+
+    existing: ApplicationId
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToSupersede:
+    """``supersedes`` names no unsuperseded application of this client and municipality."""
+
+
+AcceptAnswer = Accepted | KeyKnown | ReceiptNumberKnown | NothingToSupersede
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision(Generic[T]):
+    """What a rule wants done with one delivery, in one transaction.
+
+    Attributes:
+        answer: Handed back to the caller once everything is durable.
+        record: The delivery as it shall be, or ``None`` to leave it as it is.
+        entries: Audit entries to append, in order. A changed record needs at least one,
+            but for bookkeeping that is no step of the lifecycle (leases).
+        feedback: A status to add; adding a known (delivery, id) again changes nothing.
+    """
+
+    answer: T
+    record: DeliveryRecord | None = None
+    entries: tuple[Entry, ...] = ()
+    feedback: FeedbackRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientKey:
+    """One API key of a client, as the journal keeps it.
+
+    Attributes:
+        id: Public part, 12 characters, shown in lists and in the key itself.
+        client: Whose it is.
+        digest: 32 bytes, SHA-256 of the whole key (it has 256 random bits: no salt needed).
+        created_at: Aware UTC.
+        revoked_at: Since when it is refused, or ``None``.
+    """
+
+    id: str
+    client: ClientName
+    digest: bytes
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DossierFilter:
+    """Which applications to list; ``None`` means any.
+
+    Attributes:
+        municipality: Only this tenant's.
+        destination: Only those with a delivery to it.
+        states: Only those with a delivery in one of these states; empty means any.
+        receipt_mac: Only this 受付番号 (several when sent again by other clients or superseded).
+    """
+
+    municipality: MunicipalityCode | None = None
+    destination: DestinationName | None = None
+    states: frozenset[State] = frozenset()
+    receipt_mac: bytes | None = None
+
+
+class Journal(Protocol):
+    """The durable store. What a call has returned survives kill -9 and power loss.
+
+    Safe to use from many tasks at once; concurrent calls share commits. A call
+    that is cancelled before it returns may or may not have taken effect, whole
+    or not at all: ask again. Every audit entry is chained to its node's last
+    one (``audit.chain``) in the transaction that stores it.
+
+    Every method may raise ``JournalUnavailableError`` (nothing took effect) and
+    every writing one ``CommitUnknownError`` (it may have).
+    """
+
+    async def open(self) -> None:
+        """Connect, take the node's name, migrate, and load the chain's head. Idempotent.
+
+        Deliveries leased to this node's name are free again afterwards.
+
+        Raises:
+            NodeNameTakenError: Another living process has this name (or, with SQLite, this file).
+            JournalUnusableError: Unsafe settings, a migration that was changed after it was
+                applied, or a journal written by a newer version.
+        """
+
+    async def close(self) -> None:
+        """Finish what is being written, give the node's name back. Idempotent."""
+
+    # Steps
+
+    async def accept(self, acceptance: Acceptance) -> AcceptAnswer:
+        """Commit an application with its idempotency key, deliveries and audit entry.
+
+        Two calls with one key at the same instant, in this or another process:
+        one gets ``Accepted``, the other waits for it and gets ``KeyKnown``. The
+        deliveries are leased to this node for ``lease_s``: it publishes them.
+        A known idempotency key wins over a known 受付番号.
+        """
+
+    async def decide(
+        self, delivery_id: DeliveryId, rule: Callable[[DeliveryRecord], Decision[T]]
+    ) -> T:
+        """Apply ``rule`` to the delivery as it is now and commit what it decides.
+
+        The row is locked from reading to commit. ``rule`` must be a quick pure
+        function: it runs inside the transaction, in another thread perhaps, and
+        again if the transaction is retried. Several rules in one commit see one
+        another's results in order of arrival. An error raised by ``rule`` is
+        raised here; it rolls back this rule's part only.
+
+        Raises:
+            DeliveryNotFoundError: No such delivery.
+        """
+
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Append audit entries that change nothing else."""
+
+    # The relay's work
+
+    async def lease(
+        self, destination: DestinationName, *, limit: int, now: datetime, until: datetime
+    ) -> Sequence[SealedDelivery]:
+        """Take up to ``limit`` deliveries to publish, oldest first, for this node alone.
+
+        Due are: ``pending`` and ``retrying`` with no ``due_at`` or one not after ``now``;
+        ``in_doubt`` with such a ``due_at`` (one must be set) and no claimed copy. Rows leased to another node
+        are skipped until that lease ends; rows this node leased itself are returned again
+        (the caller knows which of them it holds). Changes no state.
+        """
+
+    async def unclaimed(self, destination: DestinationName) -> AsyncIterator[SealedDelivery]:
+        """Yield what a broker without memory has lost: ``queued``, ``sending``, claimed ``in_doubt``."""
+
+    async def counts(self) -> dict[DestinationName, dict[State, int]]:
+        """Return how many deliveries each destination has in each state."""
+
+    # Reading
+
+    async def dossier(self, application_id: ApplicationId) -> Dossier | None:
+        """Return what is known of one application."""
+
+    async def dossiers(
+        self, where: DossierFilter, *, before: ApplicationId | None = None, limit: int = 50
+    ) -> Sequence[Dossier]:
+        """Return applications, newest first, older than ``before`` (keyset paging)."""
+
+    async def delivery(self, delivery_id: DeliveryId) -> DeliveryRecord | None:
+        """Return one delivery."""
+
+    async def entries_about(self, application_id: ApplicationId) -> Sequence[StoredEntry]:
+        """Return the application's audit entries, in the order in which they were stored."""
+
+    def entries(self) -> AsyncIterator[StoredEntry]:
+        """Yield the whole log, node by node, by ``nseq``; for verification and export."""
+
+    # Client keys and workers
+
+    async def add_client_key(self, key: ClientKey, entry: Entry) -> None:
+        """Store a client's key and its entry."""
+
+    async def revoke_client_key(self, key_id: str, at: datetime, entry: Entry) -> bool:
+        """Revoke a key; ``False`` (and no entry) when there is none that is not revoked."""
+
+    async def client_keys(self) -> Sequence[ClientKey]:
+        """Return all keys, revoked ones included, oldest first."""
+
+    async def put_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Keep the latest heartbeat per worker and destination; an older one changes nothing."""
+
+    async def heartbeats(self) -> Sequence[Heartbeat]:
+        """Return the latest heartbeat of each worker and destination."""
+
+    async def ping(self) -> None:
+        """Return if the journal could commit now."""
+
+    @property
+    def node(self) -> NodeName:
+        """This process's name in the audit log."""

@@ -1,0 +1,1 @@
+"""Procedure file in, validator out.""""

@@ -1,0 +1,1 @@
+"""Contract suites, builders and simulated core systems, for tests and the demo.""""
