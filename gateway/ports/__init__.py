@@ -1,1 +1,1 @@
-"""What the gateway needs from the world: Protocols whose docstrings are the contract.""""
+"""What the gateway needs from the world: Protocols whose docstrings are the contract."""

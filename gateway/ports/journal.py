@@ -204,13 +204,16 @@ class Journal(Protocol):
         """Take up to ``limit`` deliveries to publish, oldest first, for this node alone.
 
         Due are: ``pending`` and ``retrying`` with no ``due_at`` or one not after ``now``;
-        ``in_doubt`` with such a ``due_at`` (one must be set) and no claimed copy. Rows leased to another node
-        are skipped until that lease ends; rows this node leased itself are returned again
-        (the caller knows which of them it holds). Changes no state.
+        ``in_doubt`` with such a ``due_at`` (one must be set) and no claimed copy. Rows leased
+        to another node are skipped until that lease ends; rows this node leased itself are
+        returned again (the caller knows which of them it holds). Changes no state.
         """
 
-    async def unclaimed(self, destination: DestinationName) -> AsyncIterator[SealedDelivery]:
-        """Yield what a broker without memory has lost: ``queued``, ``sending``, claimed ``in_doubt``."""
+    def unclaimed(self, destination: DestinationName) -> AsyncIterator[SealedDelivery]:
+        """Yield what a broker without memory loses: ``queued``, ``sending``, claimed ``in_doubt``.
+
+        Oldest first, read in pages, so that any backlog fits in memory.
+        """
 
     async def counts(self) -> dict[DestinationName, dict[State, int]]:
         """Return how many deliveries each destination has in each state."""
