@@ -1,1 +1,1 @@
-"""What is true: values and rules. Standard library only, no I/O, no async.""""
+"""What is true: values and rules. Standard library only, no I/O, no async."""

@@ -29,7 +29,9 @@ class Claim:
         destination: From the same header.
         attempt: As the copy's headers say; a hint that the gateway checks.
         copy: As the copy's headers say; fresh for every publish.
-        worker: Who asks.
+        worker: Who asks: ``NAME/INSTANCE``, a new instance for every start of the process.
+        opened: Whether this instance has opened the copy already. If it has not and
+            the claim is its own, its first answer was lost and it may go ahead.
     """
 
     delivery_id: DeliveryId
@@ -37,6 +39,7 @@ class Claim:
     attempt: int
     copy: CopyId
     worker: WorkerName
+    opened: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

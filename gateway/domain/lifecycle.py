@@ -51,8 +51,6 @@ class Event(StrEnum):
     """It was looked up or resent as often as is allowed, without an answer."""
     CRASH_LOOPED = "crash_looped"
     """The broker gave the copy up: it kept killing its workers."""
-    UNREADABLE = "unreadable"
-    """The worker refused the copy before claiming it: seal or signature is wrong."""
     DUE = "due"
     """The wait is over; a new attempt begins."""
     REPLAYED = "replayed"
@@ -91,8 +89,6 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.QUEUED, Event.CRASH_LOOPED): State.PARKED,
     (State.SENDING, Event.CRASH_LOOPED): State.IN_DOUBT,
     (State.IN_DOUBT, Event.CRASH_LOOPED): State.IN_DOUBT,
-    (State.PENDING, Event.UNREADABLE): State.PARKED,
-    (State.QUEUED, Event.UNREADABLE): State.PARKED,
     (State.RETRYING, Event.DUE): State.PENDING,
     (State.PARKED, Event.REPLAYED): State.PENDING,
     (State.IN_DOUBT, Event.REPLAYED): State.PENDING,
@@ -132,8 +128,6 @@ def application_state(deliveries: Iterable[State]) -> ApplicationState:
         return ApplicationState.NEEDS_ATTENTION
     if states and states <= FINAL:
         return (
-            ApplicationState.DELIVERED
-            if State.DELIVERED in states
-            else ApplicationState.CANCELLED
+            ApplicationState.DELIVERED if State.DELIVERED in states else ApplicationState.CANCELLED
         )
     return ApplicationState.ACCEPTED

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.domain.identifiers import CopyId, DeliveryId, WorkerName
+from gateway.domain.identifiers import CopyId, DeliveryId, DestinationName, WorkerName
 
 
 class OutcomeKind(StrEnum):
@@ -31,7 +31,6 @@ class Outcome:
         retry_at: Not before this time; ``None`` leaves it to the gateway.
         counted: Whether the attempt counts against the retry budget.
         reference: The core system's own number for it.
-        unreadable: The copy was refused before it was claimed (kind is then REJECTED).
         defect: The adapter raised something it must not raise.
         received_at: When the worker got the copy.
         opened_at: When it opened the seal, ``None`` if it never did.
@@ -51,10 +50,28 @@ class Outcome:
     retry_at: datetime | None = None
     counted: bool = True
     reference: str | None = None
-    unreadable: bool = False
     defect: bool = False
     opened_at: datetime | None = None
     sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyRefused:
+    """A worker refused a copy before claiming it: whatever it was, it was not ours.
+
+    It names no delivery: ids in a message that nobody vouches for prove nothing.
+
+    Attributes:
+        worker: Who refused.
+        destination: In whose queue it was.
+        code: Why.
+        at: When.
+    """
+
+    worker: WorkerName
+    destination: DestinationName
+    code: str
+    at: datetime
 
 
 class FeedbackStatus(StrEnum):

@@ -1,1 +1,1 @@
-"""What the gateway does: one verb a file.""""
+"""What the gateway does: one verb a file."""

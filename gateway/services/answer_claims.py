@@ -1,0 +1,227 @@
+"""Give workers the right to open a copy, once it is committed that they have it."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from gateway.crypto.sign import Signer, Verifier
+from gateway.domain.claim import Claim, ClaimAnswer, Verdict
+from gateway.domain.entry import Action, Actor, ActorKind, Entry
+from gateway.domain.errors import (
+    DeliveryNotFoundError,
+    JournalUnavailableError,
+    PermanentError,
+)
+from gateway.domain.identifiers import DestinationName
+from gateway.domain.lifecycle import Event, State, following
+from gateway.domain.records import DeliveryRecord
+from gateway.ports.broker import CLAIMS, Broker, Received
+from gateway.ports.clock import Clock
+from gateway.ports.journal import Decision, Journal
+from gateway.sdk import Idempotency
+from gateway.services.policy import DestinationPolicy
+from gateway.services.wire import ANSWERS_CODEC, CLAIMS_CODEC, Answers
+from gateway.services.workers import WorkerRegister
+
+log = structlog.get_logger()
+
+_MESSAGES_AT_ONCE = 200
+
+
+def claim_rule(
+    claim: Claim, policy: DestinationPolicy, now: datetime
+) -> Callable[[DeliveryRecord], Decision[ClaimAnswer]]:
+    """Return the rule that answers ``claim``; the answer and its entry are one commit."""
+
+    def rule(record: DeliveryRecord) -> Decision[ClaimAnswer]:
+        if claim.attempt != record.attempt or record.destination != claim.destination:
+            return _answered(record, claim, Verdict.DROP)
+        match record.state:
+            case State.PENDING | State.QUEUED if policy.paused:
+                return _hold(record, claim, policy, now)
+            case State.PENDING | State.QUEUED:
+                return _claimed(record, claim, Event.CLAIMED, Verdict.GO, now)
+            case State.SENDING if record.copy == claim.copy:
+                if record.worker == claim.worker and not claim.opened:
+                    return _answered(record, claim, Verdict.GO)
+                return _resolve(record, claim, policy, now)
+            case State.IN_DOUBT if record.copy in (None, claim.copy):
+                return _resolve(record, claim, policy, now)
+            case _:
+                return _answered(record, claim, Verdict.DROP)
+
+    return rule
+
+
+def _answered(record: DeliveryRecord, claim: Claim, verdict: Verdict) -> Decision[ClaimAnswer]:
+    return Decision(
+        answer=ClaimAnswer(
+            delivery_id=record.id,
+            copy=claim.copy,
+            verdict=verdict,
+            attempt=record.attempt,
+            first_claimed_at=record.claimed_at,
+        )
+    )
+
+
+def _claimed(
+    record: DeliveryRecord, claim: Claim, event: Event, verdict: Verdict, now: datetime
+) -> Decision[ClaimAnswer]:
+    claimed = replace(
+        record,
+        state=following(record.state, event),
+        copy=claim.copy,
+        worker=claim.worker,
+        claimed_at=record.claimed_at or now,
+        due_at=None,
+        resolves=record.resolves + (verdict == Verdict.RESOLVE),
+        updated_at=now,
+    )
+    entry = _entry(Action.DELIVERY_CLAIMED, claimed, claim, now, verdict)
+    return replace(_answered(claimed, claim, verdict), record=claimed, entries=(entry,))
+
+
+def _resolve(
+    record: DeliveryRecord, claim: Claim, policy: DestinationPolicy, now: datetime
+) -> Decision[ClaimAnswer]:
+    resends_spent = (
+        policy.idempotency == Idempotency.NATIVE and record.resolves >= policy.resends
+    )
+    if not resends_spent:
+        return _claimed(record, claim, Event.RESOLVING, Verdict.RESOLVE, now)
+    parked = replace(
+        record,
+        state=following(record.state, Event.UNRESOLVED),
+        copy=None,
+        worker=None,
+        due_at=None,
+        code="delivery.unresolved",
+        updated_at=now,
+    )
+    entry = _entry(Action.DELIVERY_PARKED, parked, claim, now, Verdict.DROP)
+    return replace(_answered(parked, claim, Verdict.DROP), record=parked, entries=(entry,))
+
+
+def _hold(
+    record: DeliveryRecord, claim: Claim, policy: DestinationPolicy, now: datetime
+) -> Decision[ClaimAnswer]:
+    held = replace(
+        record,
+        state=following(record.state, Event.HELD),
+        due_at=now + timedelta(seconds=policy.hold_s),
+        code="destination.paused",
+        updated_at=now,
+    )
+    entry = _entry(Action.DELIVERY_HELD, held, claim, now, Verdict.WAIT)
+    return replace(_answered(held, claim, Verdict.WAIT), record=held, entries=(entry,))
+
+
+def _entry(
+    action: Action, record: DeliveryRecord, claim: Claim, now: datetime, verdict: Verdict
+) -> Entry:
+    return Entry(
+        action=action,
+        at=now,
+        actor=Actor(ActorKind.WORKER, claim.worker),
+        municipality=record.municipality,
+        application=record.application_id,
+        delivery=record.id,
+        facts={
+            "destination": record.destination,
+            "attempt": claim.attempt,
+            "copy": str(claim.copy),
+            "verdict": verdict.value,
+            "state": record.state.value,
+            "code": record.code if action == Action.DELIVERY_PARKED else None,
+        },
+    )
+
+
+class AnswerClaims:
+    """Listens for claims and answers each message once all its claims are committed."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        broker: Broker,
+        signer: Signer,
+        verifier: Verifier,
+        workers: WorkerRegister,
+        policies: Mapping[DestinationName, DestinationPolicy],
+        clock: Clock,
+    ) -> None:
+        """Keep what it works with; opens nothing."""
+        self._journal = journal
+        self._broker = broker
+        self._signer = signer
+        self._verifier = verifier
+        self._workers = workers
+        self._policies = policies
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        async with (
+            asyncio.TaskGroup() as tasks,
+            self._broker.consume(CLAIMS, prefetch=_MESSAGES_AT_ONCE) as questions,
+        ):
+            async for question in questions:
+                tasks.create_task(self._answer(question))
+
+    async def _answer(self, question: Received) -> None:
+        # A claim is a question: whoever gets no answer opens nothing and asks again.
+        # So it is acknowledged in any case.
+        try:
+            claims, kid = CLAIMS_CODEC.read(question.message, self._verifier)
+            for claim in claims.claims:
+                self._workers.require(kid, worker=claim.worker, destination=claim.destination)
+        except PermanentError as error:
+            await self._refuse(error)
+        else:
+            answers = await asyncio.gather(*(self._decide(claim) for claim in claims.claims))
+            known = tuple(answer for answer in answers if answer is not None)
+            if known:
+                answer = ANSWERS_CODEC.write(Answers(known), self._signer)
+                await self._broker.reply(question.message, answer)
+        await question.ack()
+
+    async def _decide(self, claim: Claim) -> ClaimAnswer | None:
+        policy = self._policies.get(claim.destination)
+        if policy is None:
+            log.warning("claim.destination_unknown", destination=claim.destination)
+            return None
+        try:
+            return await self._journal.decide(
+                claim.delivery_id, claim_rule(claim, policy, self._clock.now())
+            )
+        except DeliveryNotFoundError:
+            # Our own signature is on a delivery we do not know: another journal's, or
+            # one restored from an old backup. Nothing may be opened.
+            log.warning("claim.delivery_unknown", delivery_id=str(claim.delivery_id))
+            return None
+        except JournalUnavailableError as error:
+            log.warning("claim.not_committed", code=error.code)
+            return None
+
+    async def _refuse(self, error: PermanentError) -> None:
+        log.warning("claim.refused", code=error.code)
+        entry = refusal_entry("claim", error, self._clock.now())
+        try:
+            await self._journal.record([entry])
+        except JournalUnavailableError as unavailable:
+            log.warning("refusal.not_recorded", code=unavailable.code)
+
+
+def refusal_entry(kind: str, error: PermanentError, now: datetime) -> Entry:
+    """Return the entry for a message that was refused before it was believed."""
+    return Entry(
+        action=Action.MESSAGE_REFUSED,
+        at=now,
+        actor=Actor(ActorKind.NOBODY, "broker"),
+        facts={"kind": kind, "code": error.code},
+    )
