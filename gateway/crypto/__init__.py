@@ -1,1 +1,1 @@
-"""Seal, open, sign, key rings; bytes in, bytes out.""""
+"""Seal, open, sign, key rings; bytes in, bytes out."""
