@@ -11,6 +11,8 @@ CLAIMS: Final = "kakehashi.claims"
 """Queue of the workers' signed claims; answers go to ``reply_to``."""
 HEARTBEATS: Final = "kakehashi.heartbeats"
 """Queue of the workers' signs of life; messages may be lost and expire after 15 s."""
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+"""Longest body of a message: what RabbitMQ 4 takes by default (``max_message_size``)."""
 
 
 def destination_queue(destination: str) -> str:
@@ -94,6 +96,7 @@ class Broker(Protocol):
             UnroutableError: The queue does not exist; the message is not stored.
             QueueFullError: The queue refused it; the message is not stored.
             BrokerUnavailableError: No confirmation within ``confirm_timeout_s``.
+            ValueError: The body is longer than ``MAX_BODY_BYTES``.
         """
 
     def consume(
