@@ -88,9 +88,7 @@ def _claimed(
 def _resolve(
     record: DeliveryRecord, claim: Claim, policy: DestinationPolicy, now: datetime
 ) -> Decision[ClaimAnswer]:
-    resends_spent = (
-        policy.idempotency == Idempotency.NATIVE and record.resolves >= policy.resends
-    )
+    resends_spent = policy.idempotency == Idempotency.NATIVE and record.resolves >= policy.resends
     if not resends_spent:
         return _claimed(record, claim, Event.RESOLVING, Verdict.RESOLVE, now)
     parked = replace(

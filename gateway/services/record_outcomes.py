@@ -76,9 +76,7 @@ def _was_claimed(record: DeliveryRecord, outcome: Outcome) -> bool:
 
 
 def _delivered(record: DeliveryRecord, outcome: Outcome, now: datetime) -> Decision[State]:
-    record = replace(
-        record, reference=outcome.reference, flagged=record.state == State.CANCELLED
-    )
+    record = replace(record, reference=outcome.reference, flagged=record.state == State.CANCELLED)
     return _changed(record, outcome, now, Event.DELIVERED, Action.DELIVERY_DELIVERED)
 
 
@@ -126,9 +124,7 @@ def _doubted(
     if policy.idempotency != Idempotency.NONE and not is_old:
         wait = timedelta(seconds=policy.retry.wait_s(record.resolves + 1, fraction))
         due_at = _not_before(now + wait, outcome.retry_at, policy, record)
-    return _changed(
-        record, outcome, now, Event.DOUBTED, Action.DELIVERY_IN_DOUBT, due_at=due_at
-    )
+    return _changed(record, outcome, now, Event.DOUBTED, Action.DELIVERY_IN_DOUBT, due_at=due_at)
 
 
 def _changed(  # noqa: PLR0913 - the three that vary are named where it is called
@@ -151,9 +147,7 @@ def _changed(  # noqa: PLR0913 - the three that vary are named where it is calle
         pointer=outcome.pointer,
         updated_at=now,
     )
-    return Decision(
-        answer=state, record=changed, entries=(_entry(action, changed, outcome, now),)
-    )
+    return Decision(answer=state, record=changed, entries=(_entry(action, changed, outcome, now),))
 
 
 def _ignored(record: DeliveryRecord, outcome: Outcome, now: datetime) -> Decision[State]:
@@ -219,9 +213,7 @@ def feedback_rule(
     return rule
 
 
-def crash_loop_rule(
-    *, attempt: int, now: datetime
-) -> Callable[[DeliveryRecord], Decision[State]]:
+def crash_loop_rule(*, attempt: int, now: datetime) -> Callable[[DeliveryRecord], Decision[State]]:
     """Return the rule for a copy that the broker gave up: it kept killing its workers."""
 
     def rule(record: DeliveryRecord) -> Decision[State]:

@@ -72,9 +72,7 @@ class _Codec(Generic[T]):
         self._adapter: TypeAdapter[T] = TypeAdapter(kind)
         self._purpose = purpose
 
-    def write(
-        self, value: T, signer: Signer, headers: Mapping[str, str] | None = None
-    ) -> Message:
+    def write(self, value: T, signer: Signer, headers: Mapping[str, str] | None = None) -> Message:
         """Return ``value`` as a signed message."""
         body = self._adapter.dump_json(value)
         return Message(

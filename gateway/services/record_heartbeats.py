@@ -1,0 +1,54 @@
+"""Keep each worker's last sign of life, for those who look."""
+
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from gateway.crypto.sign import Verifier
+from gateway.domain.errors import JournalUnavailableError, PermanentError
+from gateway.ports.broker import HEARTBEATS, Broker
+from gateway.ports.clock import Clock
+from gateway.ports.journal import Journal
+from gateway.services.wire import HEARTBEAT_CODEC
+from gateway.services.workers import WorkerRegister
+
+log = structlog.get_logger()
+
+_AT_ONCE: Final = 100
+_MOST_AHEAD: Final = timedelta(seconds=60)
+
+
+class RecordHeartbeats:
+    """Listens for heartbeats; one that is forged, or from the future, is passed over."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        broker: Broker,
+        verifier: Verifier,
+        workers: WorkerRegister,
+        clock: Clock,
+    ) -> None:
+        """Keep what it works with; opens nothing."""
+        self._journal = journal
+        self._broker = broker
+        self._verifier = verifier
+        self._workers = workers
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Record until cancelled."""
+        async with self._broker.consume(HEARTBEATS, prefetch=_AT_ONCE) as beats:
+            async for received in beats:
+                try:
+                    beat, kid = HEARTBEAT_CODEC.read(received.message, self._verifier)
+                    self._workers.require(kid, worker=beat.worker, destination=beat.destination)
+                    # A replayed beat is older than the kept one; one from the future
+                    # would hide a dead worker until its time comes.
+                    if beat.at <= self._clock.now() + _MOST_AHEAD:
+                        await self._journal.put_heartbeat(beat)
+                except (PermanentError, JournalUnavailableError) as error:
+                    log.warning("heartbeat.refused", code=error.code)
+                await received.ack()

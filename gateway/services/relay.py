@@ -1,0 +1,323 @@
+"""Publish deliveries that are due: one bounded lane per destination."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from gateway.domain.entry import Action, Actor, ActorKind, Entry
+from gateway.domain.errors import (
+    JournalUnavailableError,
+    KakehashiError,
+    QueueFullError,
+    TransientError,
+    UnroutableError,
+)
+from gateway.domain.identifiers import CopyId, DeliveryId, DestinationName
+from gateway.domain.lifecycle import Event, State, following
+from gateway.domain.records import DeliveryRecord, SealedDelivery
+from gateway.ports.broker import Broker, destination_queue
+from gateway.ports.clock import Clock
+from gateway.ports.journal import Decision, Journal
+from gateway.services.policy import DestinationPolicy
+from gateway.services.wire import delivery_message
+
+log = structlog.get_logger()
+
+COPIES_OUT: Final = 1000
+"""The most copies of one destination that wait in the broker; the rest waits in the journal."""
+LEASE_S: Final = 30.0
+_SWEEP_S: Final = 1.0
+_HOLD_S: Final = 2.0
+_PUBLISHERS: Final = 16
+_LOOKUP_PATIENCE: Final = timedelta(minutes=10)
+
+
+def due_rule(
+    policy: DestinationPolicy, now: datetime
+) -> Callable[[DeliveryRecord], Decision[DeliveryRecord | None]]:
+    """Return the rule that readies a leased delivery; the answer is what to publish, if any.
+
+    A retry that is due becomes the next attempt, or is parked when the budget is
+    spent; a pending delivery is published as it is; so is one in doubt, so that a
+    worker finds out what became of it.
+    """
+
+    def rule(record: DeliveryRecord) -> Decision[DeliveryRecord | None]:
+        match record.state:
+            case State.PENDING | State.QUEUED:
+                return Decision(answer=record)
+            case State.IN_DOUBT if record.copy is None and record.due_at is not None:
+                return Decision(answer=record)
+            case State.RETRYING if _is_due(record, now):
+                is_spent = policy.retry.is_spent(
+                    counted=record.counted, since=record.budget_since, now=now
+                )
+                return _park(record, now) if is_spent else _next_attempt(record, now)
+            case _:
+                return Decision(answer=None)
+
+    return rule
+
+
+def _is_due(record: DeliveryRecord, now: datetime) -> bool:
+    return record.due_at is None or record.due_at <= now
+
+
+def _next_attempt(record: DeliveryRecord, now: datetime) -> Decision[DeliveryRecord | None]:
+    due = replace(
+        record,
+        state=following(record.state, Event.DUE),
+        attempt=record.attempt + 1,
+        resolves=0,
+        copy=None,
+        worker=None,
+        claimed_at=None,
+        due_at=None,
+        updated_at=now,
+    )
+    return Decision(answer=due, record=due, entries=(_entry(Action.DELIVERY_DUE, due, now),))
+
+
+def _park(record: DeliveryRecord, now: datetime) -> Decision[DeliveryRecord | None]:
+    parked = replace(
+        record, state=following(record.state, Event.EXHAUSTED), due_at=None, updated_at=now
+    )
+    entry = _entry(Action.DELIVERY_PARKED, parked, now)
+    return Decision(answer=None, record=parked, entries=(entry,))
+
+
+def published_rule(
+    *, attempt: int, copy: CopyId, now: datetime
+) -> Callable[[DeliveryRecord], Decision[None]]:
+    """Return the rule for a confirmed copy; its claim or outcome may have come first."""
+
+    def rule(record: DeliveryRecord) -> Decision[None]:
+        is_first = record.attempt == attempt and record.state == State.PENDING
+        is_question = (
+            record.attempt == attempt and record.state == State.IN_DOUBT and record.copy is None
+        )
+        if not is_first and not is_question:
+            return Decision(answer=None)
+        published = replace(
+            record,
+            state=following(record.state, Event.PUBLISHED),
+            # Asked again after a while, should nobody ever claim this copy.
+            due_at=now + _LOOKUP_PATIENCE if is_question else None,
+            updated_at=now,
+        )
+        entry = _entry(Action.DELIVERY_QUEUED, published, now, copy=copy)
+        return Decision(answer=None, record=published, entries=(entry,))
+
+    return rule
+
+
+def _entry(
+    action: Action, record: DeliveryRecord, now: datetime, *, copy: CopyId | None = None
+) -> Entry:
+    return Entry(
+        action=action,
+        at=now,
+        actor=Actor(ActorKind.GATEWAY, "relay"),
+        municipality=record.municipality,
+        application=record.application_id,
+        delivery=record.id,
+        facts={
+            "destination": record.destination,
+            "state": record.state.value,
+            "attempt": record.attempt,
+            "copy": None if copy is None else str(copy),
+            "code": record.code if action == Action.DELIVERY_PARKED else None,
+        },
+    )
+
+
+class Lane:
+    """One destination's way to the broker; a full or missing queue holds up this lane only."""
+
+    def __init__(
+        self,
+        *,
+        policy: DestinationPolicy,
+        journal: Journal,
+        broker: Broker,
+        clock: Clock,
+        new_copy: Callable[[], CopyId],
+    ) -> None:
+        """Keep what it works with; opens nothing."""
+        self._policy = policy
+        self._queue = destination_queue(policy.name)
+        self._journal = journal
+        self._broker = broker
+        self._clock = clock
+        self._new_copy = new_copy
+        self._waiting: deque[tuple[SealedDelivery, CopyId | None]] = deque()
+        self._held: set[DeliveryId] = set()
+        self._room = COPIES_OUT
+        self._work = asyncio.Event()
+        self._sweep_now = asyncio.Event()
+        self._trouble: str | None = None
+
+    def offer(self, delivery: SealedDelivery) -> None:
+        """Publish ``delivery`` soon, if there is room; else a sweep finds it in the journal."""
+        if len(self._waiting) < min(self._room, COPIES_OUT) and not self._policy.paused:
+            self._take(delivery, None)
+
+    def _take(self, delivery: SealedDelivery, copy: CopyId | None) -> None:
+        if delivery.record.id not in self._held:
+            self._held.add(delivery.record.id)
+            self._waiting.append((delivery, copy))
+            self._work.set()
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sweep_for_ever())
+            for _ in range(_PUBLISHERS):
+                tasks.create_task(self._publish_for_ever())
+
+    async def recover(self) -> None:
+        """Put back what a broker without memory has lost, claimed copies under their old id.
+
+        A copy that was claimed before the crash is then answered with ``resolve``:
+        it is looked up, never blindly resent. Must end before anything is accepted or
+        claimed; it is short, as no more than ``COPIES_OUT`` were out.
+        """
+        async for delivery in self._journal.unclaimed(self._policy.name):
+            self._take(delivery, delivery.record.copy)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            try:
+                await self._sweep()
+            except (TransientError, UnroutableError) as error:
+                await self._report(error)
+            self._sweep_now.clear()
+            try:
+                async with asyncio.timeout(_SWEEP_S):
+                    await self._sweep_now.wait()
+            except TimeoutError:
+                continue
+            # Out of room in mid-second: look again at once, but do not spin.
+            await asyncio.sleep(_SWEEP_S / 20)
+
+    async def _sweep(self) -> None:
+        if self._policy.paused:
+            return
+        self._room = COPIES_OUT - await self._broker.depth(self._queue)
+        wanted = self._room - len(self._held)
+        if wanted <= 0:
+            return
+        now = self._clock.now()
+        due = await self._journal.lease(
+            self._policy.name,
+            limit=min(COPIES_OUT, wanted + len(self._held)),
+            now=now,
+            until=now + timedelta(seconds=LEASE_S),
+        )
+        for delivery in due:
+            self._take(delivery, None)
+
+    async def _publish_for_ever(self) -> None:
+        while True:
+            while not self._waiting:
+                self._work.clear()
+                await self._work.wait()
+            delivery, copy = self._waiting.popleft()
+            try:
+                await self._publish(delivery, copy)
+            except TransientError as error:
+                # Its lease runs out or its own node leases it again: nothing to undo.
+                await self._report(error)
+                await asyncio.sleep(_HOLD_S)
+            finally:
+                self._held.discard(delivery.record.id)
+
+    async def _publish(self, delivery: SealedDelivery, copy: CopyId | None) -> None:
+        record: DeliveryRecord | None = delivery.record
+        if copy is None and delivery.record.state != State.PENDING:
+            rule = due_rule(self._policy, self._clock.now())
+            record = await self._journal.decide(delivery.record.id, rule)
+        if record is None:
+            return
+        copy = copy or self._new_copy()
+        message = delivery_message(
+            replace(delivery, record=record), copy=copy, node=self._journal.node
+        )
+        await self._broker.publish(self._queue, message)
+        self._room -= 1
+        if self._room <= 0:
+            self._sweep_now.set()
+        if self._trouble is not None:
+            log.info("lane.recovered", destination=self._policy.name, code=self._trouble)
+            self._trouble = None
+        rule_published = published_rule(attempt=record.attempt, copy=copy, now=self._clock.now())
+        await self._journal.decide(record.id, rule_published)
+
+    async def _report(self, error: KakehashiError) -> None:
+        """Say once that the lane is held up; put right what can be put right from here."""
+        if self._trouble != error.code:
+            self._trouble = error.code
+            log.warning("lane.held_up", destination=self._policy.name, code=error.code)
+            if isinstance(error, UnroutableError | QueueFullError):
+                await self._note_return(error)
+        if isinstance(error, UnroutableError):
+            try:
+                await self._broker.declare([self._policy.name])
+            except KakehashiError as problem:
+                log.warning("queue.not_declared", queue=self._queue, code=problem.code)
+
+    async def _note_return(self, error: KakehashiError) -> None:
+        entry = Entry(
+            action=Action.DELIVERY_RETURNED,
+            at=self._clock.now(),
+            actor=Actor(ActorKind.GATEWAY, "relay"),
+            municipality=self._policy.municipality,
+            facts={"destination": self._policy.name, "code": error.code},
+        )
+        try:
+            await self._journal.record([entry])
+        except JournalUnavailableError as unavailable:
+            log.warning("return.not_recorded", code=unavailable.code)
+
+
+class Relay:
+    """All lanes together."""
+
+    def __init__(
+        self,
+        *,
+        policies: Mapping[DestinationName, DestinationPolicy],
+        journal: Journal,
+        broker: Broker,
+        clock: Clock,
+        new_copy: Callable[[], CopyId],
+    ) -> None:
+        """Build one lane per destination; opens nothing."""
+        self._lanes = {
+            name: Lane(
+                policy=policy, journal=journal, broker=broker, clock=clock, new_copy=new_copy
+            )
+            for name, policy in policies.items()
+        }
+
+    def offer(self, deliveries: Iterable[SealedDelivery]) -> None:
+        """Publish what was just accepted, without waiting for a sweep."""
+        for delivery in deliveries:
+            self._lanes[delivery.record.destination].offer(delivery)
+
+    async def recover(self) -> None:
+        """Give a broker without memory back what it held before the last stop."""
+        async with asyncio.TaskGroup() as tasks:
+            for lane in self._lanes.values():
+                tasks.create_task(lane.recover())
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for lane in self._lanes.values():
+                tasks.create_task(lane.run())
