@@ -1,0 +1,233 @@
+"""A private RabbitMQ node for tests: own port, own folder, own epmd, no root.
+
+It listens on 127.0.0.1 only and can be killed, frozen and brought back on the
+same ports with the same data. Linux, with RabbitMQ's Debian package installed.
+"""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self
+
+SERVER: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+"""The script itself: the wrapper in ``sbin`` insists on root or the system's user."""
+_CTL: Final = SERVER.with_name("rabbitmqctl")
+
+START_TIMEOUT_S: Final = 90.0
+_STOP_TIMEOUT_S: Final = 20.0
+_PROTOCOL_HEADER: Final = b"AMQP\x00\x00\x09\x01"  # AMQP 0-9-1, section 2.2.4.
+_METHOD_FRAME: Final = b"\x01"
+
+_CONF: Final = """\
+listeners.tcp.1 = 127.0.0.1:{port}
+log.console = false
+log.file.level = warning
+disk_free_limit.absolute = 50MB
+"""
+
+
+class RabbitNode:
+    """One running node; make it with ``start``.
+
+    Attributes:
+        port: Where it listens for AMQP on 127.0.0.1.
+        folder: Its data, configuration and logs.
+        url: For its default user and virtual host.
+    """
+
+    def __init__(self, folder: Path, ports: tuple[int, int, int]) -> None:
+        """Plan a node; nothing is started or written.
+
+        Args:
+            folder: An existing folder of its own.
+            ports: Free ports for AMQP, Erlang's distribution and epmd.
+        """
+        self.folder = folder
+        self.port, self._dist_port, self._epmd_port = ports
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
+        self._server: subprocess.Popen[bytes] | None = None
+        self._epmd: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def start(cls, folder: Path) -> Self:
+        """Start a node with its data in ``folder`` and return when it takes connections.
+
+        Raises:
+            TimeoutError: It was not ready within ``START_TIMEOUT_S``; nothing is left running.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        node = cls(folder, _free_ports())
+        node._write_configuration()
+        try:
+            node._start_epmd()
+            node.restart()
+        except BaseException:
+            node.stop()
+            raise
+        return node
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Tell whether this machine has a RabbitMQ to start."""
+        return SERVER.exists()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server's process lives, frozen or not."""
+        return self._server is not None and self._server.poll() is None
+
+    def restart(self) -> None:
+        """Stop the server in order if it runs, start it with the same data, wait until ready."""
+        self._stop_server()
+        log = (self.folder / "server.out").open("ab")
+        with log:
+            self._server = subprocess.Popen(
+                [SERVER],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait_until_ready()
+
+    def kill(self) -> None:
+        """End the server at once (SIGKILL); ``restart`` brings it back."""
+        if self._server is not None:
+            self._signal(signal.SIGKILL)
+            self._server.wait()
+            self._server = None
+
+    def pause(self) -> None:
+        """Freeze the server (SIGSTOP): connections stay, nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Thaw a frozen server (SIGCONT)."""
+        self._signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End the server and its epmd; the folder stays. Idempotent."""
+        self._stop_server()
+        if self._epmd is not None:
+            self._epmd.terminate()
+            self._epmd.wait()
+            self._epmd = None
+
+    def ctl(self, *arguments: str) -> str:
+        """Run ``rabbitmqctl`` on this node and return what it prints; takes about a second.
+
+        Raises:
+            subprocess.CalledProcessError: It failed; ``stderr`` says why.
+        """
+        return subprocess.run(
+            [_CTL, "--quiet", *arguments],
+            env=self._environment(),
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT_S,
+        ).stdout
+
+    def url_for(self, user: str, password: str) -> str:
+        """Return the address for another user."""
+        return f"amqp://{user}:{password}@127.0.0.1:{self.port}/"
+
+    def _environment(self) -> Mapping[str, str]:
+        inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        return inherited | {
+            "HOME": str(self.folder),
+            "RABBITMQ_NODENAME": f"kakehashi-{self.port}@localhost",
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "no-such-file"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "RABBITMQ_PID_FILE": str(self.folder / "server.pid"),
+            "RABBITMQ_DIST_PORT": str(self._dist_port),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            # The distribution listens on every interface unless it is told otherwise. One
+            # scheduler: tests share the machine with what they test.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1"
+            ),
+            "RABBITMQ_CTL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        }
+
+    def _write_configuration(self) -> None:
+        (self.folder / "rabbitmq.conf").write_text(_CONF.format(port=self.port))
+        (self.folder / "enabled_plugins").write_text("[].\n")
+        cookie = self.folder / ".erlang.cookie"
+        if not cookie.exists():
+            cookie.write_text(secrets.token_hex(20))
+            cookie.chmod(0o400)
+
+    def _start_epmd(self) -> None:
+        # Started here, in the foreground: the one that a node starts outlives it.
+        self._epmd = subprocess.Popen(
+            ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._wait_for(lambda: _accepts(self._epmd_port))
+
+    def _wait_until_ready(self) -> None:
+        # The listener opens last, so an answer to the protocol header means ready.
+        self._wait_for(lambda: _speaks_amqp(self.port))
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not condition():
+            if time.monotonic() > deadline or (
+                self._server is not None and self._server.poll() is not None
+            ):
+                raise TimeoutError(str(self.folder))
+            time.sleep(0.05)
+
+    def _stop_server(self) -> None:
+        if self._server is None:
+            return
+        self._signal(signal.SIGCONT)
+        self._signal(signal.SIGTERM)
+        try:
+            self._server.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._server = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        # To the whole session: the server's script has Erlang as its child.
+        if self._server is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._server.pid, number)
+
+
+def _free_ports() -> tuple[int, int, int]:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as first,
+        socket.create_server(("127.0.0.1", 0)) as second,
+        socket.create_server(("127.0.0.1", 0)) as third,
+    ):
+        return first.getsockname()[1], second.getsockname()[1], third.getsockname()[1]
+
+
+def _accepts(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _speaks_amqp(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+        connection.sendall(_PROTOCOL_HEADER)
+        return connection.recv(1) == _METHOD_FRAME
+    return False
