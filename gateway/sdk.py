@@ -7,10 +7,10 @@ another (up to ``max_in_flight`` at once), and closes it. Version 1 of the contr
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Final, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -25,6 +25,7 @@ from gateway.domain.errors import (
 from gateway.domain.outcome import FeedbackStatus
 
 __all__ = [
+    "JST",
     "AdapterConfig",
     "AdapterSpec",
     "Application",
@@ -47,6 +48,10 @@ __all__ = [
 ]
 
 TransientError = DestinationTransientError
+
+JST: Final = timezone(timedelta(hours=9), "JST")
+"""Japan Standard Time, for what core systems read; it has had no summer time since 1951."""
+
 
 class AdapterConfig(BaseModel):
     """Base of every adapter's ``Config``: frozen, unknown keys refused."""
@@ -117,6 +122,27 @@ class Application:
     accepted_at: datetime
     applicant: Mapping[str, object] = field(repr=False)
     content: Mapping[str, object] = field(repr=False)
+
+    def document(self, idempotency_key: str) -> dict[str, object]:
+        """Return it as one JSON object, named as in the front-end API.
+
+        JSON pointers into it are those of the front end's body, where both have
+        the field. Times are ISO 8601 in JST, to the second (行政基本情報データ連携モデル
+        日付及び時刻).
+        """
+        return {
+            "idempotency_key": idempotency_key,
+            "id": self.id,
+            "municipality": self.municipality,
+            "procedure": self.procedure,
+            "version": self.version,
+            "receipt_number": self.receipt_number,
+            "supersedes": self.supersedes,
+            "submitted_at": self.submitted_at.astimezone(JST).isoformat(timespec="seconds"),
+            "accepted_at": self.accepted_at.astimezone(JST).isoformat(timespec="seconds"),
+            "applicant": self.applicant,
+            "content": self.content,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

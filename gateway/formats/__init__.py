@@ -1,1 +1,1 @@
-"""Records: CSV and charsets; bytes in, values out.""""
+"""Records: CSV and charsets; bytes in, values out."""

@@ -1,0 +1,310 @@
+"""The drop folder: a file appears in it whole and once, whatever is killed when.
+
+Beside the delivered files lies ``.kakehashi/``, on the same file system::
+
+    KEY.tmp      the content, before it has its final name
+    KEY.intent   "this content is about to be renamed"; kept for ``key_memory_days``
+    lock-00 …    one of 64 lock files guards each key, between processes
+    folder-id    a random name of this folder, so that an unmounted share is noticed
+
+A delivery goes: write and sync ``KEY.tmp``; write and sync ``KEY.intent``; rename
+the first to its final name; sync the folder. So at any instant:
+
+    ``KEY.tmp`` there                  not delivered
+    ``KEY.intent`` without ``KEY.tmp`` delivered, even if the file has been taken away
+    neither                            not delivered (or forgotten long ago)
+
+An unfinished delivery is forgotten in the opposite order: first the intent.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from gateway.sdk import DestinationUnavailableError, TransientError, UnknownOutcomeError
+
+STATE_FOLDER: Final = ".kakehashi"
+FOLDER_ID: Final = "folder-id"
+LOCKS: Final = 64
+
+_KEY: Final = re.compile(r"[0-9a-f-]{36}")
+_FILE_MODE: Final = 0o640
+_MIB: Final = 1024 * 1024
+
+_UNAVAILABLE: Final = {
+    errno.ENOSPC: "file.disk_full",
+    errno.EDQUOT: "file.disk_full",
+    errno.EFBIG: "file.disk_full",
+    errno.EACCES: "file.permission_denied",
+    errno.EPERM: "file.permission_denied",
+    errno.EROFS: "file.read_only",
+    errno.ENOENT: "file.folder_missing",
+    errno.ENOTDIR: "file.folder_missing",
+    errno.ESTALE: "file.folder_missing",
+    errno.EIO: "file.device_failed",
+    errno.ENODEV: "file.device_failed",
+    errno.ETIMEDOUT: "file.device_failed",
+    errno.EHOSTDOWN: "file.device_failed",
+}
+"""Errors that meet every delivery alike: nobody's attempt is counted."""
+
+
+class DropFolder:
+    """Puts files into one folder. Blocking; safe from many threads and processes at once."""
+
+    def __init__(self, folder: Path, *, suffix: str, min_free_mib: int = 0) -> None:
+        """Remember where; touches nothing."""
+        self._folder = folder
+        self._state = folder / STATE_FOLDER
+        self._suffix = suffix
+        self._min_free_mib = min_free_mib
+        self._id: str | None = None
+        self._locks = tuple(threading.Lock() for _ in range(LOCKS))
+
+    def open(self, remembered: Path) -> None:
+        """Make what is missing, and make sure that it is the folder that was used before.
+
+        Args:
+            remembered: A file of our own, elsewhere, that keeps the folder's name.
+
+        Raises:
+            DestinationUnavailableError: It cannot be used now, or it is another folder
+                than before (``file.folder_unfamiliar``).
+        """
+        with _as_ours():
+            known = _read_text(remembered)
+            if known is None:
+                self._state.mkdir(parents=True, exist_ok=True)
+                known = self._name_folder()
+                _write_synced(remembered, known.encode())
+                _sync_folder(remembered.parent)
+            self._id = known
+            self._require_familiar()
+
+    def check(self) -> None:
+        """Return if a delivery could be written now; changes nothing.
+
+        Raises:
+            DestinationUnavailableError: It could not.
+        """
+        with _as_ours():
+            self._require_familiar()
+            for folder in (self._folder, self._state):
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise DestinationUnavailableError("file.permission_denied")
+            space = os.statvfs(self._folder)
+            if space.f_bavail * space.f_frsize < self._min_free_mib * _MIB:
+                raise DestinationUnavailableError("file.disk_full")
+
+    def put(self, key: str, content: bytes, stop: threading.Event) -> str:
+        """Deliver ``content`` once and return the file's name.
+
+        What was delivered before is not delivered again. ``stop`` set from outside
+        stops it unless the file already has its final name.
+
+        Raises:
+            TransientError: Nothing was delivered (also as ``DestinationUnavailableError``).
+            UnknownOutcomeError: The file has its name, but perhaps not for good.
+        """
+        with _as_ours(), self._locked(key):
+            self._require_familiar()
+            if self._delivered(key):
+                return self._settled(key)
+            try:
+                self._forget(key)
+                self._prepare(key, content)
+                self._rename(key, stop)
+            except (OSError, TransientError):
+                with contextlib.suppress(OSError):
+                    self._forget(key)
+                raise
+            return self._settled(key)
+
+    def find(self, key: str) -> str | None:
+        """Return the delivered file's name, or ``None`` if nothing was or will be delivered.
+
+        Waits for a ``put`` of the same key that still runs. What an unfinished one
+        left behind is removed.
+
+        Raises:
+            TransientError: Cannot tell now.
+        """
+        with _as_ours(), self._locked(key):
+            self._require_familiar()
+            if self._delivered(key):
+                return self._settled(key)
+            self._forget(key)
+            return None
+
+    def prune(self, key_memory: timedelta) -> int:
+        """Forget deliveries older than ``key_memory``; return how many files were removed."""
+        before = time.time() - key_memory.total_seconds()
+        removed = 0
+        with _as_ours():
+            self._require_familiar()
+            keys = {path.stem for path in self._records() if _changed_before(path, before)}
+        for key in sorted(keys):
+            with _as_ours(), self._locked(key):
+                removed += self._forget(key)
+        return removed
+
+    def _records(self) -> list[Path]:
+        return [*self._state.glob("*.intent"), *self._state.glob("*.tmp")]
+
+    def _temporary(self, key: str) -> Path:
+        return self._state / f"{key}.tmp"
+
+    def _intent(self, key: str) -> Path:
+        return self._state / f"{key}.intent"
+
+    def _name(self, key: str) -> str:
+        return f"{key}{self._suffix}"
+
+    def _delivered(self, key: str) -> bool:
+        """Tell it by the table at the head of this file; a final name alone is ours too."""
+        if self._temporary(key).exists():
+            return False
+        return self._intent(key).exists() or (self._folder / self._name(key)).exists()
+
+    def _prepare(self, key: str, content: bytes) -> None:
+        """Write the content, then the intent; both are durable afterwards, in this order."""
+        _write_synced(self._temporary(key), content)
+        # The temporary name must be durable before the intent is: the intent alone
+        # would mean that the file had been delivered.
+        _sync_folder(self._state)
+        _write_synced(self._intent(key), self._name(key).encode())
+        _sync_folder(self._state)
+
+    def _rename(self, key: str, stop: threading.Event) -> None:
+        temporary = self._temporary(key)
+        if stop.is_set():
+            raise TransientError("file.stopped")
+        try:
+            os.rename(temporary, self._folder / self._name(key))  # noqa: PTH104 - one system call each here
+        except OSError as error:
+            # On a network file system a rename can succeed and still report a failure.
+            if _surely_exists(temporary):
+                raise
+            raise UnknownOutcomeError("file.rename_unclear") from error
+
+    def _settled(self, key: str) -> str:
+        """Make the final name durable before anybody is told of it."""
+        try:
+            _sync_folder(self._folder)
+            _sync_folder(self._state)
+        except OSError as error:
+            raise UnknownOutcomeError("file.not_synced") from error
+        return self._name(key)
+
+    def _forget(self, key: str) -> int:
+        """Remove what an unfinished delivery left; the intent first, and durably so."""
+        removed = 0
+        for path in (self._intent(key), self._temporary(key)):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+                _sync_folder(self._state)
+                removed += 1
+        return removed
+
+    def _name_folder(self) -> str:
+        """Return the folder's random name, giving it one if it has none."""
+        path = self._state / FOLDER_ID
+        name = _read_text(path)
+        if name is None:
+            name = secrets.token_hex(16)
+            temporary = path.with_suffix(f".{name}")
+            _write_synced(temporary, name.encode())
+            with contextlib.suppress(FileExistsError):
+                os.link(temporary, path)  # unlike a rename, does not take another process's place
+            temporary.unlink()
+            _sync_folder(self._state)
+            _sync_folder(self._folder)
+            name = path.read_text(encoding="ascii")
+        return name
+
+    def _require_familiar(self) -> None:
+        """Refuse a folder that has lost its memory, such as an empty mount point."""
+        if not self._folder.is_dir():
+            raise DestinationUnavailableError("file.folder_missing")
+        if self._id is None or _read_text(self._state / FOLDER_ID) != self._id:
+            raise DestinationUnavailableError("file.folder_unfamiliar")
+
+    @contextlib.contextmanager
+    def _locked(self, key: str) -> Iterator[None]:
+        """Keep everybody else away from ``key``, in this process and in others."""
+        if not _KEY.fullmatch(key):
+            raise ValueError("idempotency key")  # it becomes a file name
+        number = zlib.crc32(key.encode()) % LOCKS
+        # The thread lock is for file systems that emulate flock per process (NFS).
+        with self._locks[number]:
+            path = self._state / f"lock-{number:02}"
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(handle)
+
+
+@contextlib.contextmanager
+def _as_ours() -> Iterator[None]:
+    """Translate errors of the operating system."""
+    try:
+        yield
+    except OSError as error:
+        reason = _UNAVAILABLE.get(error.errno or 0)
+        if reason is None:
+            raise TransientError("file.failed") from error
+        raise DestinationUnavailableError(reason) from error
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    """Write a new file and return once its content is on the disk."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _FILE_MODE)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Return once the names in ``folder`` are on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _surely_exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _changed_before(path: Path, moment: float) -> bool:
+    try:
+        return path.stat().st_mtime < moment
+    except FileNotFoundError:
+        return False
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,201 @@
+"""Which adapters are installed, told from their manifests without importing them.
+
+An adapter is an entry point of the group ``kakehashi.adapters`` whose package has
+a ``manifest.toml`` beside its ``__init__.py``. Listing reads the manifests only:
+a broken or heavy adapter costs nobody anything until a destination uses it.
+"""
+
+import difflib
+import sys
+import tomllib
+from importlib import metadata
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.domain.errors import ConfigError
+from gateway.domain.identifiers import NAME_PATTERN
+from gateway.sdk import AdapterSpec, Destination, Idempotency
+
+GROUP: Final = "kakehashi.adapters"
+MANIFEST_NAME: Final = "manifest.toml"
+
+log = structlog.get_logger()
+
+Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN.pattern}$")]
+RuleState = Literal["done", "todo"]
+
+
+class _Data(BaseModel):
+    """A table of a manifest: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Title(_Data):
+    """The adapter's title in both languages, one line each."""
+
+    ja: str = Field(min_length=1, max_length=80)
+    en: str = Field(min_length=1, max_length=80)
+
+
+class Features(_Data):
+    """What the adapter promises; compared with its ``spec`` when it is loaded."""
+
+    idempotency: Idempotency = Field(description="The most it can support.")
+    max_in_flight: int = Field(ge=1, le=2000, description="Sends it can take at once at most.")
+    feedback: bool = Field(description="Whether it gives statuses back.")
+    dry_run: bool = Field(description="Whether it honours `dry_run` with a preview.")
+
+
+class Exemption(_Data):
+    """A rule that does not apply, and why."""
+
+    status: Literal["exempt"]
+    why: str = Field(min_length=1)
+
+
+class Quality(_Data):
+    """The quality scale of the house: a tier and the state of each rule."""
+
+    tier: Literal["none", "bronze", "silver", "gold"]
+    rules: dict[str, RuleState | Exemption] = Field(default_factory=dict)
+
+
+class Manifest(_Data):
+    """What an adapter says of itself, as data."""
+
+    name: Name = Field(description="As in `adapter:` of a destination; the entry point's name.")
+    title: Title
+    version: str = Field(min_length=1, description="The adapter's own version.")
+    direction: Literal["destination"] = "destination"
+    owner: str = Field(min_length=1, description="Who answers for it.")
+    procedures: tuple[str, ...] = Field(
+        min_length=1, description="Procedures it can carry, `area/procedure` or a pattern."
+    )
+    features: Features
+    quality: Quality
+
+
+def available() -> tuple[Manifest, ...]:
+    """Return the manifests of all installed adapters, sorted by name.
+
+    An adapter whose manifest is missing or wrong is left out with a warning:
+    it must not keep the others from being used.
+    """
+    manifests = []
+    for entry_point in _entry_points().values():
+        try:
+            manifests.append(_manifest(entry_point))
+        except ConfigError as error:
+            log.warning("adapter.refused", adapter=entry_point.name, reason=str(error))
+    return tuple(sorted(manifests, key=lambda manifest: manifest.name))
+
+
+def manifest(name: str) -> Manifest:
+    """Return one adapter's manifest.
+
+    Raises:
+        ConfigError: No adapter of this name is installed, or its manifest is wrong.
+    """
+    return _manifest(_entry_point(name))
+
+
+def load(name: str) -> type[Destination]:
+    """Import an adapter and return its class.
+
+    Raises:
+        ConfigError: No adapter of this name is installed (names the nearest), it cannot
+            be imported, or its ``spec`` says something else than its manifest.
+    """
+    entry_point = _entry_point(name)
+    promised = _manifest(entry_point)
+    try:
+        adapter = entry_point.load()
+    except Exception as error:  # foreign code: whatever it raises, it cannot be used
+        raise ConfigError(f"adapter {name}: cannot be imported", type(error).__name__) from error
+    spec = getattr(adapter, "spec", None)
+    if not isinstance(adapter, type) or not isinstance(spec, AdapterSpec):
+        raise ConfigError(f"adapter {name}: its class has no spec")
+    _compare(promised, spec)
+    return adapter
+
+
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    """Return the group's entry points by name; of two equal names the first on the path."""
+    found: dict[str, metadata.EntryPoint] = {}
+    for entry_point in metadata.entry_points(group=GROUP):
+        found.setdefault(entry_point.name, entry_point)
+    return found
+
+
+def _entry_point(name: str) -> metadata.EntryPoint:
+    """Return the entry point called ``name``, or say which name is nearest."""
+    known = _entry_points()
+    if name in known:
+        return known[name]
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    hint = f"; did you mean {nearest[0]}?" if nearest else ""
+    raise ConfigError(f"adapter {name}: not installed{hint}")
+
+
+def _manifest(entry_point: metadata.EntryPoint) -> Manifest:
+    """Read the manifest that lies in the entry point's package."""
+    where = f"adapter {entry_point.name}"
+    folder = _package_folder(entry_point.module)
+    if folder is None:
+        raise ConfigError(f"{where}: its package is not there")
+    try:
+        document = tomllib.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+        found = Manifest.model_validate(document)
+    except OSError as error:
+        raise ConfigError(f"{where}: {MANIFEST_NAME} cannot be read") from error
+    except (ValueError, ValidationError) as error:
+        raise ConfigError(f"{where}: {MANIFEST_NAME}: {error}") from error
+    if found.name != entry_point.name:
+        raise ConfigError(f"{where}: {MANIFEST_NAME} calls it {found.name}")
+    return found
+
+
+def _package_folder(module: str) -> Path | None:
+    """Return the folder of a package, found as an import would, but importing nothing."""
+    spec: ModuleSpec | None = None
+    search: list[str] | None = None
+    names = module.split(".")
+    for depth in range(1, len(names) + 1):
+        spec = _find(".".join(names[:depth]), search)
+        if spec is None:
+            return None
+        search = list(spec.submodule_search_locations or ())
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent
+
+
+def _find(module: str, search: list[str] | None) -> ModuleSpec | None:
+    """Ask each finder of the import system, as ``import`` does."""
+    for finder in sys.meta_path:
+        spec = finder.find_spec(module, search)
+        if spec is not None:
+            return spec
+    return None
+
+
+def _compare(promised: Manifest, spec: AdapterSpec) -> None:
+    """Refuse an adapter whose code and manifest disagree."""
+    pairs: tuple[tuple[str, object, object], ...] = (
+        ("name", promised.name, spec.name),
+        ("version", promised.version, spec.version),
+        ("idempotency", promised.features.idempotency, spec.idempotency),
+        ("max_in_flight", promised.features.max_in_flight, spec.max_in_flight),
+        ("feedback", promised.features.feedback, spec.feedback),
+    )
+    for key, in_manifest, in_code in pairs:
+        if in_manifest != in_code:
+            raise ConfigError(
+                f"adapter {promised.name}: {key}",
+                f"is {in_manifest} in its manifest, {in_code} in its code",
+            )
