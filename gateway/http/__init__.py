@@ -1,1 +1,1 @@
-"""Who asks, by machine: the front door and the operations door.""""
+"""Who asks, by machine: the front door and the operations door."""

@@ -1,0 +1,140 @@
+"""The operations door: health, metrics, and operators' commands over a Unix socket."""
+
+import os
+import pwd
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pydantic import TypeAdapter
+
+from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.errors import JournalUnavailableError, KakehashiError, TransientError
+from gateway.domain.identifiers import DestinationName
+from gateway.domain.lifecycle import State
+from gateway.http.metrics import Metrics
+from gateway.http.problems import CODE, CONTENT_TYPE, refused
+from gateway.http.protocol import naming_its_route
+from gateway.schema.parse import JSONRefusedError, parse_json
+
+Ready = Callable[[], Awaitable[Mapping[str, bool]]]
+"""Checks by name: whether the gateway can accept as far as each of them can tell."""
+
+Counts = Callable[[], Awaitable[Mapping[DestinationName, Mapping[State, int]]]]
+
+Operation = Callable[[Actor, Mapping[str, object]], Awaitable[object]]
+"""One command: who asks, its arguments; returns anything pydantic can write as JSON."""
+
+_JSON: Final = TypeAdapter(object)
+_PEER_CREDENTIALS: Final = struct.Struct("3i")
+"""``struct ucred``: pid, uid, gid (unix(7))."""
+
+
+def operations_app(
+    *, ready: Ready, counts: Counts, metrics: Metrics, operations: Mapping[str, Operation]
+) -> web.Application:
+    """Return the operations door; serve it with ``FrontRunner``.
+
+    Args:
+        ready: What ``/readyz`` asks.
+        counts: Deliveries by state, read at every scrape of ``/metrics``.
+        metrics: What the front door's answers are counted in.
+        operations: Commands by name, for the Unix socket. Empty on the TCP port, which
+            knows nobody: what it serves may be seen by all who reach it.
+    """
+    door = _Operations(ready, counts, metrics, operations)
+    app = web.Application(middlewares=[naming_its_route])
+    app.router.add_get("/livez", door.live)
+    app.router.add_get("/readyz", door.ready)
+    app.router.add_get("/metrics", door.metrics)
+    if operations:
+        app.router.add_post("/ops/v1/{operation}", door.operate)
+    return app
+
+
+class _Operations:
+    def __init__(
+        self, ready: Ready, counts: Counts, metrics: Metrics, operations: Mapping[str, Operation]
+    ) -> None:
+        self._ready = ready
+        self._counts = counts
+        self._metrics = metrics
+        self._operations = operations
+
+    async def live(self, _request: web.Request) -> web.Response:
+        return web.json_response({"live": True})
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        checks = dict(await self._ready())
+        ready = all(checks.values())
+        return web.json_response({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        try:
+            counts = await self._counts()
+        except JournalUnavailableError:
+            # What this process counted itself matters most when the journal is down.
+            counts = {}
+        body = self._metrics.exposition(counts)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def operate(self, request: web.Request) -> web.Response:
+        operation = self._operations.get(request.match_info["operation"])
+        if operation is None:
+            raise refused("operation.unknown")
+        try:
+            arguments = parse_json(await request.read() or b"{}")
+        except JSONRefusedError as error:
+            raise refused(error.code) from None
+        try:
+            answer = await operation(peer(request), arguments)
+        except KakehashiError as error:
+            # Its text is ours: a code and a subject, for the operator on this machine.
+            status = 503 if isinstance(error, TransientError) else 422
+            members = {"status": status, "code": error.code, "detail": str(error)}
+            failed = web.json_response(members, status=status, content_type=CONTENT_TYPE)
+            failed[CODE] = error.code
+            return failed
+        return web.Response(body=_JSON.dump_json(answer), content_type="application/json")
+
+
+def peer(request: web.Request) -> Actor:
+    """Return who is at the other end of the Unix socket, as the kernel says (``SO_PEERCRED``).
+
+    Raises:
+        RefusedError: The request did not come over a Unix socket.
+    """
+    transport = request.transport
+    connection = None if transport is None else transport.get_extra_info("socket")
+    if connection is None or connection.family != socket.AF_UNIX:
+        raise refused("operator.unknown")
+    credentials = connection.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size
+    )
+    _pid, uid, _gid = _PEER_CREDENTIALS.unpack(credentials)
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = f"uid-{uid}"
+    return Actor(ActorKind.OPERATOR, name)
+
+
+def unix_socket(path: Path) -> socket.socket:
+    """Return a listening-ready Unix socket at ``path`` with mode 0600, for ``web.SockSite``.
+
+    Takes the place of what a process that no longer lives has left there; that none
+    lives is known from the journal's lock.
+    """
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # The mode must be right from the first instant, so the mask is set round bind().
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(mask)
+    return listener
