@@ -177,9 +177,10 @@ class AcceptApplication:
             return Refusal(status=404, code="procedure.unknown")
         if isinstance(checked, tuple):
             return Refusal(status=422, code="application.invalid", errors=checked)
-        if not grant.allows(municipality, checked.procedure):
+        procedure = ProcedureName(checked.procedure.name)
+        if not grant.allows(municipality, procedure):
             return Refusal(status=403, code="client.procedure_not_allowed")
-        destinations = self._routing.destinations(municipality, checked.procedure)
+        destinations = self._routing.destinations(municipality, procedure)
         if not destinations:
             return Refusal(status=404, code="procedure.not_offered")
         return checked, destinations
@@ -224,7 +225,7 @@ class AcceptApplication:
             id=application_id,
             client=submission.client,
             municipality=municipality,
-            procedure=checked.procedure,
+            procedure=ProcedureName(checked.procedure.name),
             version=checked.version,
             idempotency_mac=self._pseudonyms.idempotency_mac(
                 submission.client, submission.idempotency_key
@@ -232,7 +233,7 @@ class AcceptApplication:
             receipt_mac=self._pseudonyms.receipt_mac(municipality, checked.receipt_number),
             commitment=commitment,
             accepted_at=now,
-            supersedes=checked.supersedes,
+            supersedes=None if checked.supersedes is None else ApplicationId(checked.supersedes),
             traceparent=submission.traceparent,
         )
         deliveries = tuple(
@@ -321,7 +322,7 @@ class AcceptApplication:
     def _receipt(
         self, application: ApplicationRecord, leaf: bytes, *, replayed: bool
     ) -> AcceptanceReceipt:
-        key = self._pseudonyms.commitment_key(application.id)
+        key, _ = self._pseudonyms.commitment(application.id, b"")
         claims = {
             "iss": self._journal.node,
             "application": str(application.id),

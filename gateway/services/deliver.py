@@ -2,10 +2,9 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 from uuid import UUID
 
 import structlog
@@ -14,8 +13,13 @@ from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer, Verifier
 from gateway.domain.claim import Claim, Heartbeat, Verdict
 from gateway.domain.errors import ConfigError, PermanentError, SealInvalidError, TransientError
-from gateway.domain.identifiers import CopyId, DeliveryId, DestinationName, MunicipalityCode
-from gateway.domain.identifiers import WorkerName
+from gateway.domain.identifiers import (
+    CopyId,
+    DeliveryId,
+    DestinationName,
+    MunicipalityCode,
+    WorkerName,
+)
 from gateway.domain.outcome import CopyRefused, Outcome, OutcomeKind
 from gateway.domain.records import FeedbackRecord
 from gateway.ports.broker import HEARTBEATS, Broker, Received, destination_queue
@@ -88,7 +92,7 @@ class DeliverySettings:
 class Deliver:
     """One destination's worker."""
 
-    def __init__(  # noqa: PLR0913 - the composition root names each
+    def __init__(
         self,
         *,
         settings: DeliverySettings,
@@ -249,13 +253,12 @@ class Deliver:
                 outcome = await self._send(copy)
             case Verdict.RESOLVE:
                 outcome = await self._resolve(copy, since)
-            case Verdict.DROP | Verdict.WAIT:
-                log.info(
-                    "copy.dropped",
-                    delivery_id=str(copy.envelope.delivery_id),
-                    verdict=answer.verdict.value,
-                )
+            case Verdict.DROP | Verdict.WAIT as verdict:
+                delivery_id = str(copy.envelope.delivery_id)
+                log.info("copy.dropped", delivery_id=delivery_id, verdict=verdict.value)
                 return
+            case _ as never:
+                assert_never(never)
         headers = {KIND_HEADER: OUTCOME_TYPE}
         await report(self._broker, OUTCOME_CODEC.write(outcome, self._signer, headers))
 

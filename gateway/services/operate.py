@@ -46,7 +46,7 @@ class NotFoundError(PermanentError):
 class Operate:
     """The operations behind the command line and, later, the console."""
 
-    def __init__(  # noqa: PLR0913 - the composition root names each
+    def __init__(
         self,
         *,
         journal: Journal,
@@ -200,7 +200,7 @@ class Operate:
             lambda record, _: record,
         )
 
-    async def _step(  # noqa: PLR0913 - one decision, all of it
+    async def _step(
         self,
         delivery: str,
         event: Event,
@@ -305,8 +305,8 @@ class Operate:
     async def verify_audit(self, *, actor: Actor) -> Report:
         """Verify every node's chain, and record that the log was read."""
         verifier = Verifier()
-        async for entry in self._journal.entries():
-            verifier.feed(entry)
+        async for stored in self._journal.entries():
+            verifier.feed(stored)
         report = verifier.finish()
         entry = Entry(
             action=Action.LOG_READ,

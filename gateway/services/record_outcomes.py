@@ -25,9 +25,9 @@ from gateway.ports.broker import OUTCOMES, Broker, Received
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
 from gateway.sdk import Idempotency
+from gateway.services import wire
 from gateway.services.answer_claims import refusal_entry
 from gateway.services.policy import DestinationPolicy
-from gateway.services import wire
 from gateway.services.wire import FEEDBACK_CODEC, KIND_HEADER, OUTCOME_CODEC, REFUSED_CODEC
 from gateway.services.workers import WorkerRegister
 
@@ -127,7 +127,7 @@ def _doubted(
     return _changed(record, outcome, now, Event.DOUBTED, Action.DELIVERY_IN_DOUBT, due_at=due_at)
 
 
-def _changed(  # noqa: PLR0913 - the three that vary are named where it is called
+def _changed(
     record: DeliveryRecord,
     outcome: Outcome,
     now: datetime,

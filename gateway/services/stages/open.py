@@ -4,8 +4,8 @@ import json
 from datetime import datetime
 
 from gateway.crypto.seal import Opener
-from gateway.domain.errors import SealInvalidError
 from gateway.domain.envelope import Envelope
+from gateway.domain.errors import SealInvalidError
 from gateway.sdk import Application
 from gateway.services.stages.verify import VerifiedCopy
 

@@ -85,7 +85,7 @@ async def send(
     except TimeoutError:
         return Result(kind=OutcomeKind.IN_DOUBT, code="send.deadline")
     except Exception as error:  # noqa: BLE001 - anything else is the adapter's defect
-        log.error("adapter.failed", error=type(error).__qualname__)
+        _report_defect(error)
         return Result(kind=OutcomeKind.IN_DOUBT, code="adapter.defect", defect=True)
     return _delivered(receipt)
 
@@ -110,13 +110,18 @@ async def look_up(
     except TimeoutError:
         return Result(kind=OutcomeKind.IN_DOUBT, code="lookup.deadline")
     except Exception as error:  # noqa: BLE001 - a failed lookup leaves the doubt as it was
-        log.error("adapter.failed", error=type(error).__qualname__)
+        _report_defect(error)
         return Result(kind=OutcomeKind.IN_DOUBT, code="adapter.defect", defect=True)
     if receipt is not None:
         return _delivered(receipt)
     if clock.now() < settled_at:
         return Result(kind=OutcomeKind.IN_DOUBT, code="lookup.settling", retry_at=settled_at)
     return Result(kind=OutcomeKind.DEFERRED, code="lookup.not_found")
+
+
+def _report_defect(error: Exception) -> None:
+    """Log the class only: the text of a foreign exception may hold what was sent."""
+    log.error("adapter.failed", error=type(error).__qualname__)
 
 
 def _delivered(receipt: Receipt) -> Result:

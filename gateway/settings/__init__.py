@@ -1,0 +1,1 @@
+"""The whole configuration: what can be set, and how it is read."""

@@ -1,0 +1,254 @@
+"""The whole configuration, as one frozen model."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.domain.identifiers import NAME_PATTERN
+from gateway.domain.retry import RetryPolicy
+from gateway.domain.values.municipality_code import fault
+from gateway.sdk import Idempotency
+
+ENVIRONMENT_PREFIX: Final = "KAKEHASHI_"
+
+
+def _name(value: str) -> str:
+    if NAME_PATTERN.fullmatch(value) is None:
+        raise ValueError("must be a name of a-z, 0-9 and -, at most 63 characters")
+    return value
+
+
+def _municipality(value: str) -> str:
+    if fault(value) is not None:
+        raise ValueError("must be a 全国地方公共団体コード of six digits with a valid check digit")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Municipality = Annotated[str, AfterValidator(_municipality)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HTTPSettings(Section):
+    """Where the gateway listens."""
+
+    host: str = Field("127.0.0.1", description="Address of the front-end API.")
+    port: Port = Field(8080, description="Port of the front-end API; 0 takes a free one.")
+    operations_host: str = Field(
+        "127.0.0.1", description="Address of /livez, /readyz and /metrics."
+    )
+    operations_port: Port = Field(8081, description="Port of the same; 0 takes a free one.")
+    max_body_bytes: int = Field(
+        1_048_576, ge=1024, le=16_777_216, description="Largest request body, in bytes."
+    )
+    body_timeout_s: Seconds = Field(20.0, description="Longest time a request body may take.")
+    requests_per_s: float = Field(
+        200.0, gt=0, description="Requests per second and client, on average (token bucket)."
+    )
+    request_burst: int = Field(
+        400, ge=1, description="Requests that a client may send at once after a pause."
+    )
+
+
+class JournalSettings(Section):
+    """Where everything is kept."""
+
+    url: str = Field(
+        "sqlite:///var/journal.db",
+        description="sqlite:///PATH (one gateway process) or postgresql://… (several).",
+    )
+    max_unfinished: int = Field(
+        1_000_000,
+        ge=1,
+        description="Deliveries that may be unfinished before new applications get 503.",
+    )
+
+
+class BrokerSettings(Section):
+    """What carries deliveries to the workers."""
+
+    url: str = Field("memory:", description="memory: (one process) or amqp(s)://….")
+
+
+class KeySettings(Section):
+    """Where keys are kept."""
+
+    folder: Path = Field(Path("var/keys"), description="Folder of the key files (0700, 0600).")
+
+
+class MunicipalitySettings(Section):
+    """One tenant."""
+
+    name: str = Field(description="Its name, for people.")
+
+
+class ClientSettings(Section):
+    """What a front-end system may send; anything not named is denied."""
+
+    municipalities: tuple[Municipality, ...] = Field(description="Codes it may send for.")
+    procedures: tuple[str, ...] = Field(description="Procedures, or patterns like childcare/*.")
+
+
+class RetrySettings(Section):
+    """A destination's retry budget."""
+
+    max_attempts: int = Field(12, ge=1, description="Counted attempts before parking.")
+    max_age_s: Seconds = Field(86_400.0, description="Age at which it is parked.")
+    base_s: Seconds = Field(1.0, description="Upper bound of the first wait.")
+    cap_s: Seconds = Field(900.0, description="Upper bound of every wait.")
+
+    def policy(self) -> RetryPolicy:
+        """Return the same as a domain value."""
+        return RetryPolicy(**self.model_dump())
+
+
+class DestinationSettings(Section):
+    """One core system of one municipality."""
+
+    municipality: Municipality = Field(description="Whose core system it is.")
+    adapter: Name = Field(description="Name of an installed adapter (kakehashi adapter list).")
+    config: dict[str, object] = Field(
+        default_factory=dict, description="The adapter's own configuration; see its README."
+    )
+    idempotency: Idempotency = Field(
+        Idempotency.NONE,
+        description="What the core system offers against doubles: none, lookup or native.",
+    )
+    max_in_flight: int = Field(8, ge=1, le=2000, description="Copies in a worker's hands at once.")
+    send_timeout_s: Seconds = Field(
+        60.0, le=1500, description="Deadline of one send; below the broker's 30 min."
+    )
+    settle_s: float = Field(
+        0.0,
+        ge=0,
+        description="After a send, how long a lookup's no proves nothing, in seconds.",
+    )
+    key_memory_s: Seconds = Field(
+        timedelta(days=7).total_seconds(),
+        description="How long the core system remembers an idempotency key, in seconds.",
+    )
+    retry: RetrySettings = Field(default_factory=RetrySettings, description="Retry budget.")
+    paused: bool = Field(False, description="Keep everything for it in the journal.")
+
+
+class RouteSettings(Section):
+    """One rule of the routing table; the first that matches decides."""
+
+    municipality: Municipality = Field(description="The tenant it is for.")
+    procedure: str = Field(description="Procedure, or a pattern like childcare/*.")
+    to: tuple[Name, ...] = Field(min_length=1, description="Destinations; each gets its own copy.")
+
+
+class WorkerSettings(Section):
+    """A worker whose signing key (worker/NAME) the gateway trusts."""
+
+    destinations: tuple[Name, ...] = Field(description="What it may claim and report for.")
+
+
+class SchemaSettings(Section):
+    """Where procedures come from."""
+
+    folders: tuple[Path, ...] = Field(
+        (), description="Folders with the municipality's own procedures, beside the shipped ones."
+    )
+
+
+class LogSettings(Section):
+    """How the process logs, to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe level that is written."
+    )
+    format: Literal["json", "text"] = Field("json", description="One JSON object a line, or text.")
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured. Secrets come from files or the environment only."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+    )
+
+    node: Name = Field("gw-1", description="This gateway process's name in the audit log.")
+    home: Path = Field(Path("var"), description="Folder of the socket and of adapters' state.")
+    http: HTTPSettings = Field(default_factory=HTTPSettings, description="Listeners and limits.")
+    journal: JournalSettings = Field(default_factory=JournalSettings, description="The journal.")
+    broker: BrokerSettings = Field(default_factory=BrokerSettings, description="The broker.")
+    keys: KeySettings = Field(default_factory=KeySettings, description="The key store.")
+    schemas: SchemaSettings = Field(default_factory=SchemaSettings, description="Procedures.")
+    log: LogSettings = Field(default_factory=LogSettings, description="Logging.")
+    municipalities: dict[Municipality, MunicipalitySettings] = Field(
+        default_factory=dict, description="The tenants, by code."
+    )
+    clients: dict[Name, ClientSettings] = Field(
+        default_factory=dict, description="The front-end systems, by name."
+    )
+    destinations: dict[Name, DestinationSettings] = Field(
+        default_factory=dict, description="The core systems, by name."
+    )
+    routes: tuple[RouteSettings, ...] = Field((), description="The routing table, in order.")
+    workers: dict[Name, WorkerSettings] = Field(
+        default_factory=dict, description="The workers, by name."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, and nothing else come in."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Settings":
+        """Refuse what points to nothing, or to another municipality."""
+        for index, route in enumerate(self.routes):
+            self._require_municipality(f"routes.{index}.municipality", route.municipality)
+            for name in route.to:
+                self._require_destination(f"routes.{index}.to", name, route.municipality)
+        for name, destination in self.destinations.items():
+            self._require_municipality(
+                f"destinations.{name}.municipality", destination.municipality
+            )
+        for client, grant in self.clients.items():
+            for code in grant.municipalities:
+                self._require_municipality(f"clients.{client}.municipalities", code)
+        for worker, trusted in self.workers.items():
+            for name in trusted.destinations:
+                self._require_destination(f"workers.{worker}.destinations", name, None)
+        return self
+
+    def _require_municipality(self, key: str, code: str) -> None:
+        if code not in self.municipalities:
+            raise ValueError(f"{key}: {code} is not among municipalities")
+
+    def _require_destination(self, key: str, name: str, municipality: str | None) -> None:
+        destination = self.destinations.get(name)
+        if destination is None:
+            raise ValueError(f"{key}: {name} is not among destinations")
+        if municipality not in (None, destination.municipality):
+            raise ValueError(f"{key}: {name} belongs to {destination.municipality}")
