@@ -1,1 +1,1 @@
-"""Procedure file in, validator out.""""
+"""Procedure file in, validator out."""

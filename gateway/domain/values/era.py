@@ -1,9 +1,9 @@
 """Era dates (和暦): 昭和64年1月7日, and the codes core systems write for eras.
 
-First and last days: 明治改元の詔 and 太政官達 (Gregorian calendar from 明治6年1月1日 = 1873-01-01,
-太政官布告第337号), 大正, 昭和 and 平成 by their 改元 orders, 令和 by 平成31年政令第143号. On the first
-day of 大正 and of 昭和 registers carry the old era as well as the new one, so both are
-taken; what we write is the new one. 平成 and 令和 began at midnight.
+First days: 大正 1912-07-30, 昭和 1926-12-25, 平成 1989-01-08 and 令和 2019-05-01, by their
+改元 orders; the Gregorian calendar holds from 明治6年1月1日, 1873-01-01 (明治5年太政官布告
+第337号). On the first day of 大正 and of 昭和 registers carry the old era as well as the
+new one, so both are taken; what we write is the new one. 平成 and 令和 began at midnight.
 
 A code says nothing by itself: ``5620527`` is 昭和62 in one scheme and 令和62 in another.
 So the scheme is always an argument, never found out.
