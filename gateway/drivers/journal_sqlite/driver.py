@@ -1,0 +1,222 @@
+"""The embedded journal: one file, one process, nothing to install."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+from gateway.domain.claim import Heartbeat
+from gateway.domain.entry import Entry, StoredEntry
+from gateway.domain.errors import JournalUnavailableError
+from gateway.domain.identifiers import ApplicationId, DeliveryId, DestinationName, NodeName
+from gateway.domain.lifecycle import State
+from gateway.domain.records import DeliveryRecord, Dossier, SealedDelivery
+from gateway.drivers.journal_sqlite import reading, steps
+from gateway.drivers.journal_sqlite.database import FileLock, open_database
+from gateway.drivers.journal_sqlite.reading import Readers
+from gateway.drivers.journal_sqlite.writer import Step, Writer
+from gateway.ports.journal import (
+    Acceptance,
+    AcceptAnswer,
+    ClientKey,
+    Decision,
+    DossierFilter,
+)
+
+T = TypeVar("T")
+
+PAGE_ENTRIES: Final = 500
+"""Entries read at a time; at most 32 MiB, usually 0.3."""
+PAGE_DELIVERIES: Final = 50
+"""Sealed payloads read at a time; at most 70 MiB, usually 0.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    lock: FileLock
+    writer: Writer
+    readers: Readers
+
+
+class SQLiteJournal:
+    """Keeps the journal in one SQLite database (WAL, ``synchronous=FULL``).
+
+    One process at a time: a file lock beside the database says so. Steps are
+    written by one thread (``writer``); reading has connections of its own.
+    """
+
+    def __init__(self, path: Path, *, node: NodeName, lease_s: float = 30.0) -> None:
+        """Keep the settings; nothing is opened.
+
+        Args:
+            path: The database; ``open`` makes it, and its folder, with modes 0600 and 0700.
+            node: This process's name in the audit log.
+            lease_s: How long accepted deliveries are this process's to publish.
+        """
+        self._path = path
+        self._node = node
+        self._lease_s = lease_s
+        self._opened: _Opened | None = None
+
+    @property
+    def node(self) -> NodeName:
+        """This process's name in the audit log."""
+        return self._node
+
+    async def open(self) -> None:
+        """Take the file and bring it up to date."""
+        if self._opened is not None:
+            return
+        await asyncio.to_thread(self._path.parent.mkdir, 0o700, parents=True, exist_ok=True)
+        lock_path = self._path.with_name(self._path.name + ".lock")
+        lock = await asyncio.to_thread(FileLock, lock_path, self._node)
+        try:
+            connection = await asyncio.to_thread(open_database, self._path, self._node)
+            readers = await asyncio.to_thread(Readers, self._path)
+        except BaseException:
+            lock.release()
+            raise
+        self._opened = _Opened(lock, Writer(connection, self._node), readers)
+
+    async def close(self) -> None:
+        """Finish what is being written and give the file back."""
+        if self._opened is None:
+            return
+        opened, self._opened = self._opened, None
+        # The last connection to close empties the WAL, and only one that writes can.
+        await asyncio.to_thread(opened.readers.close)
+        await opened.writer.close()
+        opened.lock.release()
+
+    # Steps
+
+    async def accept(self, acceptance: Acceptance) -> AcceptAnswer:
+        """Commit an application."""
+        return await self._write(
+            lambda connection, head: steps.accept(
+                connection, head, acceptance, lease_s=self._lease_s
+            )
+        )
+
+    async def decide(
+        self, delivery_id: DeliveryId, rule: Callable[[DeliveryRecord], Decision[T]]
+    ) -> T:
+        """Apply ``rule``, in the writer's thread."""
+        return await self._write(
+            lambda connection, head: steps.decide(connection, head, delivery_id, rule)
+        )
+
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Append entries."""
+        await self._write(lambda connection, head: steps.append(connection, head, entries))
+
+    # The relay's work
+
+    async def lease(
+        self, destination: DestinationName, *, limit: int, now: datetime, until: datetime
+    ) -> Sequence[SealedDelivery]:
+        """Take what is due."""
+        return await self._write(
+            lambda connection, head: steps.lease(
+                connection, head.node, destination, limit=limit, now=now, until=until
+            )
+        )
+
+    async def unclaimed(self, destination: DestinationName) -> AsyncIterator[SealedDelivery]:
+        """Yield what a broker without memory has lost."""
+        after = bytes(16)
+        while page := await self._unclaimed_after(destination, after):
+            for sealed in page:
+                yield sealed
+            after = page[-1].record.id.bytes
+
+    async def _unclaimed_after(
+        self, destination: DestinationName, after: bytes
+    ) -> list[SealedDelivery]:
+        return await self._read(
+            lambda connection: reading.unclaimed(connection, destination, after, PAGE_DELIVERIES)
+        )
+
+    async def counts(self) -> dict[DestinationName, dict[State, int]]:
+        """Count deliveries."""
+        return await self._read(reading.counts)
+
+    # Reading
+
+    async def dossier(self, application_id: ApplicationId) -> Dossier | None:
+        """Return what is known of one application."""
+        return await self._read(lambda connection: reading.dossier(connection, application_id))
+
+    async def dossiers(
+        self, where: DossierFilter, *, before: ApplicationId | None = None, limit: int = 50
+    ) -> Sequence[Dossier]:
+        """Return one page of applications."""
+        return await self._read(
+            lambda connection: reading.dossiers(connection, where, before, limit)
+        )
+
+    async def delivery(self, delivery_id: DeliveryId) -> DeliveryRecord | None:
+        """Return one delivery."""
+        return await self._read(lambda connection: reading.delivery(connection, delivery_id))
+
+    async def entries_about(self, application_id: ApplicationId) -> Sequence[StoredEntry]:
+        """Return an application's audit entries."""
+        return await self._read(
+            lambda connection: reading.entries_about(connection, application_id)
+        )
+
+    async def entries(self) -> AsyncIterator[StoredEntry]:
+        """Yield the whole log."""
+        node, nseq = NodeName(""), 0
+        while page := await self._entries_after(node, nseq):
+            for entry in page:
+                yield entry
+            node, nseq = page[-1].node, page[-1].nseq
+
+    async def _entries_after(self, node: NodeName, nseq: int) -> list[StoredEntry]:
+        return await self._read(
+            lambda connection: reading.entries(connection, node, nseq, PAGE_ENTRIES)
+        )
+
+    # Client keys and workers
+
+    async def add_client_key(self, key: ClientKey, entry: Entry) -> None:
+        """Store a client's key."""
+        await self._write(
+            lambda connection, head: steps.add_client_key(connection, head, key, entry)
+        )
+
+    async def revoke_client_key(self, key_id: str, at: datetime, entry: Entry) -> bool:
+        """Revoke a key."""
+        return await self._write(
+            lambda connection, head: steps.revoke_client_key(connection, head, key_id, at, entry)
+        )
+
+    async def client_keys(self) -> Sequence[ClientKey]:
+        """Return all keys."""
+        return await self._read(reading.client_keys)
+
+    async def put_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Keep a worker's heartbeat."""
+        await self._write(lambda connection, _: steps.put_heartbeat(connection, heartbeat))
+
+    async def heartbeats(self) -> Sequence[Heartbeat]:
+        """Return the latest heartbeats."""
+        return await self._read(reading.heartbeats)
+
+    async def ping(self) -> None:
+        """Commit a small change."""
+        await self._write(lambda connection, head: steps.ping(connection, head.node))
+
+    async def _write(self, step: Step[T]) -> T:
+        if self._opened is None:
+            raise JournalUnavailableError("closed")
+        return await self._opened.writer.submit(step)
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        if self._opened is None:
+            raise JournalUnavailableError("closed")
+        return await self._opened.readers.read(query)

@@ -1,0 +1,170 @@
+"""Every statement that the SQLite journal runs, by hand, in one place.
+
+``?N`` and ``:name`` are SQLite's parameters; nothing is ever put into the text.
+"""
+
+from typing import Final
+
+# Connections
+
+WRITER_SETTINGS: Final = (
+    # Commits reach the disk one by one: the WAL is synchronised before COMMIT returns.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA fullfsync = ON",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA busy_timeout = 5000",
+    # The WAL is cut back to 64 MiB after a burst.
+    "PRAGMA journal_size_limit = 67108864",
+)
+READER_SETTINGS: Final = ("PRAGMA query_only = ON", "PRAGMA busy_timeout = 5000")
+
+# The node
+
+NOTE_OPENED: Final = """
+INSERT INTO nodes (name, opened) VALUES (?, 1)
+ON CONFLICT (name) DO UPDATE SET opened = opened + 1
+"""
+PING: Final = "UPDATE nodes SET pings = pings + 1 WHERE name = ?"
+FREE_LEASES: Final = """
+UPDATE deliveries SET leased_by = NULL, leased_until = NULL WHERE leased_by = ?
+"""
+HEAD: Final = "SELECT nseq, data FROM entries WHERE node = ? ORDER BY nseq DESC LIMIT 1"
+
+# Accepting
+
+INSERT_APPLICATION: Final = """
+INSERT INTO applications (
+    id, client, municipality, procedure, version, idempotency_mac, receipt_mac, commitment,
+    accepted_at, supersedes, traceparent
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
+SUPERSEDE: Final = """
+UPDATE applications SET superseded_by = ?1
+WHERE id = ?2 AND client = ?3 AND municipality = ?4 AND superseded_by IS NULL
+"""
+APPLICATION_BY_KEY: Final = """
+SELECT * FROM applications WHERE client = ? AND idempotency_mac = ?
+"""
+APPLICATION_BY_RECEIPT: Final = """
+SELECT id FROM applications
+WHERE client = ? AND municipality = ? AND receipt_mac = ? AND superseded_by IS NULL
+"""
+ACCEPTANCE_ENTRY: Final = """
+SELECT data FROM entries
+WHERE application_id = ? AND action = 'application.accepted' ORDER BY seq LIMIT 1
+"""
+INSERT_DELIVERY: Final = """
+INSERT INTO deliveries (
+    id, application_id, municipality, destination, state, budget_since, updated_at, attempt,
+    counted, resolves, copy, worker, claimed_at, due_at, code, pointer, reference, flagged,
+    leased_by, leased_until
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+INSERT_PAYLOAD: Final = "INSERT INTO payloads (delivery_id, sealed, signature) VALUES (?, ?, ?)"
+INSERT_ENTRY: Final = """
+INSERT INTO entries (node, nseq, at, action, application_id, delivery_id, data)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+
+# Deciding
+
+DELIVERY: Final = "SELECT * FROM deliveries WHERE id = ?"
+UPDATE_DELIVERY: Final = """
+UPDATE deliveries SET
+    state = ?2, budget_since = ?3, updated_at = ?4, attempt = ?5, counted = ?6, resolves = ?7,
+    copy = ?8, worker = ?9, claimed_at = ?10, due_at = ?11, code = ?12, pointer = ?13,
+    reference = ?14, flagged = ?15,
+    leased_by = CASE WHEN ?16 THEN NULL ELSE leased_by END,
+    leased_until = CASE WHEN ?16 THEN NULL ELSE leased_until END
+WHERE id = ?1
+"""
+INSERT_FEEDBACK: Final = """
+INSERT INTO feedback (delivery_id, id, status, at, received_at, code, reference)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (delivery_id, id) DO NOTHING
+"""
+
+# The relay
+
+PUBLISHABLE: Final = """
+SELECT d.*, p.sealed, p.signature, a.procedure, a.version, a.traceparent
+FROM deliveries d
+    JOIN payloads p ON p.delivery_id = d.id
+    JOIN applications a ON a.id = d.application_id
+WHERE d.destination = :destination
+    AND d.state IN ('pending', 'retrying', 'in_doubt')
+    AND (d.due_at <= :now OR d.due_at IS NULL AND d.state <> 'in_doubt')
+    AND (d.state <> 'in_doubt' OR d.copy IS NULL)
+    AND (d.leased_by IS NULL OR d.leased_by = :node OR d.leased_until <= :now)
+ORDER BY d.id LIMIT :limit
+"""
+LEASE: Final = "UPDATE deliveries SET leased_by = ?, leased_until = ? WHERE id = ?"
+UNCLAIMED: Final = """
+SELECT d.*, p.sealed, p.signature, a.procedure, a.version, a.traceparent
+FROM deliveries d
+    JOIN payloads p ON p.delivery_id = d.id
+    JOIN applications a ON a.id = d.application_id
+WHERE d.destination = ? AND d.state IN ('queued', 'sending', 'in_doubt')
+    AND (d.state <> 'in_doubt' OR d.copy IS NOT NULL)
+    AND d.id > ?
+ORDER BY d.id LIMIT ?
+"""
+COUNTS: Final = """
+SELECT destination, state, count(*) AS deliveries FROM deliveries GROUP BY destination, state
+"""
+
+# Reading
+
+APPLICATION: Final = "SELECT * FROM applications WHERE id = ?"
+DELIVERIES_OF: Final = "SELECT * FROM deliveries WHERE application_id = ? ORDER BY id"
+FEEDBACK_ON: Final = "SELECT * FROM feedback WHERE delivery_id = ? ORDER BY received_at, id"
+ENTRIES_ABOUT: Final = """
+SELECT node, nseq, data FROM entries WHERE application_id = ? ORDER BY seq
+"""
+ENTRIES_AFTER: Final = """
+SELECT node, nseq, data FROM entries WHERE (node, nseq) > (?, ?) ORDER BY node, nseq LIMIT ?
+"""
+LATEST: Final = "SELECT id FROM applications WHERE id < ? ORDER BY id DESC LIMIT ?"
+LATEST_OF_MUNICIPALITY: Final = """
+SELECT id FROM applications WHERE municipality = ? AND id < ? ORDER BY id DESC LIMIT ?
+"""
+LATEST_IN_STATE: Final = """
+SELECT DISTINCT application_id FROM deliveries
+WHERE state = :state AND application_id < :before
+    AND (:destination IS NULL OR destination = :destination)
+    AND (:municipality IS NULL OR municipality = :municipality)
+ORDER BY application_id DESC LIMIT :limit
+"""
+LATEST_OF_RECEIPT: Final = """
+SELECT id FROM applications a
+WHERE receipt_mac = :receipt_mac AND id < :before
+    AND (:municipality IS NULL OR municipality = :municipality)
+    AND EXISTS (
+        SELECT 1 FROM deliveries d WHERE d.application_id = a.id
+            AND (:destination IS NULL OR d.destination = :destination)
+            AND d.state IN (SELECT value FROM json_each(:states))
+    )
+ORDER BY id DESC LIMIT :limit
+"""
+
+# Client keys and workers
+
+INSERT_CLIENT_KEY: Final = """
+INSERT INTO client_keys (id, client, digest, created_at, revoked_at) VALUES (?, ?, ?, ?, ?)
+"""
+REVOKE_CLIENT_KEY: Final = """
+UPDATE client_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL
+"""
+CLIENT_KEYS: Final = "SELECT * FROM client_keys ORDER BY created_at, id"
+PUT_HEARTBEAT: Final = """
+INSERT INTO heartbeats (
+    worker, destination, version, adapter, in_flight, healthy, checked_at, at
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (worker, destination) DO UPDATE SET
+    version = excluded.version, adapter = excluded.adapter, in_flight = excluded.in_flight,
+    healthy = excluded.healthy, checked_at = excluded.checked_at, at = excluded.at
+WHERE excluded.at > heartbeats.at
+"""
+HEARTBEATS: Final = "SELECT * FROM heartbeats ORDER BY worker, destination"

@@ -1,0 +1,184 @@
+"""What each step does inside its transaction."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from gateway.audit.chain import leaf
+from gateway.audit.head import Head
+from gateway.domain.claim import Heartbeat
+from gateway.domain.entry import Entry
+from gateway.domain.errors import DeliveryNotFoundError
+from gateway.domain.identifiers import ApplicationId, DeliveryId, DestinationName, NodeName
+from gateway.domain.lifecycle import State
+from gateway.domain.records import ApplicationRecord, DeliveryRecord, SealedDelivery
+from gateway.drivers.journal_sqlite import queries, rows
+from gateway.ports.journal import (
+    Acceptance,
+    AcceptAnswer,
+    Accepted,
+    ClientKey,
+    Decision,
+    KeyKnown,
+    NothingToSupersede,
+    ReceiptNumberKnown,
+)
+
+T = TypeVar("T")
+
+
+def accept(
+    connection: sqlite3.Connection, head: Head, acceptance: Acceptance, *, lease_s: float
+) -> AcceptAnswer:
+    """Store an application and all that belongs to it, or say why not."""
+    application = acceptance.application
+    connection.execute("SAVEPOINT acceptance")
+    superseding = _supersede(connection, application)
+    if not superseding or not _insert(connection, application):
+        connection.execute("ROLLBACK TO acceptance")
+        return _refusal(connection, application, superseding=superseding)
+    leased_until = rows.from_time(application.accepted_at + timedelta(seconds=lease_s))
+    for delivery in acceptance.deliveries:
+        record = delivery.record
+        connection.execute(
+            queries.INSERT_DELIVERY,
+            (
+                record.id.bytes,
+                record.application_id.bytes,
+                record.municipality,
+                record.destination,
+                *rows.from_delivery(record),
+                head.node,
+                leased_until,
+            ),
+        )
+        connection.execute(
+            queries.INSERT_PAYLOAD, (record.id.bytes, delivery.sealed, delivery.signature)
+        )
+    return Accepted(application, append(connection, head, (acceptance.entry,)))
+
+
+def _insert(connection: sqlite3.Connection, application: ApplicationRecord) -> bool:
+    parameters = rows.from_application(application)
+    return connection.execute(queries.INSERT_APPLICATION, parameters).rowcount == 1
+
+
+def _supersede(connection: sqlite3.Connection, application: ApplicationRecord) -> bool:
+    if application.supersedes is None:
+        return True
+    parameters = (
+        application.id.bytes,
+        application.supersedes.bytes,
+        application.client,
+        application.municipality,
+    )
+    return connection.execute(queries.SUPERSEDE, parameters).rowcount == 1
+
+
+def _refusal(
+    connection: sqlite3.Connection, application: ApplicationRecord, *, superseding: bool
+) -> AcceptAnswer:
+    row = connection.execute(
+        queries.APPLICATION_BY_KEY, (application.client, application.idempotency_mac)
+    ).fetchone()
+    if row is not None:
+        entry = connection.execute(queries.ACCEPTANCE_ENTRY, (row["id"],)).fetchone()
+        return KeyKnown(rows.to_application(row), leaf(entry["data"]))
+    if not superseding:
+        return NothingToSupersede()
+    row = connection.execute(
+        queries.APPLICATION_BY_RECEIPT,
+        (application.client, application.municipality, application.receipt_mac),
+    ).fetchone()
+    if row is None:
+        raise ValueError(application.id)
+    return ReceiptNumberKnown(ApplicationId(UUID(bytes=row["id"])))
+
+
+def decide(
+    connection: sqlite3.Connection,
+    head: Head,
+    delivery_id: DeliveryId,
+    rule: Callable[[DeliveryRecord], Decision[T]],
+) -> T:
+    """Apply ``rule`` to the delivery as it is in this transaction."""
+    row = connection.execute(queries.DELIVERY, (delivery_id.bytes,)).fetchone()
+    if row is None:
+        raise DeliveryNotFoundError(delivery_id)
+    before = rows.to_delivery(row)
+    decision = rule(before)
+    if decision.record is not None:
+        _change(connection, before, decision.record)
+    if decision.feedback is not None:
+        connection.execute(queries.INSERT_FEEDBACK, rows.from_feedback(decision.feedback))
+    append(connection, head, decision.entries)
+    return decision.answer
+
+
+def _change(connection: sqlite3.Connection, before: DeliveryRecord, record: DeliveryRecord) -> None:
+    # A lease is for publishing: it ends when the delivery has gone on.
+    ends_lease = record.state not in (before.state, State.PENDING)
+    connection.execute(
+        queries.UPDATE_DELIVERY, (before.id.bytes, *rows.from_delivery(record), ends_lease)
+    )
+
+
+def append(connection: sqlite3.Connection, head: Head, entries: Sequence[Entry]) -> bytes:
+    """Append entries to the node's chain and return its new end."""
+    for entry in entries:
+        chained = head.append(entry)
+        connection.execute(queries.INSERT_ENTRY, rows.from_entry(head.node, chained))
+    return head.position.last
+
+
+def lease(
+    connection: sqlite3.Connection,
+    node: NodeName,
+    destination: DestinationName,
+    *,
+    limit: int,
+    now: datetime,
+    until: datetime,
+) -> list[SealedDelivery]:
+    """Take what is due, for ``node`` alone."""
+    parameters = {
+        "destination": destination,
+        "node": node,
+        "now": rows.from_time(now),
+        "limit": limit,
+    }
+    found = connection.execute(queries.PUBLISHABLE, parameters).fetchall()
+    ends = rows.from_time(until)
+    connection.executemany(queries.LEASE, ((node, ends, row["id"]) for row in found))
+    return [rows.to_sealed(row) for row in found]
+
+
+def add_client_key(
+    connection: sqlite3.Connection, head: Head, key: ClientKey, entry: Entry
+) -> None:
+    """Store a client's key."""
+    connection.execute(queries.INSERT_CLIENT_KEY, rows.from_client_key(key))
+    append(connection, head, (entry,))
+
+
+def revoke_client_key(
+    connection: sqlite3.Connection, head: Head, key_id: str, at: datetime, entry: Entry
+) -> bool:
+    """Revoke a key that is not revoked."""
+    parameters = (key_id, rows.from_time(at))
+    if connection.execute(queries.REVOKE_CLIENT_KEY, parameters).rowcount == 0:
+        return False
+    append(connection, head, (entry,))
+    return True
+
+
+def put_heartbeat(connection: sqlite3.Connection, heartbeat: Heartbeat) -> None:
+    """Keep a heartbeat unless a later one is known."""
+    connection.execute(queries.PUT_HEARTBEAT, rows.from_heartbeat(heartbeat))
+
+
+def ping(connection: sqlite3.Connection, node: NodeName) -> None:
+    """Change a row, so that the commit has something to write."""
+    connection.execute(queries.PING, (node,))

@@ -1,0 +1,111 @@
+"""The SQLite journal keeps the contract, and a few promises of its own."""
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from gateway.domain.errors import (
+    JournalUnavailableError,
+    JournalUnusableError,
+    NodeNameTakenError,
+)
+from gateway.domain.identifiers import NodeName
+from gateway.drivers.journal_sqlite import SQLiteJournal
+from gateway.testing.builders import an_acceptance
+from gateway.testing.contracts.journal import (
+    JournalContract,
+    NodeMaker,
+    RawSQL,
+    accepted,
+    chain_of,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal" / "journal.db"
+
+
+class TestSQLiteJournal(JournalContract):
+    @pytest.fixture
+    def a_node(self, path: Path) -> NodeMaker:
+        return lambda name: SQLiteJournal(path, node=NodeName(name))
+
+    @pytest.fixture
+    def behind(self, path: Path) -> RawSQL:
+        async def run(statement: str) -> None:
+            with sqlite3.connect(path) as connection:
+                connection.execute(statement)
+            connection.close()
+
+        return run
+
+
+async def test_a_file_is_held_by_one_node_whatever_its_name(path: Path) -> None:
+    journal, rival = (SQLiteJournal(path, node=NodeName(name)) for name in ("gw-1", "gw-2"))
+    await journal.open()
+
+    with pytest.raises(NodeNameTakenError):
+        await rival.open()
+
+    await journal.close()
+
+
+async def test_the_files_are_for_their_owner_alone(path: Path) -> None:
+    journal = SQLiteJournal(path, node=NodeName("gw-1"))
+    await journal.open()
+    await accepted(journal)
+
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+
+    assert set(modes.values()) == {0o600}
+    assert {"journal.db", "journal.db-wal", "journal.db.lock"} <= modes.keys()
+    await journal.close()
+
+
+async def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"This is no database, but it is long enough to be looked at." * 20)
+    journal = SQLiteJournal(path, node=NodeName("gw-1"))
+
+    with pytest.raises(JournalUnusableError):
+        await journal.open()
+
+
+async def test_a_full_disk_refuses_and_recovers_by_itself(path: Path) -> None:
+    journal = SQLiteJournal(path, node=NodeName("gw-1"))
+    await journal.open()
+    await accepted(journal)
+    # The writer's own limit: what SQLite says at it (SQLITE_FULL) is what it says of a full disk.
+    await journal._write(lambda connection, _: connection.execute("PRAGMA max_page_count = 1"))
+    large = an_acceptance(traceparent="x" * 100_000)
+
+    with pytest.raises(JournalUnavailableError, match="SQLITE_FULL"):
+        await journal.accept(large)
+
+    assert await journal.dossier(large.application.id) is None
+    await journal._write(
+        lambda connection, _: connection.execute("PRAGMA max_page_count = 1000000")
+    )
+    await accepted(journal)
+    assert await chain_of(journal) == {"gw-1": 2}
+    await journal.close()
+
+
+async def test_a_locked_database_refuses_and_recovers_by_itself(path: Path) -> None:
+    journal = SQLiteJournal(path, node=NodeName("gw-1"))
+    await journal.open()
+    await journal._write(lambda connection, _: connection.execute("PRAGMA busy_timeout = 1"))
+    intruder = sqlite3.connect(path, isolation_level=None)
+    intruder.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(JournalUnavailableError, match="SQLITE_BUSY"):
+        await journal.ping()
+
+    intruder.execute("ROLLBACK")
+    intruder.close()
+    await accepted(journal)
+    assert await chain_of(journal) == {"gw-1": 1}
+    await journal.close()
