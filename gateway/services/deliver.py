@@ -257,8 +257,8 @@ class Deliver:
                 delivery_id = str(copy.envelope.delivery_id)
                 log.info("copy.dropped", delivery_id=delivery_id, verdict=verdict.value)
                 return
-            case _ as never:
-                assert_never(never)
+            case _:
+                assert_never(answer.verdict)
         headers = {KIND_HEADER: OUTCOME_TYPE}
         await report(self._broker, OUTCOME_CODEC.write(outcome, self._signer, headers))
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from gateway.audit.verify import Report, Verifier
+from gateway.audit.verify import Finding, Verifier
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.domain.claim import Heartbeat
 from gateway.domain.entry import Action, Actor, Entry, Fact
@@ -302,8 +302,13 @@ class Operate:
 
     # The audit log
 
-    async def verify_audit(self, *, actor: Actor) -> Report:
-        """Verify every node's chain, and record that the log was read."""
+    async def verify_audit(self, *, actor: Actor) -> dict[str, object]:
+        """Verify every node's chain, and record that the log was read.
+
+        Returns:
+            ``ok``, ``entries``, ``nodes`` (each one's last good entry), and the first bad
+            entry of each chain with what is wrong there in words.
+        """
         verifier = Verifier()
         async for stored in self._journal.entries():
             verifier.feed(stored)
@@ -312,10 +317,23 @@ class Operate:
             action=Action.LOG_READ,
             at=self._clock.now(),
             actor=actor,
-            facts={"purpose": "verify"},
+            facts={"purpose": "verify", "ok": report.ok, "entries": report.entries},
         )
         await self._journal.record([entry])
-        return report
+        return {
+            "ok": report.ok,
+            "entries": report.entries,
+            "nodes": {
+                node: {"nseq": head.nseq, "leaf": head.leaf.hex()}
+                for node, head in report.heads.items()
+            },
+            "failures": [_finding(finding) for finding in report.failures],
+            "warnings": [_finding(finding) for finding in report.warnings],
+        }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {"node": finding.node, "nseq": finding.nseq, "problem": finding.problem}
 
 
 def _renewed(record: DeliveryRecord, now: datetime) -> DeliveryRecord:

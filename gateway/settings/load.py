@@ -97,8 +97,9 @@ def _unknown_variables(variables: Iterable[str]) -> Iterator[str]:
 def _section(model: type[BaseModel], key: str) -> type[BaseModel] | None:
     """Return the section's model; ``None`` where any name may follow (destinations, …)."""
     annotation = model.model_fields[key].annotation
-    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    return annotation if is_model else None
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
 
 
 def _nearest(wrong: str, known: Iterable[str]) -> str:

@@ -1,0 +1,1 @@
+"""The composition root: which parts make up a gateway, a worker, and both in one process."""

@@ -1,0 +1,216 @@
+"""Put a gateway process together."""
+
+from dataclasses import dataclass
+
+from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
+from gateway.bootstrap.stores import open_journal
+from gateway.crypto import keys
+from gateway.crypto.pseudonym import Pseudonyms
+from gateway.crypto.seal import Sealer
+from gateway.crypto.sign import Signer, Verifier
+from gateway.domain.identifiers import (
+    ClientName,
+    CopyId,
+    DestinationName,
+    MunicipalityCode,
+    WorkerName,
+)
+from gateway.drivers.memory_broker import MemoryBroker
+from gateway.drivers.system_clock import SystemClock, new_id
+from gateway.ports.broker import Broker
+from gateway.ports.clock import Clock
+from gateway.ports.journal import Journal
+from gateway.ports.keys import KeyStore
+from gateway.schema.catalogue import Catalogue
+from gateway.services.accept import AcceptApplication
+from gateway.services.answer_claims import AnswerClaims
+from gateway.services.authenticate import Authenticate
+from gateway.services.bury_dead_letters import BuryDeadLetters
+from gateway.services.limit import Limit
+from gateway.services.operate import Operate
+from gateway.services.policy import DestinationPolicy
+from gateway.services.record_heartbeats import RecordHeartbeats
+from gateway.services.record_outcomes import RecordOutcomes
+from gateway.services.relay import Relay
+from gateway.services.routing import Grant, Route, RoutingTable
+from gateway.services.track import Track
+from gateway.services.watch_backlog import WatchBacklog
+from gateway.services.workers import WorkerGrant, WorkerRegister
+from gateway.settings.model import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """The parts of a gateway process, not yet started."""
+
+    settings: Settings
+    journal: Journal
+    broker: Broker
+    broker_forgets: bool
+    catalogue: Catalogue
+    authenticate: Authenticate
+    limit: Limit
+    accept: AcceptApplication
+    track: Track
+    operate: Operate
+    relay: Relay
+    answer_claims: AnswerClaims
+    record_outcomes: RecordOutcomes
+    record_heartbeats: RecordHeartbeats
+    bury_dead_letters: BuryDeadLetters
+    watch_backlog: WatchBacklog
+
+
+def policies(settings: Settings) -> dict[DestinationName, DestinationPolicy]:
+    """Return how the gateway treats each destination."""
+    return {
+        DestinationName(name): DestinationPolicy(
+            name=DestinationName(name),
+            municipality=MunicipalityCode(destination.municipality),
+            idempotency=destination.idempotency,
+            retry=destination.retry.policy(),
+            paused=destination.paused,
+        )
+        for name, destination in settings.destinations.items()
+    }
+
+
+def build_operate(settings: Settings, store: KeyStore, journal: Journal) -> Operate:
+    """Return the operations over ``journal``, for the gateway or for a command beside it.
+
+    Raises:
+        KeyNotFoundError: There is no pseudonym key yet.
+    """
+    return Operate(
+        journal=journal,
+        pseudonyms=Pseudonyms(store.private(PSEUDONYM_KEY)),
+        municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
+        policies=policies(settings),
+        clients=frozenset(ClientName(name) for name in settings.clients),
+        clock=SystemClock(),
+    )
+
+
+def build_gateway(
+    settings: Settings, store: KeyStore, *, broker: Broker, catalogue: Catalogue
+) -> Gateway:
+    """Put a gateway process together; connects to nothing yet.
+
+    Raises:
+        ConfigError: Something configured cannot work.
+        KeyNotFoundError: A key that it needs is missing: its own signing and pseudonym
+            keys, each destination's public key, each worker's public key.
+    """
+    clock: Clock = SystemClock()
+    journal = open_journal(settings)
+    signer = Signer(store.private(GATEWAY_KEY))
+    pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
+    worker_keys, register = _trusted_workers(settings, store)
+    own_key = store.public(GATEWAY_KEY)
+    own_verifier = Verifier({keys.thumbprint(own_key): own_key})
+    worker_verifier = Verifier(worker_keys)
+    by_destination = policies(settings)
+    relay = Relay(
+        policies=by_destination,
+        journal=journal,
+        broker=broker,
+        clock=clock,
+        new_copy=lambda: CopyId(new_id()),
+    )
+    backlog = WatchBacklog(journal=journal, most=settings.journal.max_unfinished)
+    return Gateway(
+        settings=settings,
+        journal=journal,
+        broker=broker,
+        broker_forgets=isinstance(broker, MemoryBroker),
+        catalogue=catalogue,
+        authenticate=Authenticate(journal=journal, clock=clock),
+        limit=Limit(rate_per_s=settings.http.requests_per_s, burst=settings.http.request_burst),
+        accept=AcceptApplication(
+            catalogue=catalogue,
+            municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
+            grants=_grants(settings),
+            routing=_routing(settings),
+            sealers={name: Sealer(store.public(destination_key(name))) for name in by_destination},
+            signer=signer,
+            pseudonyms=pseudonyms,
+            journal=journal,
+            relay=relay,
+            clock=clock,
+            new_id=new_id,
+            has_room=backlog.has_room,
+        ),
+        track=Track(journal=journal),
+        operate=build_operate(settings, store, journal),
+        relay=relay,
+        answer_claims=AnswerClaims(
+            journal=journal,
+            broker=broker,
+            signer=signer,
+            verifier=worker_verifier,
+            workers=register,
+            policies=by_destination,
+            clock=clock,
+        ),
+        record_outcomes=RecordOutcomes(
+            journal=journal,
+            broker=broker,
+            verifier=worker_verifier,
+            workers=register,
+            policies=by_destination,
+            clock=clock,
+        ),
+        record_heartbeats=RecordHeartbeats(
+            journal=journal,
+            broker=broker,
+            verifier=worker_verifier,
+            workers=register,
+            clock=clock,
+        ),
+        bury_dead_letters=BuryDeadLetters(
+            journal=journal,
+            broker=broker,
+            verifier=own_verifier,
+            destinations=by_destination,
+            clock=clock,
+        ),
+        watch_backlog=backlog,
+    )
+
+
+def _trusted_workers(
+    settings: Settings, store: KeyStore
+) -> tuple[dict[str, bytes], WorkerRegister]:
+    public: dict[str, bytes] = {}
+    grants: dict[str, WorkerGrant] = {}
+    for name, worker in settings.workers.items():
+        jwk = store.public(worker_key(name))
+        kid = keys.thumbprint(jwk)
+        public[kid] = jwk
+        grants[kid] = WorkerGrant(
+            WorkerName(name), frozenset(DestinationName(to) for to in worker.destinations)
+        )
+    return public, WorkerRegister(grants)
+
+
+def _grants(settings: Settings) -> dict[ClientName, Grant]:
+    return {
+        ClientName(name): Grant(
+            municipalities=frozenset(MunicipalityCode(code) for code in client.municipalities),
+            procedures=client.procedures,
+        )
+        for name, client in settings.clients.items()
+    }
+
+
+def _routing(settings: Settings) -> RoutingTable:
+    return RoutingTable(
+        [
+            Route(
+                municipality=MunicipalityCode(route.municipality),
+                procedure=route.procedure,
+                to=tuple(DestinationName(name) for name in route.to),
+            )
+            for route in settings.routes
+        ]
+    )

@@ -1,0 +1,258 @@
+"""How gateway and worker processes start, run and stop."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from gateway import __version__
+from gateway.bootstrap.gateway import Gateway
+from gateway.domain.entry import Action, Actor, ActorKind, Entry
+from gateway.domain.errors import JournalUnavailableError, TransientError
+from gateway.drivers.system_clock import SystemClock
+from gateway.http.body import BodyLimits
+from gateway.http.door import FrontServices, front_app
+from gateway.http.metrics import Metrics
+from gateway.http.operations import operations_app
+from gateway.http.protocol import FrontRunner
+from gateway.ports.broker import Broker
+from gateway.services.deliver import Deliver
+from gateway.services.perform import operations
+
+log = structlog.get_logger()
+
+SOCKET_NAME: Final = "kakehashi.sock"
+DRAIN_S: Final = 8.0
+"""How long what is in hand may take to finish after SIGTERM; a container gets 10 s."""
+
+_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a running gateway listens.
+
+    Attributes:
+        front: URL of the front-end API.
+        operations: URL of health and metrics.
+        socket: Path of the operations socket.
+    """
+
+    front: str
+    operations: str
+    socket: Path
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def run_gateway(
+    gateway: Gateway,
+    *,
+    stop: asyncio.Event,
+    workers: Sequence[Deliver] = (),
+    started: Callable[[Addresses], Awaitable[None]],
+) -> None:
+    """Run a gateway until ``stop`` is set; with ``workers`` in the same process, if any.
+
+    Stops in order: no new connections, answers what was asked, lets workers finish
+    what they hold, writes down what they report, and closes the journal last.
+
+    Raises:
+        NodeNameTakenError: Another process runs under this node's name.
+        JournalUnusableError: The journal must not be used as it is.
+        JournalUnavailableError: It cannot be reached at start.
+        OSError: A port or the socket's folder cannot be used.
+    """
+    await gateway.journal.open()
+    try:
+        await gateway.authenticate.reload()
+        await gateway.watch_backlog.look()
+        await gateway.journal.record([_node_entry(Action.NODE_STARTED)])
+        if gateway.broker_forgets:
+            await _connect(gateway)
+            await gateway.relay.recover()
+        async with asyncio.TaskGroup() as tasks:
+            services = [tasks.create_task(_carry(gateway))]
+            services += [
+                tasks.create_task(service())
+                for service in (gateway.authenticate.run, gateway.watch_backlog.run)
+            ]
+            delivering = [tasks.create_task(worker.run(stop)) for worker in workers]
+            async with _listening(gateway, stop) as addresses:
+                await started(addresses)
+                await stop.wait()
+            if delivering:
+                _, late = await asyncio.wait(delivering, timeout=DRAIN_S)
+                services += late
+            for service in services:
+                service.cancel()
+        await gateway.authenticate.write_denials()
+        with suppress(JournalUnavailableError):
+            await gateway.journal.record([_node_entry(Action.NODE_STOPPED)])
+    finally:
+        await gateway.broker.close()
+        await gateway.journal.close()
+
+
+async def _connect(gateway: Gateway) -> None:
+    """Connect to the broker and declare what is missing, however long it takes."""
+    await _open_broker(gateway.broker)
+    pause_s = _PAUSE_S
+    while True:
+        try:
+            await gateway.broker.declare(list(gateway.settings.destinations))
+        except TransientError as error:
+            log.warning("topology.not_declared", code=error.code)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        else:
+            return
+
+
+async def _carry(gateway: Gateway) -> None:
+    """Relay and listen. Accepting does not wait for it: the journal keeps what comes."""
+    await _connect(gateway)
+    async with asyncio.TaskGroup() as tasks:
+        for service in (
+            gateway.relay.run,
+            gateway.answer_claims.run,
+            gateway.record_outcomes.run,
+            gateway.record_heartbeats.run,
+            gateway.bury_dead_letters.run,
+        ):
+            tasks.create_task(service())
+
+
+async def _open_broker(broker: Broker) -> None:
+    pause_s, is_reported = _PAUSE_S, False
+    while True:
+        try:
+            await broker.open()
+        except TransientError as error:
+            if not is_reported:
+                is_reported = True
+                log.warning("broker.not_reached", code=error.code)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        else:
+            return
+
+
+@asynccontextmanager
+async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Addresses]:
+    http = gateway.settings.http
+    metrics = Metrics()
+
+    async def ready() -> Mapping[str, bool]:
+        try:
+            await gateway.journal.ping()
+        except JournalUnavailableError:
+            return {"journal": False, "running": not stop.is_set()}
+        return {"journal": True, "running": not stop.is_set()}
+
+    front = FrontRunner(
+        front_app(
+            FrontServices(
+                accept=gateway.accept,
+                authenticate=gateway.authenticate,
+                limit=gateway.limit,
+                track=gateway.track.status,
+                catalogue=gateway.catalogue,
+            ),
+            BodyLimits(most_bytes=http.max_body_bytes, timeout_s=http.body_timeout_s),
+        ),
+        observe=metrics.observe,
+        shutdown_timeout_s=DRAIN_S / 2,
+    )
+    health, commands = (
+        FrontRunner(
+            operations_app(
+                ready=ready,
+                counts=gateway.journal.counts,
+                metrics=metrics,
+                operations=offered,
+            ),
+            shutdown_timeout_s=1.0,
+        )
+        for offered in ({}, operations(gateway.operate))
+    )
+    socket = gateway.settings.home / SOCKET_NAME
+    gateway.settings.home.mkdir(parents=True, exist_ok=True)
+    # The journal's lock says that no other gateway uses this folder: a socket that is
+    # still there was left by one that was killed.
+    socket.unlink(missing_ok=True)
+    runners = (front, health, commands)
+    try:
+        for runner in runners:
+            await runner.setup()
+        front_site = web.TCPSite(front, http.host, http.port)
+        health_site = web.TCPSite(health, http.operations_host, http.operations_port)
+        await front_site.start()
+        await health_site.start()
+        await web.UnixSite(commands, str(socket)).start()
+        socket.chmod(0o600)
+        yield Addresses(
+            front=_url(front, http.host),
+            operations=_url(health, http.operations_host),
+            socket=socket,
+        )
+    finally:
+        for runner in runners:
+            await runner.cleanup()
+        socket.unlink(missing_ok=True)
+
+
+def _url(runner: web.BaseRunner[web.Server], host: str) -> str:
+    port = runner.addresses[0][1]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _node_entry(action: Action) -> Entry:
+    return Entry(
+        action=action,
+        at=SystemClock().now(),
+        actor=Actor(ActorKind.GATEWAY, "process"),
+        facts={"version": __version__},
+    )
+
+
+async def run_workers(workers: Sequence[Deliver], broker: Broker, *, stop: asyncio.Event) -> None:
+    """Run workers over ``broker`` until ``stop`` is set, then finish what they hold.
+
+    What is not finished within ``DRAIN_S`` goes back to the broker; who gets it next
+    finds out what became of it.
+
+    Raises:
+        ConfigError: A destination cannot work as configured.
+    """
+    connecting = asyncio.ensure_future(_open_broker(broker))
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({connecting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not connecting.done():
+            return
+        await connecting
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(worker.run(stop)) for worker in workers]
+            await asyncio.wait({stopped, *running}, return_when=asyncio.FIRST_COMPLETED)
+            _, late = await asyncio.wait(running, timeout=DRAIN_S)
+            for task in late:
+                task.cancel()
+    finally:
+        connecting.cancel()
+        stopped.cancel()
+        await broker.close()
