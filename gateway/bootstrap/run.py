@@ -14,7 +14,7 @@ from aiohttp import web
 from gateway import __version__
 from gateway.bootstrap.gateway import Gateway
 from gateway.domain.entry import Action, Actor, ActorKind, Entry
-from gateway.domain.errors import JournalUnavailableError, TransientError
+from gateway.domain.errors import ConfigError, JournalUnavailableError, TransientError
 from gateway.drivers.system_clock import SystemClock
 from gateway.http.body import BodyLimits
 from gateway.http.door import FrontServices, front_app
@@ -173,7 +173,7 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
                 track=gateway.track.status,
                 catalogue=gateway.catalogue,
             ),
-            BodyLimits(most_bytes=http.max_body_bytes, timeout_s=http.body_timeout_s),
+            BodyLimits(body_bytes=http.max_body_bytes, body_timeout_s=http.body_timeout_s),
         ),
         observe=metrics.observe,
         shutdown_timeout_s=DRAIN_S / 2,
@@ -190,11 +190,7 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
         )
         for offered in ({}, operations(gateway.operate))
     )
-    socket = gateway.settings.home / SOCKET_NAME
-    gateway.settings.home.mkdir(parents=True, exist_ok=True)
-    # The journal's lock says that no other gateway uses this folder: a socket that is
-    # still there was left by one that was killed.
-    socket.unlink(missing_ok=True)
+    socket = await _free_socket(gateway.settings.home)
     runners = (front, health, commands)
     try:
         for runner in runners:
@@ -216,7 +212,25 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
         socket.unlink(missing_ok=True)
 
 
-def _url(runner: web.BaseRunner[web.Server], host: str) -> str:
+async def _free_socket(home: Path) -> Path:
+    """Return the operations socket's path, cleared of what a killed gateway left there.
+
+    Raises:
+        ConfigError: Another gateway listens there: with one journal for several
+            processes each needs a ``home`` of its own.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / SOCKET_NAME
+    try:
+        _, writer = await asyncio.open_unix_connection(str(path))
+    except OSError:
+        path.unlink(missing_ok=True)
+        return path
+    writer.close()
+    raise ConfigError(f"home: another gateway uses {home}")
+
+
+def _url(runner: web.BaseRunner, host: str) -> str:
     port = runner.addresses[0][1]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 

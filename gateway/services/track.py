@@ -28,10 +28,14 @@ NEXT_STEP: Final[Mapping[State, tuple[str, str]]] = {
         "Will be tried again at {due_at} ({code}).",
     ),
     State.IN_DOUBT: (
-        "届いたか不明（理由: {code}）。業務システムで確認し、"
-        "confirm か replay か cancel を選んでください。",
-        "Unknown whether it arrived ({code}). Look in the core system, "
-        "then confirm, replay or cancel.",
+        (
+            "届いたか不明（理由: {code}）。業務システムで確認し、"
+            "confirm か replay か cancel を選んでください。"
+        ),
+        (
+            "Unknown whether it arrived ({code}). Look in the core system, "
+            "then confirm, replay or cancel."
+        ),
     ),
     State.PARKED: (
         "保留中（理由: {code}）。原因を直して replay、または cancel してください。",
