@@ -126,7 +126,7 @@ class _Chain:
 
     nseq: int = 0
     leaf: str = _EMPTY_TREE
-    latest: datetime | None = None
+    latest: str = ""
     broken: bool = False
 
 
@@ -197,17 +197,19 @@ class Verifier:
         if expected and expected.nseq == entry.nseq and expected.leaf != leaf.digest():
             return "rewritten: the log is known to have had another entry here"
         chain.nseq, chain.leaf = entry.nseq, leaf.hexdigest()
-        self._watch_clock(chain, entry, datetime.fromisoformat(members["at"]))
+        self._watch_clock(chain, entry, members["at"])
         return None
 
-    def _watch_clock(self, chain: _Chain, entry: StoredEntry, at: datetime) -> None:
-        if chain.latest is None or at >= chain.latest:
+    def _watch_clock(self, chain: _Chain, entry: StoredEntry, at: str) -> None:
+        # Times of one form and one zone sort as text.
+        if at >= chain.latest:
             chain.latest = at
-        elif chain.latest - at > CLOCK_TOLERANCE:
+            return
+        back = datetime.fromisoformat(chain.latest) - datetime.fromisoformat(at)
+        if back > CLOCK_TOLERANCE:
             self._warning_count += 1
             if len(self._warnings) < MAX_WARNINGS:
-                back_s = (chain.latest - at).total_seconds()
-                problem = f"the clock had gone back by {back_s:.0f} s"
+                problem = f"the clock had gone back by {back.total_seconds():.0f} s"
                 self._warnings.append(Finding(entry.node, entry.nseq, problem))
 
 
@@ -248,6 +250,7 @@ def read(data: bytes) -> EntryMembers:
             raise ValueError(f"{name} is malformed")
     if type(members["nseq"]) is not int or members["nseq"] < 1:
         raise ValueError("nseq is malformed")
+    _check_instant(str(members["at"]))
     _check_actor(members["actor"])
     _check_facts(members["facts"])
     return cast("EntryMembers", members)
@@ -267,6 +270,13 @@ def _parse(data: bytes) -> dict[str, object]:
     if not isinstance(members, dict):
         raise ValueError("not an object")  # noqa: TRY004 - the bytes are wrong, not a type
     return members
+
+
+def _check_instant(at: str) -> None:
+    try:
+        datetime.fromisoformat(at)
+    except ValueError:
+        raise ValueError("at is malformed") from None
 
 
 def _check_actor(actor: object) -> None:

@@ -34,6 +34,9 @@ _PURPOSES: Final[dict[tuple[str, str], dict[str, str]]] = {
 """Key type and curve → what the key must say it is for. There are no other kinds."""
 
 
+_NUMBERS: Final = frozenset({"kty", "crv", "x", "y", "d", "k"})
+"""Members that are the key itself."""
+
 _LIMITS: Final = frozenset({"key_ops", "x5u", "x5c"})
 """Members that would limit a key's use further than we look."""
 
@@ -90,9 +93,9 @@ def sealing_key(public_jwk: bytes) -> EllipticCurvePublicKey:
         KeyUnusableError: Not the public half of an encryption key.
     """
     key = _read(public_jwk)
-    if not isinstance(key, ECKey) or key.is_private:
-        raise KeyUnusableError("not a public encryption key")
-    return key.public_key
+    if isinstance(key, ECKey) and isinstance(key.raw_value, EllipticCurvePublicKey):
+        return key.raw_value
+    raise KeyUnusableError("not a public encryption key")
 
 
 def opening_key(private_jwk: bytes) -> EllipticCurvePrivateKey:
@@ -102,9 +105,9 @@ def opening_key(private_jwk: bytes) -> EllipticCurvePrivateKey:
         KeyUnusableError: Not a private encryption key.
     """
     key = _read(private_jwk)
-    if not isinstance(key, ECKey) or key.private_key is None:
-        raise KeyUnusableError("not a private encryption key")
-    return key.private_key
+    if isinstance(key, ECKey) and isinstance(key.raw_value, EllipticCurvePrivateKey):
+        return key.raw_value
+    raise KeyUnusableError("not a private encryption key")
 
 
 def signing_key(private_jwk: bytes) -> Ed25519PrivateKey:
@@ -114,9 +117,9 @@ def signing_key(private_jwk: bytes) -> Ed25519PrivateKey:
         KeyUnusableError: Not a private signing key.
     """
     key = _read(private_jwk)
-    if not isinstance(key, OKPKey) or not isinstance(key.private_key, Ed25519PrivateKey):
-        raise KeyUnusableError("not a private signing key")
-    return key.private_key
+    if isinstance(key, OKPKey) and isinstance(key.raw_value, Ed25519PrivateKey):
+        return key.raw_value
+    raise KeyUnusableError("not a private signing key")
 
 
 def verifying_key(public_jwk: bytes) -> Ed25519PublicKey:
@@ -126,12 +129,9 @@ def verifying_key(public_jwk: bytes) -> Ed25519PublicKey:
         KeyUnusableError: Not the public half of a signing key.
     """
     key = _read(public_jwk)
-    if not isinstance(key, OKPKey) or key.is_private:
-        raise KeyUnusableError("not a public signing key")
-    public = key.public_key
-    if not isinstance(public, Ed25519PublicKey):
-        raise KeyUnusableError("not a public signing key")
-    return public
+    if isinstance(key, OKPKey) and isinstance(key.raw_value, Ed25519PublicKey):
+        return key.raw_value
+    raise KeyUnusableError("not a public signing key")
 
 
 def secret(jwk: bytes) -> bytes:
@@ -167,7 +167,7 @@ def _read(jwk: bytes) -> Key:
     if not _LIMITS.isdisjoint(members):
         raise KeyUnusableError("limits that are not understood")
     try:
-        key = _import({name: text for name, text in members.items() if isinstance(text, str)})
+        key = _import({name: members[name] for name in _NUMBERS & members.keys()})
     except (JoseError, ValueError) as error:
         raise KeyUnusableError("damaged") from error
     true = key.as_dict(private=key.is_private) | {"kid": key.thumbprint()}
@@ -176,17 +176,22 @@ def _read(jwk: bytes) -> Key:
     return key
 
 
-def _import(members: dict[str, str | list[str]]) -> Key:
+def _import(numbers: dict[str, object]) -> Key:
     """Return the key, described by what its numbers say and by nothing else.
 
     joserfc takes an OKP key's public half on trust, whatever private half it stands
     beside; so the key is made again from the bare numbers.
     """
-    if members["kty"] == "oct":
-        secret_key = OctKey.import_key(members)
-        if len(secret_key.raw_value) != SECRET_BYTES:
-            raise ValueError(len(secret_key.raw_value))
-        return OctKey(secret_key.raw_value, secret_key.raw_value)
-    if members["kty"] == "EC":
-        return ECKey.import_key(ECKey.import_key(members).raw_value)
-    return OKPKey.import_key(OKPKey.import_key(members).raw_value)
+    texts: dict[str, str | list[str]] = {}
+    for name, text in numbers.items():
+        if not isinstance(text, str):
+            raise ValueError(name)  # noqa: TRY004 - the JWK is wrong, not a type
+        texts[name] = text
+    if numbers["kty"] == "oct":
+        octets = jose.b64decode(str(numbers.get("k", "")).encode())
+        if len(octets) != SECRET_BYTES:
+            raise ValueError(len(octets))
+        return OctKey(octets, octets)
+    if numbers["kty"] == "EC":
+        return ECKey.import_key(ECKey.import_key(texts).raw_value)
+    return OKPKey.import_key(OKPKey.import_key(texts).raw_value)
