@@ -72,4 +72,3 @@ def _set_up(connection: sqlite3.Connection, node: NodeName) -> None:
         connection.execute(setting)
     migrate(connection)
     connection.execute(queries.NOTE_OPENED, (node,))
-    connection.execute(queries.FREE_LEASES, (node,))

@@ -45,20 +45,19 @@ class SQLiteJournal:
     """Keeps the journal in one SQLite database (WAL, ``synchronous=FULL``).
 
     One process at a time: a file lock beside the database says so. Steps are
-    written by one thread (``writer``); reading has connections of its own.
+    written by one thread (``writer``); reading has connections of its own. Leases are
+    not kept: whoever else held one is dead, or this process would not have the file.
     """
 
-    def __init__(self, path: Path, *, node: NodeName, lease_s: float = 30.0) -> None:
+    def __init__(self, path: Path, *, node: NodeName) -> None:
         """Keep the settings; nothing is opened.
 
         Args:
             path: The database; ``open`` makes it, and its folder, with modes 0600 and 0700.
             node: This process's name in the audit log.
-            lease_s: How long accepted deliveries are this process's to publish.
         """
         self._path = path
         self._node = node
-        self._lease_s = lease_s
         self._opened: _Opened | None = None
 
     @property
@@ -96,9 +95,7 @@ class SQLiteJournal:
     async def accept(self, acceptance: Acceptance) -> AcceptAnswer:
         """Commit an application."""
         return await self._write(
-            lambda connection, head: steps.accept(
-                connection, head, acceptance, lease_s=self._lease_s
-            )
+            lambda connection, head: steps.accept(connection, head, acceptance)
         )
 
     async def decide(
@@ -116,13 +113,16 @@ class SQLiteJournal:
     # The relay's work
 
     async def lease(
-        self, destination: DestinationName, *, limit: int, now: datetime, until: datetime
+        self,
+        destination: DestinationName,
+        *,
+        limit: int,
+        now: datetime,
+        until: datetime,  # noqa: ARG002 - the port's; see the class
     ) -> Sequence[SealedDelivery]:
-        """Take what is due."""
-        return await self._write(
-            lambda connection, head: steps.lease(
-                connection, head.node, destination, limit=limit, now=now, until=until
-            )
+        """Return what is due; ``until`` needs no writing down, since there is no other node."""
+        return await self._read(
+            lambda connection: reading.publishable(connection, destination, now, limit)
         )
 
     async def unclaimed(self, destination: DestinationName) -> AsyncIterator[SealedDelivery]:

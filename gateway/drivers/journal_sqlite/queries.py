@@ -26,9 +26,6 @@ INSERT INTO nodes (name, opened) VALUES (?, 1)
 ON CONFLICT (name) DO UPDATE SET opened = opened + 1
 """
 PING: Final = "UPDATE nodes SET pings = pings + 1 WHERE name = ?"
-FREE_LEASES: Final = """
-UPDATE deliveries SET leased_by = NULL, leased_until = NULL WHERE leased_by = ?
-"""
 HEAD: Final = "SELECT nseq, data FROM entries WHERE node = ? ORDER BY nseq DESC LIMIT 1"
 
 # Accepting
@@ -58,9 +55,8 @@ WHERE application_id = ? AND action = 'application.accepted' ORDER BY seq LIMIT 
 INSERT_DELIVERY: Final = """
 INSERT INTO deliveries (
     id, application_id, municipality, destination, state, budget_since, updated_at, attempt,
-    counted, resolves, copy, worker, claimed_at, due_at, code, pointer, reference, flagged,
-    leased_by, leased_until
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    counted, resolves, copy, worker, claimed_at, due_at, code, pointer, reference, flagged
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 INSERT_PAYLOAD: Final = "INSERT INTO payloads (delivery_id, sealed, signature) VALUES (?, ?, ?)"
 INSERT_ENTRY: Final = """
@@ -75,9 +71,7 @@ UPDATE_DELIVERY: Final = """
 UPDATE deliveries SET
     state = ?2, budget_since = ?3, updated_at = ?4, attempt = ?5, counted = ?6, resolves = ?7,
     copy = ?8, worker = ?9, claimed_at = ?10, due_at = ?11, code = ?12, pointer = ?13,
-    reference = ?14, flagged = ?15,
-    leased_by = CASE WHEN ?16 THEN NULL ELSE leased_by END,
-    leased_until = CASE WHEN ?16 THEN NULL ELSE leased_until END
+    reference = ?14, flagged = ?15
 WHERE id = ?1
 """
 INSERT_FEEDBACK: Final = """
@@ -97,10 +91,8 @@ WHERE d.destination = :destination
     AND d.state IN ('pending', 'retrying', 'in_doubt')
     AND (d.due_at <= :now OR d.due_at IS NULL AND d.state <> 'in_doubt')
     AND (d.state <> 'in_doubt' OR d.copy IS NULL)
-    AND (d.leased_by IS NULL OR d.leased_by = :node OR d.leased_until <= :now)
 ORDER BY d.id LIMIT :limit
 """
-LEASE: Final = "UPDATE deliveries SET leased_by = ?, leased_until = ? WHERE id = ?"
 UNCLAIMED: Final = """
 SELECT d.*, p.sealed, p.signature, a.procedure, a.version, a.traceparent
 FROM deliveries d

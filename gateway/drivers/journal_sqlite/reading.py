@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, TypeVar
@@ -149,6 +150,14 @@ def delivery(connection: sqlite3.Connection, delivery_id: DeliveryId) -> Deliver
     """Return one delivery."""
     row = connection.execute(queries.DELIVERY, (delivery_id.bytes,)).fetchone()
     return None if row is None else rows.to_delivery(row)
+
+
+def publishable(
+    connection: sqlite3.Connection, destination: DestinationName, now: datetime, limit: int
+) -> list[SealedDelivery]:
+    """Return what is due."""
+    parameters = {"destination": destination, "now": rows.from_time(now), "limit": limit}
+    return [rows.to_sealed(row) for row in connection.execute(queries.PUBLISHABLE, parameters)]
 
 
 def unclaimed(

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -11,9 +11,8 @@ from gateway.audit.head import Head
 from gateway.domain.claim import Heartbeat
 from gateway.domain.entry import Entry
 from gateway.domain.errors import DeliveryNotFoundError
-from gateway.domain.identifiers import ApplicationId, DeliveryId, DestinationName, NodeName
-from gateway.domain.lifecycle import State
-from gateway.domain.records import ApplicationRecord, DeliveryRecord, SealedDelivery
+from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
+from gateway.domain.records import ApplicationRecord, DeliveryRecord
 from gateway.drivers.journal_sqlite import queries, rows
 from gateway.ports.journal import (
     Acceptance,
@@ -29,9 +28,7 @@ from gateway.ports.journal import (
 T = TypeVar("T")
 
 
-def accept(
-    connection: sqlite3.Connection, head: Head, acceptance: Acceptance, *, lease_s: float
-) -> AcceptAnswer:
+def accept(connection: sqlite3.Connection, head: Head, acceptance: Acceptance) -> AcceptAnswer:
     """Store an application and all that belongs to it, or say why not."""
     application = acceptance.application
     connection.execute("SAVEPOINT acceptance")
@@ -39,7 +36,6 @@ def accept(
     if not superseding or not _insert(connection, application):
         connection.execute("ROLLBACK TO acceptance")
         return _refusal(connection, application, superseding=superseding)
-    leased_until = rows.from_time(application.accepted_at + timedelta(seconds=lease_s))
     for delivery in acceptance.deliveries:
         record = delivery.record
         connection.execute(
@@ -50,8 +46,6 @@ def accept(
                 record.municipality,
                 record.destination,
                 *rows.from_delivery(record),
-                head.node,
-                leased_until,
             ),
         )
         connection.execute(
@@ -107,22 +101,14 @@ def decide(
     row = connection.execute(queries.DELIVERY, (delivery_id.bytes,)).fetchone()
     if row is None:
         raise DeliveryNotFoundError(delivery_id)
-    before = rows.to_delivery(row)
-    decision = rule(before)
+    decision = rule(rows.to_delivery(row))
     if decision.record is not None:
-        _change(connection, before, decision.record)
+        parameters = (delivery_id.bytes, *rows.from_delivery(decision.record))
+        connection.execute(queries.UPDATE_DELIVERY, parameters)
     if decision.feedback is not None:
         connection.execute(queries.INSERT_FEEDBACK, rows.from_feedback(decision.feedback))
     append(connection, head, decision.entries)
     return decision.answer
-
-
-def _change(connection: sqlite3.Connection, before: DeliveryRecord, record: DeliveryRecord) -> None:
-    # A lease is for publishing: it ends when the delivery has gone on.
-    ends_lease = record.state not in (before.state, State.PENDING)
-    connection.execute(
-        queries.UPDATE_DELIVERY, (before.id.bytes, *rows.from_delivery(record), ends_lease)
-    )
 
 
 def append(connection: sqlite3.Connection, head: Head, entries: Sequence[Entry]) -> bytes:
@@ -131,28 +117,6 @@ def append(connection: sqlite3.Connection, head: Head, entries: Sequence[Entry])
         chained = head.append(entry)
         connection.execute(queries.INSERT_ENTRY, rows.from_entry(head.node, chained))
     return head.position.last
-
-
-def lease(
-    connection: sqlite3.Connection,
-    node: NodeName,
-    destination: DestinationName,
-    *,
-    limit: int,
-    now: datetime,
-    until: datetime,
-) -> list[SealedDelivery]:
-    """Take what is due, for ``node`` alone."""
-    parameters = {
-        "destination": destination,
-        "node": node,
-        "now": rows.from_time(now),
-        "limit": limit,
-    }
-    found = connection.execute(queries.PUBLISHABLE, parameters).fetchall()
-    ends = rows.from_time(until)
-    connection.executemany(queries.LEASE, ((node, ends, row["id"]) for row in found))
-    return [rows.to_sealed(row) for row in found]
 
 
 def add_client_key(

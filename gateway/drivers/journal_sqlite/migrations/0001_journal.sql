@@ -42,9 +42,7 @@ CREATE TABLE deliveries (
     code TEXT,
     pointer TEXT,
     reference TEXT,
-    flagged INTEGER NOT NULL,
-    leased_by TEXT,
-    leased_until INTEGER
+    flagged INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX deliveries_application ON deliveries (application_id);
@@ -55,7 +53,6 @@ CREATE INDEX deliveries_publishable ON deliveries (destination, id, due_at)
     WHERE state IN ('pending', 'retrying', 'in_doubt');
 CREATE INDEX deliveries_unclaimed ON deliveries (destination, id)
     WHERE state IN ('queued', 'sending', 'in_doubt');
-CREATE INDEX deliveries_leased ON deliveries (leased_by) WHERE leased_by IS NOT NULL;
 
 -- Apart from the hot rows, so that a change of state rewrites no sealed payload.
 CREATE TABLE payloads (
