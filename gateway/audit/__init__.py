@@ -1,1 +1,1 @@
-"""Entries, chain, verification; bytes in, bytes out.""""
+"""Entries, chain, verification; bytes in, bytes out."""
