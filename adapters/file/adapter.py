@@ -65,15 +65,16 @@ class FileDestination:
             self._threads = ThreadPoolExecutor(
                 max_workers=MAX_IN_FLIGHT + 2, thread_name_prefix=f"file-{context.destination}"
             )
-        await self._in_thread(partial(self._folder.open, context.folder / "drop-folder-id"))
+        try:
+            await self._in_thread(partial(self._folder.open, context.folder / "drop-folder-id"))
+        except TransientError as error:
+            raise DestinationUnavailableError(error.reason) from error
         await self._prune()
 
     async def check(self) -> Health:
         """Tell whether the folder is the known one, writable and not full."""
         try:
             await self._in_thread(self._folder.check)
-        except DestinationUnavailableError as error:
-            return Health(ok=False, detail=error.reason)
         except TransientError as error:
             return Health(ok=False, detail=error.reason)
         return Health(ok=True)

@@ -13,7 +13,7 @@ from gateway.formats.cp932 import UndecodableError, decode
 from gateway.formats.csv_rows import read_rows
 from gateway.sdk import JST, Feedback
 
-_KEY: Final = re.compile(r"([0-9a-f-]{36})(\.(csv|json))?")
+_KEY: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\.(csv|json))?")
 _REASON: Final = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _LONGEST_REFERENCE: Final = 200
 

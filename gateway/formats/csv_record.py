@@ -6,13 +6,14 @@ replaced or guessed.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from gateway.domain.errors import PermanentError
 from gateway.domain.values import calendar_date, era, kana
 from gateway.formats import cp932
+from gateway.formats.pointer import at
 
 Encoding = Literal["cp932", "utf-8"]
 DateStyle = Literal["iso", "yyyymmdd", "era7", "era_short", "era_kanji"]
@@ -139,21 +140,6 @@ def encode(text: str, encoding: Encoding, pointer: str | None = None) -> bytes:
     except UnicodeEncodeError as error:
         point = f"U+{ord(text[error.start]):04X}"
         raise FieldRefusedError(f"text.unmappable:{point}", pointer) from None
-
-
-def at(document: object, pointer: str) -> object:
-    """Return what ``pointer`` names (RFC 6901), or ``None`` if nothing is there."""
-    here = document
-    for token in pointer.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(here, Mapping):
-            here = here.get(name)
-        elif isinstance(here, Sequence) and not isinstance(here, str):
-            place = int(name) if name.isascii() and name.isdigit() else len(here)
-            here = here[place] if place < len(here) else None
-        else:
-            return None
-    return here
 
 
 def _cell(column: Column, document: Mapping[str, object], encoding: Encoding) -> str:

@@ -1,0 +1,183 @@
+"""How an HTTP core system is configured."""
+
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
+
+from gateway.sdk import AdapterConfig
+
+Meaning = Literal["delivered", "rejected", "transient", "throttled", "unavailable", "unknown"]
+
+POINTER: Final = r"^(/([^~/]|~[01])*)+$"
+"""RFC 6901, but for the pointer to the whole document."""
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110, 5.6.2)."""
+
+_OURS: Final = frozenset(
+    {"authorization", "content-type", "content-length", "host", "traceparent", "accept-encoding"}
+)
+
+
+class HTTPConfig(AdapterConfig):
+    """One HTTP endpoint that takes applications."""
+
+    url: HttpUrl = Field(description="Where an application is sent with POST.")
+    health_url: HttpUrl | None = Field(
+        default=None,
+        description="GET here answers 2xx when the core system is well, without any effect. "
+        "Without it only a connection is opened and closed.",
+    )
+    lookup_url: str | None = Field(
+        default=None,
+        description="GET here tells what became of a delivery; `{key}` stands for its idempotency "
+        "key. 2xx: it has it; 404: it never had it. Needed for `idempotency: lookup`.",
+    )
+    allow_plain_http: bool = Field(
+        default=False,
+        description="Allow http:// to another machine. Applications then cross the network in "
+        "clear; to this machine itself http:// is always allowed.",
+    )
+
+    bearer_token: SecretStr | None = Field(
+        default=None, description="Bearer token, from the environment; not from a YAML file."
+    )
+    bearer_token_file: Path | None = Field(
+        default=None,
+        description="File with the bearer token; read again at each check and when it is refused.",
+    )
+    client_certificate_file: Path | None = Field(
+        default=None, description="PEM chain of the client certificate (mTLS)."
+    )
+    client_key_file: Path | None = Field(default=None, description="PEM of its private key.")
+    client_key_password: SecretStr | None = Field(
+        default=None, description="Password of the private key, from the environment."
+    )
+    ca_file: Path | None = Field(
+        default=None, description="PEM of the authorities to trust, in place of the system's."
+    )
+    proxy: HttpUrl | None = Field(
+        default=None, description="HTTP proxy to go through; the environment's is never used."
+    )
+    headers: dict[str, str] = Field(
+        default={}, description="Further fixed headers; not for secrets."
+    )
+    idempotency_key_header: str = Field(
+        default="Idempotency-Key", description="Header that carries the idempotency key."
+    )
+
+    connect_timeout_s: float = Field(
+        default=5.0, gt=0, le=300, description="Longest wait for a connection, TLS included."
+    )
+    write_timeout_s: float = Field(
+        default=10.0, gt=0, le=300, description="Longest pause while sending."
+    )
+    read_timeout_s: float = Field(
+        default=30.0, gt=0, le=600, description="Longest pause while waiting for the answer."
+    )
+    pool_timeout_s: float = Field(
+        default=10.0, gt=0, le=300, description="Longest wait for a free connection."
+    )
+    total_timeout_s: float = Field(
+        default=60.0, gt=0, le=900, description="Longest time for everything together."
+    )
+    keepalive_s: float = Field(
+        default=2.0,
+        ge=0,
+        le=300,
+        description="How long an idle connection is used again. Keep it below the server's idle "
+        "timeout: a connection that it closes while we send puts the delivery in doubt.",
+    )
+    max_response_bytes: int = Field(
+        default=65_536, ge=0, le=16 * 1024 * 1024, description="Longest answer that is read."
+    )
+
+    reference_pointer: str | None = Field(
+        default=None,
+        pattern=POINTER,
+        description="JSON pointer to the core system's own number (整理番号) in its answer.",
+    )
+    reference_required: bool = Field(
+        default=False,
+        description="Whether a success without that number is in doubt rather than delivered.",
+    )
+    error_code_pointer: str | None = Field(
+        default=None, pattern=POINTER, description="JSON pointer to the code in a refusal."
+    )
+    error_field_pointer: str | None = Field(
+        default=None,
+        pattern=POINTER,
+        description="JSON pointer to the JSON pointer of the refused field in a refusal.",
+    )
+    effect_on_5xx: Literal["unknown", "none"] = Field(
+        default="unknown",
+        description="Whether a 5xx other than 503 may have had an effect. `none` only if the core "
+        "system rolls back before it answers so: the delivery is then sent again blindly.",
+    )
+    status_meanings: dict[int, Meaning] = Field(
+        default={}, description="What single status codes mean here, in place of the table."
+    )
+
+    @field_validator("idempotency_key_header")
+    @classmethod
+    def _is_header_name(cls, name: str) -> str:
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError("not a header name")
+        return name
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name) or name.lower() in _OURS:
+                raise ValueError(f"header {name!r} cannot be set here")
+            if not (value.isascii() and value.isprintable()):
+                raise ValueError(f"header {name!r}: not printable ASCII")
+        return headers
+
+    @field_validator("status_meanings")
+    @classmethod
+    def _are_statuses(cls, meanings: dict[int, Meaning]) -> dict[int, Meaning]:
+        for status in meanings:
+            if not 200 <= status <= 599:  # noqa: PLR2004 - final answers (RFC 9110, 15)
+                raise ValueError(f"{status} is no status code of an answer")
+        return meanings
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.bearer_token is not None and self.bearer_token_file is not None:
+            raise ValueError("give bearer_token or bearer_token_file, not both")
+        if (self.client_certificate_file is None) != (self.client_key_file is None):
+            raise ValueError("client_certificate_file and client_key_file go together")
+        if self.reference_required and self.reference_pointer is None:
+            raise ValueError("reference_required needs reference_pointer")
+        if self.lookup_url is not None and "{key}" not in self.lookup_url:
+            raise ValueError("lookup_url has no {key}")
+        for name, url in (
+            ("url", self.url),
+            ("health_url", self.health_url),
+            ("lookup_url", self.lookup("0") if self.lookup_url else None),
+        ):
+            if url is not None and (url.username or url.password):
+                raise ValueError(f"{name}: credentials do not belong in an address")
+            if url is not None and not (self.allow_plain_http or _is_private(url)):
+                raise ValueError(f"{name}: plain http to another machine; see allow_plain_http")
+        return self
+
+    def lookup(self, key: str) -> HttpUrl:
+        """Return where to ask for ``key``; needs ``lookup_url``."""
+        return HttpUrl((self.lookup_url or "").replace("{key}", key))
+
+
+def _is_private(url: HttpUrl) -> bool:
+    """Tell whether nobody on the network can read what goes to ``url``."""
+    if url.scheme == "https":
+        return True
+    host = (url.host or "").strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,219 @@
+"""What is sent, and what an answer means. Pure: values in, values out.
+
+The table of meanings:
+
+======================  ===========  ==================================================
+answer                  meaning      because
+======================  ===========  ==================================================
+2xx                     delivered    with the reference, if one is configured
+307, 308                unavailable  nothing was done here; we never follow
+other 3xx               unknown      303 may well say "done, look there"
+400, 404, 405, 406,     rejected     the same request will be refused again
+410–415, 422, other 4xx
+401, 403, 407           unavailable  our credentials: meets every delivery alike
+408, 425                transient    the server did not take the request up
+409                     unknown      "being processed" as often as "known already"
+429                     throttled    waits ``Retry-After``
+503                     unavailable  throttled when it has a ``Retry-After``
+other 5xx               unknown      ``transient`` with ``effect_on_5xx: none``
+======================  ===========  ==================================================
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from adapters.http.config import HTTPConfig, Meaning
+from gateway.formats.pointer import at
+from gateway.sdk import (
+    Application,
+    DestinationUnavailableError,
+    Receipt,
+    RejectedError,
+    ThrottledError,
+    TransientError,
+    UnknownOutcomeError,
+)
+
+MEANINGS: Final[Mapping[int, Meaning]] = {
+    307: "unavailable",
+    308: "unavailable",
+    401: "unavailable",
+    403: "unavailable",
+    407: "unavailable",
+    408: "transient",
+    409: "unknown",
+    425: "transient",
+    429: "throttled",
+    503: "unavailable",
+}
+_BY_CLASS: Final[Mapping[int, Meaning]] = {2: "delivered", 3: "unknown", 4: "rejected"}
+
+_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_FIELD: Final = re.compile(r"(?:/[A-Za-z0-9_~.-]{1,64}){1,16}")
+_LONG_NUMBER: Final = re.compile(r"[0-9]{7}")
+"""An identifier of a person (個人番号 12, 住民票コード 11, 郵便番号 7 digits) is no code."""
+
+_LONGEST_REFERENCE: Final = 200
+_LONGEST_WAIT_S: Final = 24 * 3600.0
+"""A core system that says "come back next year" is asked again every day."""
+
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer as far as it was read.
+
+    Attributes:
+        status: Its status code.
+        body: Its whole body, or ``None`` if it could not be read whole.
+        body_fault: Then why: ``http.answer_cut_off``, ``http.answer_too_large``,
+            ``http.answer_encoded``.
+        retry_after: The header as sent, or ``None``.
+    """
+
+    status: int
+    body: bytes | None
+    body_fault: str | None = None
+    retry_after: str | None = None
+
+
+def request_body(application: Application, idempotency_key: str) -> bytes:
+    """Return the JSON that is sent, UTF-8, with names as they came in.
+
+    Raises:
+        RejectedError: It holds a code point that UTF-8 does not have.
+    """
+    document = application.document(idempotency_key)
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        point = f"U+{ord(text[error.start]):04X}"
+        raise RejectedError(f"text.unmappable:{point}") from None
+
+
+def receipt(answer: Answer, config: HTTPConfig, now: datetime) -> Receipt:
+    """Return the receipt that a success is, or raise what the answer means.
+
+    Raises:
+        RejectedError: With the core system's code if that is a short token.
+        TransientError: Also as ``ThrottledError`` and ``DestinationUnavailableError``.
+        UnknownOutcomeError: It may have had an effect.
+    """
+    meaning = _meaning(answer, config)
+    if meaning == "delivered":
+        return _delivered(answer, config)
+    reason = f"http.{answer.status}"
+    if meaning == "rejected":
+        raise RejectedError(_code(answer, config) or reason, _field(answer, config))
+    raise _error(meaning, reason, retry_after_s(answer.retry_after, now))
+
+
+def found(answer: Answer, config: HTTPConfig, now: datetime) -> Receipt | None:
+    """Return what a lookup found: the receipt, or ``None`` if the core system never had it.
+
+    Raises:
+        TransientError: It does not tell.
+    """
+    if answer.status == 404:  # noqa: PLR2004 - not found (RFC 9110, 15.5.5)
+        return None
+    if answer.status // 100 != 2:  # noqa: PLR2004 - successful (RFC 9110, 15.3)
+        wait_s = retry_after_s(answer.retry_after, now)
+        raise TransientError(f"http.lookup_{answer.status}", wait_s)
+    try:
+        return _delivered(answer, config)
+    except UnknownOutcomeError as error:
+        raise TransientError(error.reason) from None
+
+
+def retry_after_s(header: str | None, now: datetime) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for (RFC 9110, 10.2.3), at most a day."""
+    if header is None:
+        return None
+    header = header.strip()
+    if _SECONDS.fullmatch(header):
+        return min(float(header), _LONGEST_WAIT_S)
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return min(max((aware - now).total_seconds(), 0.0), _LONGEST_WAIT_S)
+
+
+def _meaning(answer: Answer, config: HTTPConfig) -> Meaning:
+    status = answer.status
+    if status in config.status_meanings:
+        return config.status_meanings[status]
+    if status == 503 and answer.retry_after is not None:  # noqa: PLR2004 - see the table
+        return "throttled"
+    by_5xx: Meaning = "unknown" if config.effect_on_5xx == "unknown" else "transient"
+    return MEANINGS.get(status) or _BY_CLASS.get(status // 100, by_5xx)
+
+
+def _error(
+    meaning: Meaning, reason: str, wait_s: float | None
+) -> TransientError | UnknownOutcomeError:
+    match meaning:
+        case "throttled":
+            return ThrottledError(reason, wait_s)
+        case "transient":
+            return TransientError(reason, wait_s)
+        case "unavailable":
+            return DestinationUnavailableError(reason, wait_s)
+        case _:
+            return UnknownOutcomeError(reason)
+
+
+def _delivered(answer: Answer, config: HTTPConfig) -> Receipt:
+    if answer.body is None:
+        raise UnknownOutcomeError(answer.body_fault or "http.answer_cut_off")
+    if config.reference_pointer is None:
+        return Receipt()
+    if not answer.body and not config.reference_required:
+        return Receipt()
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        # A page of HTML with status 200 is what a proxy's login form looks like.
+        raise UnknownOutcomeError("http.answer_malformed") from None
+    reference = _reference(at(document, config.reference_pointer))
+    if reference is None and config.reference_required:
+        raise UnknownOutcomeError("http.reference_missing")
+    return Receipt(reference=reference)
+
+
+def _reference(value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = str(value).strip()
+    return text if 0 < len(text) <= _LONGEST_REFERENCE and text.isprintable() else None
+
+
+def _code(answer: Answer, config: HTTPConfig) -> str | None:
+    """Return the core system's code if it is a short token and no number of a person."""
+    value = _of_refusal(answer, config.error_code_pointer)
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if _CODE.fullmatch(text) and not _LONG_NUMBER.search(text) else None
+
+
+def _field(answer: Answer, config: HTTPConfig) -> str | None:
+    value = _of_refusal(answer, config.error_field_pointer)
+    if not isinstance(value, str) or _LONG_NUMBER.search(value):
+        return None
+    return value if _FIELD.fullmatch(value) else None
+
+
+def _of_refusal(answer: Answer, pointer: str | None) -> object:
+    if pointer is None or answer.body is None:
+        return None
+    try:
+        return at(json.loads(answer.body), pointer)
+    except (ValueError, RecursionError):
+        return None
