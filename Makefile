@@ -43,7 +43,7 @@ bench: $(VENV)/.dev $(VENV)/.bench rabbitmq ## Measure beside a peer in the same
 	@$(BIN)/python -m benchmarks
 
 crash: $(VENV)/.dev rabbitmq ## The long crash run: kill gateway, worker and broker under load
-	@KAKEHASHI_TEST_KILLS=$${KAKEHASHI_TEST_KILLS:-30} $(pytest) --timeout=3600 tests/fault
+	@CRASH_KILLS=$${CRASH_KILLS:-30} $(pytest) --timeout=3600 tests/fault
 
 docs: $(VENV)/.runtime ## Generate the reference pages and the example configuration
 	@$(BIN)/python tools/generate_docs.py

@@ -1,0 +1,47 @@
+"""What every test may ask for: private servers, and logging that starts afresh."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from gateway.testing.postgres import PostgresNode
+from gateway.testing.rabbitmq import RabbitNode
+
+SERVERS = {"rabbit_node": "rabbitmq", "postgres_node": "postgres"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the servers that its fixtures start."""
+    for item in items:
+        for fixture, marker in SERVERS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_logging() -> Iterator[None]:
+    """Undo what a test, or the code it ran, configured and bound in structlog."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture(scope="session")
+def rabbit_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
+    """A private RabbitMQ, shared by the tests of one session: use queues of your own."""
+    if not RabbitNode.is_installed():
+        # In CI a server that is not there is a fault of the build, not a reason to test less.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("rabbitmq-server is not installed")
+    node = RabbitNode.start(tmp_path_factory.mktemp("rabbitmq"))
+    yield node
+    node.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresNode]:
+    """A private PostgreSQL, shared by the tests of one session: use a database of your own."""
+    node = PostgresNode.start(tmp_path_factory.mktemp("postgres"))
+    yield node
+    node.stop()

@@ -1,0 +1,220 @@
+"""What the house promises about itself and no linter checks."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gateway.drivers import discovery
+from gateway.http.problems import DETAILS
+from gateway.settings.model import Settings
+
+ROOT = Path(__file__).parent.parent
+TRACKED = subprocess.run(
+    ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+).stdout.split("\0")[:-1]
+# What is deleted and not yet committed is still listed.
+FILES = [ROOT / path for path in TRACKED if (ROOT / path).is_file()]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+ENTRY_POINTS = PROJECT["project"]["entry-points"]["kakehashi.adapters"]
+PYTHON = [file for file in FILES if file.suffix == ".py"]
+TEXT = {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".txt", ".sh", ".cfg", ".sql", ".csv", ""}
+FORBIDDEN_FOLDERS = {"utils", "util", "common", "core", "base", "helpers"}
+MOST_LINES = 400
+# A waiver that is no longer needed fails the test.
+LONGER = {
+    "gateway/testing/contracts/broker.py": "one suite of independent tests, read one at a time",
+    "gateway/testing/contracts/journal.py": "one suite of independent tests, read one at a time",
+}
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+# Folders of a developer's machine, and hosts of package registries and their mirrors.
+PRIVATE = re.compile(
+    r"(?<![\w.])/(?:work|home/\w+|Users/\w+|root)/(?!\.\.\.)\w"
+    r"|pypi\.org/simple|pythonhosted\.org|registry\.npmjs\.org|deb\.debian\.org"
+    r"|--(?:extra-)?index-url|--find-links|file:///(?!\w+:)\w"
+)
+CONTRACTS = {
+    "layers",
+    "domain-is-pure",
+    "services-by-ports",
+    "broker-library-in-one-place",
+    "drivers-apart",
+    "adapters-apart",
+    "gateway-knows-no-adapter",
+    "adapters-use-the-sdk",
+}
+
+
+def relative(file: Path) -> str:
+    return file.relative_to(ROOT).as_posix()
+
+
+def run_tool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, check=False, text=True
+    )
+
+
+def test_generated_pages_are_current() -> None:
+    compared = run_tool("tools/generate_docs.py", "--check")
+
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+
+
+def test_released_procedures_have_not_changed() -> None:
+    compared = run_tool("tools/check_schemas_lock.py")
+
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+
+
+def test_a_changed_released_procedure_is_noticed(tmp_path: Path) -> None:
+    schema = tmp_path / "schemas" / "area" / "procedure" / "v1.yaml"
+    schema.parent.mkdir(parents=True)
+    schema.write_text("title: before\n")
+    probe = (
+        "import sys; sys.path.insert(0, 'tools')\n"
+        "from pathlib import Path\n"
+        "from check_schemas_lock import faults, hashes\n"
+        f"root = Path({str(tmp_path)!r}); locked = hashes(root)\n"
+        f"Path({str(schema)!r}).write_text('title: after')\n"
+        "print(faults(locked, hashes(root)))\n"
+    )
+
+    found = run_tool("-c", probe)
+
+    assert "released, and changed" in found.stdout, found.stderr
+
+
+def test_every_refusal_in_the_source_is_in_the_table_of_problems() -> None:
+    unknown = {code for code in refusals() if code not in DETAILS}
+
+    assert unknown == set()
+
+
+def refusals() -> Iterator[str]:
+    """Yield every literal code of ``Refusal(code=…)`` and ``refused("…")``."""
+    for file in (ROOT / "gateway").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id="refused"), args=[ast.Constant(value=str(code))]):
+                    yield code
+                case ast.Call(func=ast.Name(id="Refusal"), keywords=keywords):
+                    for keyword in keywords:
+                        match keyword:
+                            case ast.keyword(arg="code", value=ast.Constant(value=str(code))):
+                                yield code
+
+
+def test_every_code_of_an_error_belongs_to_one_class() -> None:
+    codes: dict[str, list[str]] = {}
+    for file in (ROOT / "gateway").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and node.name.endswith("Error"):
+                for statement in node.body:
+                    match statement:
+                        case ast.Assign(
+                            targets=[ast.Name(id="code")], value=ast.Constant(value=str(code))
+                        ):
+                            codes.setdefault(code, []).append(node.name)
+
+    shared = {code: names for code, names in codes.items() if len(names) > 1}
+
+    assert shared == {}
+
+
+@pytest.mark.parametrize("name", sorted(ENTRY_POINTS))
+def test_a_manifest_and_its_adapter_say_the_same(name: str) -> None:
+    discovery.load(name)
+
+
+def test_every_adapter_folder_has_a_manifest_and_an_entry_point() -> None:
+    folders = {file.parts[len(ROOT.parts) + 1] for file in PYTHON if is_in_an_adapter(file)}
+
+    assert folders == set(ENTRY_POINTS)
+    assert folders == {manifest.name.replace("-", "_") for manifest in discovery.available()}
+
+
+def is_in_an_adapter(file: Path) -> bool:
+    parts = file.relative_to(ROOT).parts
+    return parts[0] == "adapters" and len(parts) > 2 and not parts[1].startswith("_")
+
+
+def test_no_folder_has_a_name_that_says_nothing() -> None:
+    folders = {part for path in TRACKED for part in Path(path).parts[:-1]}
+
+    assert folders & FORBIDDEN_FOLDERS == set()
+
+
+def test_no_source_file_is_longer_than_a_reader_can_hold() -> None:
+    lengths = {relative(f): len(f.read_text(encoding="utf-8").splitlines()) for f in PYTHON}
+
+    assert {path for path, lines in lengths.items() if lines > MOST_LINES} == set(LONGER)
+
+
+def test_no_tracked_file_names_a_private_path_or_a_registry() -> None:
+    found = [
+        f"{relative(file)}:{number}: {line.strip()[:100]}"
+        for file in FILES
+        if file.suffix in TEXT and file != Path(__file__)
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        if PRIVATE.search(line)
+    ]
+
+    assert found == []
+
+
+def test_every_link_to_a_local_file_leads_somewhere() -> None:
+    dead = [
+        f"{relative(page)}: {target}"
+        for page in FILES
+        if page.suffix == ".md"
+        for target in LINK.findall(page.read_text(encoding="utf-8"))
+        if not target.startswith(("http://", "https://", "mailto:", "#"))
+        and not (page.parent / target.split("#")[0]).exists()
+    ]
+
+    assert dead == []
+
+
+def test_every_adr_is_in_the_list_of_decisions() -> None:
+    listed = (ROOT / "docs/adr/README.md").read_text(encoding="utf-8")
+    pages = [file.name for file in (ROOT / "docs/adr").glob("[0-9]*.md")]
+
+    assert [name for name in pages if name not in listed] == []
+
+
+def test_the_import_contracts_of_the_house_exist() -> None:
+    names = {contract["name"] for contract in PROJECT["tool"]["importlinter"]["contracts"]}
+
+    assert names >= CONTRACTS
+
+
+def test_every_locked_requirement_has_a_version_and_a_hash() -> None:
+    for file in ROOT.glob("requirements*.txt"):
+        text = file.read_text(encoding="utf-8").replace("\\\n", "")
+        for line in text.splitlines():
+            if line.strip() and not line.strip().startswith("#"):
+                assert re.match(r"[\w.\[\]-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line), line
+
+
+def test_the_example_configuration_works_once_its_lines_are_switched_on() -> None:
+    text = (ROOT / "config/kakehashi.example.yaml").read_text(encoding="utf-8")
+    switched_on = re.sub(r"^(\s*)#(?=\S)", r"\1", text, flags=re.MULTILINE)
+
+    settings = Settings.model_validate(yaml.safe_load(switched_on))
+
+    assert settings.destinations["jido-teate"].adapter == "file"
+
+
+def test_the_configuration_for_compose_is_valid() -> None:
+    text = (ROOT / "deploy/compose/kakehashi.yaml").read_text(encoding="utf-8")
+
+    settings = Settings.model_validate(yaml.safe_load(text))
+
+    assert settings.destinations
