@@ -219,7 +219,7 @@ async def _free_socket(home: Path) -> Path:
         ConfigError: Another gateway listens there: with one journal for several
             processes each needs a ``home`` of its own.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, at start
     path = home / SOCKET_NAME
     try:
         _, writer = await asyncio.open_unix_connection(str(path))
