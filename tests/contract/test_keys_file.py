@@ -140,7 +140,7 @@ def test_a_pipe_in_place_of_a_key_is_refused_at_once(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     os.mkfifo(folder / "a.private.jwk", 0o600)
 
-    with pytest.raises(KeyUnusableError):
+    with pytest.raises(KeyUnusableError, match="not a plain file"):
         FileKeys(folder).private("a")
 
 

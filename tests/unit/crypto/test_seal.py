@@ -81,7 +81,11 @@ def reference_open(sealed: bytes, jwk: bytes) -> tuple[Header, bytes]:
     return members, decryptor.update(unb64(ciphertext)) + decryptor.finalize()
 
 
-def forge(change: Callable[[Header], None] = lambda _: None, plaintext: bytes = b"x") -> bytes:
+def forge(
+    change: Callable[[Header], None] = lambda _: None,
+    plaintext: bytes = b"x",
+    iv: bytes = b"\x01" * 12,
+) -> bytes:
     """Seal correctly, by the reference, under a header of the forger's choice."""
     own = ec.generate_private_key(ec.SECP256R1())
     numbers = own.public_key().public_numbers()
@@ -110,10 +114,10 @@ def forge(change: Callable[[Header], None] = lambda _: None, plaintext: bytes = 
     point = ec.EllipticCurvePublicNumbers(
         int.from_bytes(unb64(public["x"])), int.from_bytes(unb64(public["y"])), ec.SECP256R1()
     ).public_key()
-    encryptor = reference_cipher(own, point, GCM(b"\x01" * 12)).encryptor()
+    encryptor = reference_cipher(own, point, GCM(iv)).encryptor()
     encryptor.authenticate_additional_data(encoded.encode())
     ciphertext = encryptor.update(plaintext) + encryptor.finalize()
-    return ".".join([encoded, "", b64(b"\x01" * 12), b64(ciphertext), b64(encryptor.tag)]).encode()
+    return ".".join([encoded, "", b64(iv), b64(ciphertext), b64(encryptor.tag)]).encode()
 
 
 def setting(name: str, value: object) -> Callable[[Header], None]:
@@ -307,6 +311,29 @@ def test_a_seal_moved_to_another_envelope_does_not_open(member: str, value: obje
 def test_a_header_of_another_form_is_refused(change: Callable[[Header], None]) -> None:
     with pytest.raises(SealInvalidError):
         OPENER.open(forge(change))
+
+
+def test_a_coordinate_may_not_lend_a_byte_to_the_other() -> None:
+    def shift(header: Header) -> None:
+        point = unb64(header["epk"]["x"]) + unb64(header["epk"]["y"])
+        header["epk"].update(x=b64(point[:31]), y=b64(point[31:]))
+
+    with pytest.raises(SealInvalidError):
+        OPENER.open(forge(shift))
+
+
+def test_the_ciphertext_may_not_lend_bytes_to_the_tag() -> None:
+    *rest, ciphertext, tag = forge(plaintext=b"xyz").decode().split(".")
+    longer_tag = b64(unb64(ciphertext) + unb64(tag))
+
+    with pytest.raises(SealInvalidError):
+        OPENER.open(".".join([*rest, "", longer_tag]).encode())
+
+
+@pytest.mark.parametrize("size", [8, 11, 13, 16])
+def test_an_iv_of_another_length_is_refused_though_it_would_decrypt(size: int) -> None:
+    with pytest.raises(SealInvalidError, match="not a compact JWE"):
+        OPENER.open(forge(iv=b"\x01" * size))
 
 
 PARTS = forge().split(b".")
