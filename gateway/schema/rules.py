@@ -19,8 +19,8 @@ SENSITIVITIES: Final = frozenset({"personal", "my-number"})
 _MEMBER_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _BESIDE_REF: Final = re.compile(r"x-\w+|description|examples")
 _ALTERNATIVES: Final = ("anyOf", "oneOf", "not", "patternProperties", "dependentSchemas")
-_CHILDREN: Final = ("properties", "$defs")
-_CHILD: Final = ("items", "if", "then", "else")
+_NAMED: Final = ("properties", "$defs")
+_SINGLE: Final = ("items", "if", "then", "else")
 
 _BOUNDED_FORMATS: Final = frozenset(FAULTS) - {"kana-full", "kana-half", "mj-text", "mj-lines"}
 """Formats whose texts cannot be long."""
@@ -38,24 +38,30 @@ def _broken(place: str, schema: JSON, *, titled: bool) -> Iterator[str]:
         yield f"{place}: not a schema"
         return
     yield from (f"{place}: {fault}" for fault in _faults(schema))
-    if place != "#" and schema.get("type") == "object":
-        if schema.get("additionalProperties") is not False:
-            yield f"{place}: additionalProperties must be false"
     if titled and "type" in schema and not _is_title(schema.get("x-title")):
         yield f"{place}: x-title in ja and en is missing"
-    for keyword in _CHILDREN:
-        members = schema.get(keyword, {})
-        for name, member in members.items() if isinstance(members, dict) else ():
-            if not _MEMBER_NAME.fullmatch(name):
-                yield f"{place}/{keyword}/{name}: not a plain member name"
-            field = keyword == "properties"
-            yield from _broken(f"{place}/{keyword}/{name}", member, titled=field)
-    for keyword in _CHILD:
+    closed = schema.get("additionalProperties") is False
+    # The envelope's members stand beside A票 and B票; its own model closes that object.
+    if place != "#" and schema.get("type") == "object" and not closed:
+        yield f"{place}: additionalProperties must be false"
+    for step, member, is_field in _members(schema):
+        if is_field and not _MEMBER_NAME.fullmatch(step.rpartition("/")[2]):
+            yield f"{place}/{step}: not a plain member name"
+        yield from _broken(f"{place}/{step}", member, titled=is_field)
+
+
+def _members(schema: dict[str, JSON]) -> Iterator[tuple[str, JSON, bool]]:
+    """Yield the schemas inside a schema: where, what, and whether it is a field's."""
+    for keyword in _NAMED:
+        named = schema.get(keyword)
+        for name, member in named.items() if isinstance(named, dict) else ():
+            yield f"{keyword}/{name}", member, keyword == "properties"
+    for keyword in _SINGLE:
         if keyword in schema:
-            yield from _broken(f"{place}/{keyword}", schema[keyword], titled=False)
-    parts = schema.get("allOf", [])
+            yield keyword, schema[keyword], False
+    parts = schema.get("allOf")
     for index, part in enumerate(parts if isinstance(parts, list) else ()):
-        yield from _broken(f"{place}/allOf/{index}", part, titled=False)
+        yield f"allOf/{index}", part, False
 
 
 def _faults(schema: dict[str, JSON]) -> Iterator[str]:
