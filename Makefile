@@ -110,4 +110,4 @@ check-compose: $(VENV)/.dev
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 
 check-schemas: $(VENV)/.dev
-	@$(BIN)/python tools/check_schemas_lock.py
+	@$(BIN)/python tools/schemas_lock.py

@@ -1,0 +1,22 @@
+"""Names that are used where vulture cannot look: by libraries, and as data that is dumped."""
+
+# ruff: noqa: B018, F821 - a list of names, never run
+
+settings_customise_sources  # pydantic-settings calls it
+handle_error  # aiohttp calls it
+log_exception  # aiohttp calls it
+output_size  # aiohttp reads it
+row_factory  # sqlite3 reads it
+message_id  # aio-pika reads it
+pytestmark  # pytest reads it
+alg  # members of answers, written as JSON
+status_ja
+body_schema
+ja  # members of a manifest, read from TOML
+en
+tier
+rules
+direction
+quality
+configure  # a member of RabbitMQ's permissions, unpacked by place
+until  # a parameter of a Protocol's method
