@@ -61,11 +61,11 @@ def fragment(tokens: Iterable[str | int]) -> str:
     return "/".join(["#", *(str(token) for token in tokens)])
 
 
-def _place(error: FieldError) -> tuple[list[tuple[bool, int, str]], str]:
+def _place(error: FieldError) -> tuple[list[tuple[bool, int, str]], str, str]:
     tokens = error.pointer.split("/")
     # Item 10 comes after item 2: numbers are compared as numbers.
     place = [(t.isdigit(), int(t), "") if t.isdigit() else (False, 0, t) for t in tokens]
-    return place, error.code
+    return place, error.code, str(error.params)
 
 
 SENTENCES: Final[dict[str, tuple[str, str]]] = {
@@ -240,6 +240,14 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "procedure.format": (
         "手続は「分野/手続」の形式で指定してください。",
         "A procedure must be named area/procedure.",
+    ),
+    "application.not_supersedable": (
+        "差し替えの対象となる申請がないか、すでに差し替えられています。",
+        "There is no such application to supersede, or it was superseded already.",
+    ),
+    "municipality.mismatch": (
+        "宛先の団体コードが、送信先の団体コードと異なります。",
+        "It is addressed to another municipality than the one it was sent to.",
     ),
     "receipt_number.format": (
         "受付番号は空白や制御文字を含まない1文字以上64文字以内の文字列です。",

@@ -44,6 +44,9 @@ log = structlog.get_logger()
 
 COMMITMENT_ALGORITHM: Final = "HMAC-SHA-256"
 _BACKLOG_RETRY_S: Final = 30.0
+_MISADDRESSED: Final = FieldError(
+    pointer="#/applicant/destination/municipality_code", code="municipality.mismatch"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +180,8 @@ class AcceptApplication:
             return Refusal(status=404, code="procedure.unknown")
         if isinstance(checked, tuple):
             return Refusal(status=422, code="application.invalid", errors=checked)
+        if _addressed_to(document) != municipality:
+            return Refusal(status=422, code="application.invalid", errors=(_MISADDRESSED,))
         procedure = ProcedureName(checked.procedure.name)
         if not grant.allows(municipality, procedure):
             return Refusal(status=403, code="client.procedure_not_allowed")
@@ -341,3 +346,11 @@ class AcceptApplication:
             receipt=self._signer.sign_attached(payload, Purpose.RECEIPT),
             replayed=replayed,
         )
+
+
+def _addressed_to(document: Mapping[str, object]) -> object:
+    """Return the municipality that A票 is addressed to."""
+    value: object = document
+    for member in ("applicant", "destination", "municipality_code"):
+        value = value.get(member) if isinstance(value, Mapping) else None
+    return value

@@ -99,6 +99,7 @@ def summary(dossier: Dossier) -> dict[str, object]:
                 "destination": delivery.destination,
                 "state": delivery.state.value,
                 "code": delivery.code,
+                "reference": delivery.reference,
             }
             for delivery in dossier.deliveries
         ],
