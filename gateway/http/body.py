@@ -93,13 +93,17 @@ async def expectation(request: web.Request) -> None:
     Raises:
         RefusedError: Something else is expected (RFC 9110, 10.1.1).
     """
-    if request.version > HttpVersion10 and request.headers["Expect"].lower() != "100-continue":
+    if request.version > HttpVersion10 and not _waits(request):
         raise refused("request.expectation")
+
+
+def _waits(request: web.Request) -> bool:
+    return request.headers.get("Expect", "").lower() == "100-continue"
 
 
 async def _ask_for_it(request: web.Request) -> None:
     """Send ``100 Continue`` to a client that waits for it: only now is the body wanted."""
-    if "Expect" in request.headers and request.version == HttpVersion11:
+    if request.version == HttpVersion11 and _waits(request):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # aiohttp takes what was written before the answer for a part of the answer.
         request.writer.output_size = 0

@@ -126,6 +126,18 @@ class _Server(web.Server):
 class _Protocol(web.RequestHandler):
     __slots__ = ()
 
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; end a body whose rest cannot be parsed, which aiohttp leaves waiting."""
+        super().data_received(data)
+        request = self._current_request
+        if request is None or not self._messages or request.content.is_eof():
+            return
+        # A request behind an unfinished body can only be the parser's error about that body.
+        self._messages.clear()
+        request.content.set_exception(web.RequestPayloadError())
+        request.content.feed_eof()
+        self.close()
+
     def handle_error(
         self,
         request: web.BaseRequest,  # noqa: ARG002 - not one of ours: nothing of it is known
