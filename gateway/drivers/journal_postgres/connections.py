@@ -1,0 +1,135 @@
+"""Connections, what they insist on, and what their errors mean."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import asyncpg
+from asyncpg import Connection
+
+from gateway.domain.errors import (
+    JournalUnavailableError,
+    JournalUnusableError,
+    NodeNameTakenError,
+)
+from gateway.domain.identifiers import NodeName
+from gateway.drivers.journal_postgres import queries
+
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+"""What asyncpg raises; a timeout is an ``OSError``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the database is and how patient we are.
+
+    Attributes:
+        url: ``postgresql://…``; holds a password, perhaps: never logged.
+        node: Whose connections these are.
+        timeout_s: Longest wait for a connection, a statement, or a whole transaction.
+    """
+
+    url: str
+    node: NodeName
+    timeout_s: float
+
+    def settings(self) -> dict[str, str]:
+        """Return the session's settings."""
+        timeout_ms = str(int(self.timeout_s * 1000))
+        return {
+            "application_name": f"kakehashi {self.node}",
+            "statement_timeout": timeout_ms,
+            "lock_timeout": timeout_ms,
+            # A session whose client is gone holds row locks and the node's name no longer.
+            "idle_in_transaction_session_timeout": timeout_ms,
+            "tcp_keepalives_idle": "5",
+            "tcp_keepalives_interval": "2",
+            "tcp_keepalives_count": "3",
+        }
+
+
+async def connect(access: Access) -> Connection:
+    """Open the writing connection: safe settings, and the node's name is ours.
+
+    The name is a session lock on this very connection, so that nothing can be
+    written without holding it.
+
+    Raises:
+        JournalUnavailableError: No connection within the timeout.
+        JournalUnusableError: The server may lose commits as it is set up.
+        NodeNameTakenError: Another session has the name.
+    """
+    try:
+        connection = await asyncpg.connect(
+            access.url,
+            timeout=access.timeout_s,
+            command_timeout=access.timeout_s,
+            server_settings=access.settings(),
+        )
+    except asyncpg.exceptions.ClientConfigurationError as error:
+        raise JournalUnusableError("url") from error
+    except DATABASE_ERRORS as error:
+        raise JournalUnavailableError(subject(error)) from error
+    try:
+        await _insist(connection, access.node)
+    except DATABASE_ERRORS as error:
+        connection.terminate()
+        raise JournalUnavailableError(subject(error)) from error
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+async def _insist(connection: Connection, node: NodeName) -> None:
+    found = {(row["name"], row["setting"]) for row in await connection.fetch(queries.SETTINGS)}
+    if unsafe := found & queries.UNSAFE_SETTINGS:
+        raise JournalUnusableError(*("=".join(setting) for setting in sorted(unsafe)))
+    digest = hashlib.sha256(b"kakehashi node " + node.encode()).digest()
+    key = int.from_bytes(digest[:8], "big", signed=True)
+    if not await connection.fetchval(queries.TAKE_NAME, key):
+        raise NodeNameTakenError(node)
+
+
+class Trouble(Enum):
+    """What an error in a transaction means for those who wait for it."""
+
+    AGAIN = auto()
+    """Nobody's fault: the same transaction may succeed at once."""
+    CULPRIT = auto()
+    """One of the steps cannot be stored."""
+    REFUSED = auto()
+    """The database does not want now; the connection is good."""
+    LOST = auto()
+    """The connection is gone, or not worth keeping."""
+
+
+class ContestedError(Exception):
+    """Two processes changed the same thing in a way that only a new attempt can tell apart."""
+
+
+_DATA, _INTEGRITY, _SHUTDOWN = "22", "23", "57P"
+"""SQLSTATE prefixes (PostgreSQL manual, appendix A)."""
+
+
+def trouble(error: Exception) -> Trouble:
+    """Say what ``error`` means."""
+    match error:
+        case asyncpg.DeadlockDetectedError() | asyncpg.SerializationError() | ContestedError():
+            return Trouble.AGAIN
+        case asyncpg.PostgresError(sqlstate=str(state)):
+            if state.startswith((_DATA, _INTEGRITY)):
+                return Trouble.CULPRIT
+            return Trouble.LOST if state.startswith((_SHUTDOWN, "08")) else Trouble.REFUSED
+        # asyncpg's own complaints of a value it cannot encode are both.
+        case asyncpg.InterfaceError() if isinstance(error, ValueError):
+            return Trouble.CULPRIT
+        case asyncpg.PostgresError() | asyncpg.InterfaceError() | OSError():
+            return Trouble.LOST
+        case _:
+            return Trouble.CULPRIT
+
+
+def subject(error: BaseException) -> str:
+    """Return the SQLSTATE, or else the kind of error; never its text."""
+    return getattr(error, "sqlstate", None) or type(error).__name__

@@ -1,0 +1,239 @@
+"""The journal for production: one database, any number of gateway processes."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar, cast
+from uuid import UUID
+
+from asyncpg import Connection
+
+from gateway.domain.claim import Heartbeat
+from gateway.domain.entry import Entry, StoredEntry
+from gateway.domain.errors import JournalUnavailableError
+from gateway.domain.identifiers import ApplicationId, DeliveryId, DestinationName, NodeName
+from gateway.domain.lifecycle import State
+from gateway.domain.records import DeliveryRecord, Dossier, SealedDelivery
+from gateway.drivers.journal_postgres import queries, reading, steps
+from gateway.drivers.journal_postgres.connections import (
+    DATABASE_ERRORS,
+    Access,
+    connect,
+    subject,
+)
+from gateway.drivers.journal_postgres.reading import Readers
+from gateway.drivers.journal_postgres.schema import migrate
+from gateway.drivers.journal_postgres.transaction import (
+    Accept,
+    Decide,
+    Lease,
+    Other,
+    Transaction,
+)
+from gateway.drivers.journal_postgres.writer import Writer
+from gateway.ports.journal import (
+    Acceptance,
+    AcceptAnswer,
+    ClientKey,
+    Decision,
+    DossierFilter,
+)
+
+T = TypeVar("T")
+
+PAGE_ENTRIES: Final = 500
+"""Entries read at a time; at most 32 MiB, usually 0.3."""
+PAGE_DELIVERIES: Final = 50
+"""Sealed payloads read at a time; at most 70 MiB, usually 0.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    writer: Writer
+    readers: Readers
+
+
+class PostgresJournal:
+    """Keeps the journal in a PostgreSQL database that several processes share.
+
+    One connection writes (``writer``) and holds the node's name; a few others read.
+    It needs sessions of its own: a pooler in transaction mode would lose the name.
+    """
+
+    def __init__(
+        self, url: str, *, node: NodeName, lease_s: float = 30.0, timeout_s: float = 10.0
+    ) -> None:
+        """Keep the settings; nothing is opened.
+
+        Args:
+            url: ``postgresql://user:password@host:port/database?sslmode=…``.
+            node: This process's name in the audit log.
+            lease_s: How long accepted deliveries are this process's alone to publish.
+            timeout_s: Longest wait for a connection, a statement or a transaction.
+        """
+        self._access = Access(url, node, timeout_s)
+        self._lease_s = lease_s
+        self._opened: _Opened | None = None
+
+    @property
+    def node(self) -> NodeName:
+        """This process's name in the audit log."""
+        return self._access.node
+
+    async def open(self) -> None:
+        """Connect, take the name, bring the database up to date."""
+        if self._opened is not None:
+            return
+        connection = await connect(self._access)
+        try:
+            await migrate(connection)
+            opening = await connection.fetchval(queries.NOTE_OPENED, self._access.node)
+            readers = await Readers.open(self._access)
+        except DATABASE_ERRORS as error:
+            connection.terminate()
+            raise JournalUnavailableError(subject(error)) from error
+        except BaseException:
+            connection.terminate()
+            raise
+        lease = Lease(opening, self._lease_s)
+        self._opened = _Opened(Writer(connection, self._access, lease), readers)
+
+    async def close(self) -> None:
+        """Finish what is being written and give the name back."""
+        if self._opened is None:
+            return
+        opened, self._opened = self._opened, None
+        await opened.writer.close()
+        await opened.readers.close()
+
+    # Steps
+
+    async def accept(self, acceptance: Acceptance) -> AcceptAnswer:
+        """Commit an application."""
+        return cast("AcceptAnswer", await self._submit(Accept(acceptance)))
+
+    async def decide(
+        self, delivery_id: DeliveryId, rule: Callable[[DeliveryRecord], Decision[T]]
+    ) -> T:
+        """Apply ``rule``, in this task's event loop."""
+        # What the rule answers is what comes back; the queue between holds any answer.
+        anything = cast("Callable[[DeliveryRecord], Decision[object]]", rule)
+        return cast("T", await self._submit(Decide(delivery_id, anything)))
+
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Append entries."""
+        await self._write(lambda transaction: steps.record(transaction, entries))
+
+    # The relay's work
+
+    async def lease(
+        self,
+        destination: DestinationName,
+        *,
+        limit: int,
+        now: datetime,
+        until: datetime,
+    ) -> Sequence[SealedDelivery]:
+        """Take what is due."""
+        return await self._write(
+            lambda transaction: steps.lease(
+                transaction, destination, limit=limit, now=now, until=until
+            )
+        )
+
+    async def unclaimed(self, destination: DestinationName) -> AsyncIterator[SealedDelivery]:
+        """Yield what a broker without memory has lost."""
+        after = UUID(int=0)
+        while page := await self._unclaimed_after(destination, after):
+            for sealed in page:
+                yield sealed
+            after = page[-1].record.id
+
+    async def _unclaimed_after(
+        self, destination: DestinationName, after: UUID
+    ) -> list[SealedDelivery]:
+        return await self._read(
+            lambda connection: reading.unclaimed(connection, destination, after, PAGE_DELIVERIES)
+        )
+
+    async def counts(self) -> dict[DestinationName, dict[State, int]]:
+        """Count deliveries."""
+        return await self._read(reading.counts)
+
+    # Reading
+
+    async def dossier(self, application_id: ApplicationId) -> Dossier | None:
+        """Return what is known of one application."""
+        return await self._read(lambda connection: reading.dossier(connection, application_id))
+
+    async def dossiers(
+        self, where: DossierFilter, *, before: ApplicationId | None = None, limit: int = 50
+    ) -> Sequence[Dossier]:
+        """Return one page of applications."""
+        return await self._read(
+            lambda connection: reading.dossiers(connection, where, before, limit)
+        )
+
+    async def delivery(self, delivery_id: DeliveryId) -> DeliveryRecord | None:
+        """Return one delivery."""
+        return await self._read(lambda connection: reading.delivery(connection, delivery_id))
+
+    async def entries_about(self, application_id: ApplicationId) -> Sequence[StoredEntry]:
+        """Return an application's audit entries."""
+        return await self._read(
+            lambda connection: reading.entries_about(connection, application_id)
+        )
+
+    async def entries(self) -> AsyncIterator[StoredEntry]:
+        """Yield the whole log."""
+        node, nseq = NodeName(""), 0
+        while page := await self._entries_after(node, nseq):
+            for entry in page:
+                yield entry
+            node, nseq = page[-1].node, page[-1].nseq
+
+    async def _entries_after(self, node: NodeName, nseq: int) -> list[StoredEntry]:
+        return await self._read(
+            lambda connection: reading.entries(connection, node, nseq, PAGE_ENTRIES)
+        )
+
+    # Client keys and workers
+
+    async def add_client_key(self, key: ClientKey, entry: Entry) -> None:
+        """Store a client's key."""
+        await self._write(lambda transaction: steps.add_client_key(transaction, key, entry))
+
+    async def revoke_client_key(self, key_id: str, at: datetime, entry: Entry) -> bool:
+        """Revoke a key."""
+        return await self._write(
+            lambda transaction: steps.revoke_client_key(transaction, key_id, at, entry)
+        )
+
+    async def client_keys(self) -> Sequence[ClientKey]:
+        """Return all keys."""
+        return await self._read(reading.client_keys)
+
+    async def put_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Keep a worker's heartbeat."""
+        await self._write(lambda transaction: steps.put_heartbeat(transaction, heartbeat))
+
+    async def heartbeats(self) -> Sequence[Heartbeat]:
+        """Return the latest heartbeats."""
+        return await self._read(reading.heartbeats)
+
+    async def ping(self) -> None:
+        """Commit a small change."""
+        await self._write(steps.ping)
+
+    async def _write(self, step: Callable[[Transaction], Awaitable[T]]) -> T:
+        return cast("T", await self._submit(Other(step)))
+
+    async def _submit(self, step: Accept | Decide | Other) -> object:
+        if self._opened is None:
+            raise JournalUnavailableError("closed")
+        return await self._opened.writer.submit(step)
+
+    async def _read(self, query: Callable[[Connection], Awaitable[T]]) -> T:
+        if self._opened is None:
+            raise JournalUnavailableError("closed")
+        return await self._opened.readers.read(query)

@@ -1,0 +1,234 @@
+"""Every statement that the PostgreSQL journal runs, by hand, in one place.
+
+Statements of a batch take one array a column, so that a batch costs the same few
+round trips however many steps it has.
+"""
+
+from typing import Final
+
+# Connections
+
+SETTINGS: Final = """
+SELECT name, setting FROM pg_settings
+WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')
+"""
+UNSAFE_SETTINGS: Final = frozenset(
+    # With each of these a crash loses or damages what was committed
+    # (PostgreSQL manual, 28.4 and 19.5.1).
+    {("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off")}
+)
+TAKE_NAME: Final = "SELECT pg_try_advisory_lock($1)"
+
+# Migrations
+
+LOCK_SCHEMA: Final = "SELECT pg_advisory_xact_lock($1)"
+CREATE_MIGRATIONS: Final = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL
+)
+"""
+MIGRATIONS: Final = "SELECT version, sha256 FROM schema_migrations"
+INSERT_MIGRATION: Final = """
+INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)
+"""
+
+# The node
+
+NOTE_OPENED: Final = """
+INSERT INTO nodes (name) VALUES ($1)
+ON CONFLICT (name) DO UPDATE SET opened = nodes.opened + 1
+RETURNING opened
+"""
+PING: Final = "UPDATE nodes SET pings = pings + 1 WHERE name = $1"
+HEAD: Final = "SELECT nseq, data FROM entries WHERE node = $1 ORDER BY nseq DESC LIMIT 1"
+
+# Accepting
+
+INSERT_APPLICATIONS: Final = """
+INSERT INTO applications (
+    id, client, municipality, procedure, version, idempotency_mac, receipt_mac, commitment,
+    accepted_at, supersedes, traceparent
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bytea[], $7::bytea[],
+    $8::bytea[], $9::timestamptz[], $10::uuid[], $11::text[]
+)
+ON CONFLICT DO NOTHING
+RETURNING id
+"""
+SUPERSEDE: Final = """
+UPDATE applications SET superseded_by = $1
+WHERE id = $2 AND client = $3 AND municipality = $4 AND superseded_by IS NULL
+RETURNING id
+"""
+APPLICATIONS_BY_KEY: Final = """
+SELECT a.*, e.data
+FROM unnest($1::text[], $2::bytea[]) AS wanted (client, mac)
+JOIN applications a ON a.client = wanted.client AND a.idempotency_mac = wanted.mac
+CROSS JOIN LATERAL (
+    SELECT data FROM entries
+    WHERE application_id = a.id AND action = 'application.accepted' ORDER BY id LIMIT 1
+) e
+"""
+APPLICATIONS_BY_RECEIPT: Final = """
+SELECT a.id, a.client, a.municipality, a.receipt_mac
+FROM unnest($1::text[], $2::text[], $3::bytea[]) AS wanted (client, municipality, mac)
+JOIN applications a ON a.client = wanted.client AND a.municipality = wanted.municipality
+    AND a.receipt_mac = wanted.mac AND a.superseded_by IS NULL
+"""
+INSERT_DELIVERIES: Final = """
+INSERT INTO deliveries (
+    id, application_id, municipality, destination, state, budget_since, updated_at, attempt,
+    counted, resolves, copy, worker, claimed_at, due_at, code, pointer, reference, flagged,
+    leased_until, leased_by, leased_in
+)
+SELECT *, $20, $21
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+    $7::timestamptz[], $8::integer[], $9::integer[], $10::integer[], $11::uuid[], $12::text[],
+    $13::timestamptz[], $14::timestamptz[], $15::text[], $16::text[], $17::text[],
+    $18::boolean[], $19::timestamptz[]
+)
+"""
+INSERT_PAYLOADS: Final = """
+INSERT INTO payloads (delivery_id, sealed, signature)
+SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[])
+"""
+INSERT_ENTRIES: Final = """
+INSERT INTO entries (node, nseq, at, action, application_id, delivery_id, data)
+SELECT $1, *
+FROM unnest(
+    $2::bigint[], $3::timestamptz[], $4::text[], $5::uuid[], $6::uuid[], $7::bytea[]
+) AS appended (nseq, at, action, application_id, delivery_id, data)
+ORDER BY nseq
+"""
+
+# Deciding
+
+DELIVERIES_LOCKED: Final = "SELECT * FROM deliveries WHERE id = ANY($1) ORDER BY id FOR UPDATE"
+UPDATE_DELIVERIES: Final = """
+UPDATE deliveries d SET
+    state = u.state, budget_since = u.budget_since, updated_at = u.updated_at,
+    attempt = u.attempt, counted = u.counted, resolves = u.resolves, copy = u.copy,
+    worker = u.worker, claimed_at = u.claimed_at, due_at = u.due_at, code = u.code,
+    pointer = u.pointer, reference = u.reference, flagged = u.flagged,
+    leased_by = CASE WHEN u.ends_lease THEN NULL ELSE d.leased_by END
+FROM unnest(
+    $1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::integer[], $6::integer[],
+    $7::integer[], $8::uuid[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[],
+    $13::text[], $14::text[], $15::boolean[], $16::boolean[]
+) AS u (
+    id, state, budget_since, updated_at, attempt, counted, resolves, copy, worker, claimed_at,
+    due_at, code, pointer, reference, flagged, ends_lease
+)
+WHERE d.id = u.id
+"""
+INSERT_FEEDBACK: Final = """
+INSERT INTO feedback (delivery_id, id, status, at, received_at, code, reference)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[]
+)
+ON CONFLICT (delivery_id, id) DO NOTHING
+"""
+
+# The relay
+
+LEASE: Final = """
+WITH due AS MATERIALIZED (
+    SELECT d.id FROM deliveries d
+    WHERE d.destination = $1
+        AND d.state IN ('pending', 'retrying', 'in_doubt')
+        AND (d.due_at <= $2 OR d.due_at IS NULL AND d.state <> 'in_doubt')
+        AND (d.state <> 'in_doubt' OR d.copy IS NULL)
+        AND (
+            d.leased_by IS NULL OR d.leased_by = $3 OR d.leased_until <= $2
+            OR d.leased_in < (SELECT n.opened FROM nodes n WHERE n.name = d.leased_by)
+        )
+    ORDER BY d.id LIMIT $6
+    FOR UPDATE OF d SKIP LOCKED
+), leased AS (
+    UPDATE deliveries d SET leased_by = $3, leased_in = $4, leased_until = $5
+    FROM due WHERE d.id = due.id
+    RETURNING d.*
+)
+SELECT leased.*, p.sealed, p.signature, a.procedure, a.version, a.traceparent
+FROM leased
+    JOIN payloads p ON p.delivery_id = leased.id
+    JOIN applications a ON a.id = leased.application_id
+ORDER BY leased.id
+"""
+UNCLAIMED: Final = """
+SELECT d.*, p.sealed, p.signature, a.procedure, a.version, a.traceparent
+FROM deliveries d
+    JOIN payloads p ON p.delivery_id = d.id
+    JOIN applications a ON a.id = d.application_id
+WHERE d.destination = $1 AND d.state IN ('queued', 'sending', 'in_doubt')
+    AND (d.state <> 'in_doubt' OR d.copy IS NOT NULL)
+    AND d.id > $2
+ORDER BY d.id LIMIT $3
+"""
+COUNTS: Final = """
+SELECT destination, state, count(*) AS deliveries FROM deliveries GROUP BY destination, state
+"""
+
+# Reading
+
+APPLICATIONS: Final = "SELECT * FROM applications WHERE id = ANY($1) ORDER BY id DESC"
+DELIVERIES_OF: Final = "SELECT * FROM deliveries WHERE application_id = ANY($1) ORDER BY id"
+FEEDBACK_ON: Final = """
+SELECT f.*, d.application_id FROM feedback f JOIN deliveries d ON d.id = f.delivery_id
+WHERE d.application_id = ANY($1) ORDER BY f.delivery_id, f.received_at, f.id
+"""
+DELIVERY: Final = "SELECT * FROM deliveries WHERE id = $1"
+ENTRIES_ABOUT: Final = """
+SELECT node, nseq, data FROM entries WHERE application_id = $1 ORDER BY id
+"""
+ENTRIES_AFTER: Final = """
+SELECT node, nseq, data FROM entries WHERE (node, nseq) > ($1, $2) ORDER BY node, nseq LIMIT $3
+"""
+LATEST: Final = "SELECT id FROM applications WHERE id < $1 ORDER BY id DESC LIMIT $2"
+LATEST_OF_MUNICIPALITY: Final = """
+SELECT id FROM applications WHERE id < $1 AND municipality = $3 ORDER BY id DESC LIMIT $2
+"""
+LATEST_IN_STATES: Final = """
+SELECT DISTINCT newest.id
+FROM unnest($3::text[]) AS wanted (state)
+CROSS JOIN LATERAL (
+    SELECT DISTINCT d.application_id AS id FROM deliveries d
+    WHERE d.state = wanted.state AND d.application_id < $1
+        AND ($4::text IS NULL OR d.destination = $4)
+        AND ($5::text IS NULL OR d.municipality = $5)
+    ORDER BY d.application_id DESC LIMIT $2
+) newest
+ORDER BY newest.id DESC LIMIT $2
+"""
+LATEST_OF_RECEIPT: Final = """
+SELECT a.id FROM applications a
+WHERE a.id < $1 AND a.receipt_mac = $6
+    AND ($5::text IS NULL OR a.municipality = $5)
+    AND EXISTS (
+        SELECT 1 FROM deliveries d WHERE d.application_id = a.id
+            AND d.state = ANY($3::text[]) AND ($4::text IS NULL OR d.destination = $4)
+    )
+ORDER BY a.id DESC LIMIT $2
+"""
+
+# Client keys and workers
+
+INSERT_CLIENT_KEY: Final = """
+INSERT INTO client_keys (id, client, digest, created_at, revoked_at) VALUES ($1, $2, $3, $4, $5)
+"""
+REVOKE_CLIENT_KEY: Final = """
+UPDATE client_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id
+"""
+CLIENT_KEYS: Final = "SELECT * FROM client_keys ORDER BY created_at, id"
+PUT_HEARTBEAT: Final = """
+INSERT INTO heartbeats (
+    worker, destination, version, adapter, in_flight, healthy, checked_at, at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (worker, destination) DO UPDATE SET
+    version = excluded.version, adapter = excluded.adapter, in_flight = excluded.in_flight,
+    healthy = excluded.healthy, checked_at = excluded.checked_at, at = excluded.at
+WHERE excluded.at > heartbeats.at
+"""
+HEARTBEATS: Final = "SELECT * FROM heartbeats ORDER BY worker, destination"

@@ -1,0 +1,209 @@
+"""Records to rows and back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from asyncpg import Record
+
+from gateway.audit.head import ChainedEntry
+from gateway.domain.claim import Heartbeat
+from gateway.domain.entry import StoredEntry
+from gateway.domain.lifecycle import State
+from gateway.domain.outcome import FeedbackStatus
+from gateway.domain.records import (
+    ApplicationRecord,
+    DeliveryRecord,
+    FeedbackRecord,
+    SealedDelivery,
+)
+from gateway.ports.journal import ClientKey
+
+Value = UUID | bytes | str | int | datetime | None
+Row = tuple[Value, ...]
+T = TypeVar("T")
+
+
+def columns(rows: Sequence[tuple[T, ...]]) -> tuple[list[T], ...]:
+    """Turn rows into one array a column, as ``unnest`` takes them; there must be a row."""
+    return tuple(map(list, zip(*rows, strict=True)))
+
+
+def from_application(record: ApplicationRecord) -> Row:
+    """Return one row for ``INSERT_APPLICATIONS``."""
+    return (
+        record.id,
+        record.client,
+        record.municipality,
+        record.procedure,
+        record.version,
+        record.idempotency_mac,
+        record.receipt_mac,
+        record.commitment,
+        record.accepted_at,
+        record.supersedes,
+        record.traceparent,
+    )
+
+
+def to_application(row: Record) -> ApplicationRecord:
+    """Return a row of ``applications``."""
+    return ApplicationRecord(
+        id=row["id"],
+        client=row["client"],
+        municipality=row["municipality"],
+        procedure=row["procedure"],
+        version=row["version"],
+        idempotency_mac=row["idempotency_mac"],
+        receipt_mac=row["receipt_mac"],
+        commitment=row["commitment"],
+        accepted_at=row["accepted_at"],
+        supersedes=row["supersedes"],
+        superseded_by=row["superseded_by"],
+        traceparent=row["traceparent"],
+    )
+
+
+def from_delivery(record: DeliveryRecord) -> Row:
+    """Return what changes of a delivery, in the order of the statements, from ``state``."""
+    return (
+        record.state.value,
+        record.budget_since,
+        record.updated_at,
+        record.attempt,
+        record.counted,
+        record.resolves,
+        record.copy,
+        record.worker,
+        record.claimed_at,
+        record.due_at,
+        record.code,
+        record.pointer,
+        record.reference,
+        record.flagged,
+    )
+
+
+def to_delivery(row: Record) -> DeliveryRecord:
+    """Return a row of ``deliveries``."""
+    return DeliveryRecord(
+        id=row["id"],
+        application_id=row["application_id"],
+        municipality=row["municipality"],
+        destination=row["destination"],
+        state=State(row["state"]),
+        budget_since=row["budget_since"],
+        updated_at=row["updated_at"],
+        attempt=row["attempt"],
+        counted=row["counted"],
+        resolves=row["resolves"],
+        copy=row["copy"],
+        worker=row["worker"],
+        claimed_at=row["claimed_at"],
+        due_at=row["due_at"],
+        code=row["code"],
+        pointer=row["pointer"],
+        reference=row["reference"],
+        flagged=row["flagged"],
+    )
+
+
+def to_sealed(row: Record) -> SealedDelivery:
+    """Return a delivery joined with its payload and application."""
+    return SealedDelivery(
+        record=to_delivery(row),
+        sealed=row["sealed"],
+        signature=row["signature"],
+        procedure=row["procedure"],
+        version=row["version"],
+        traceparent=row["traceparent"],
+    )
+
+
+def from_entry(chained: ChainedEntry) -> Row:
+    """Return one row for ``INSERT_ENTRIES``."""
+    entry = chained.entry
+    return (
+        chained.nseq,
+        entry.at,
+        entry.action.value,
+        entry.application,
+        entry.delivery,
+        chained.data,
+    )
+
+
+def to_entry(row: Record) -> StoredEntry:
+    """Return a row of ``entries``."""
+    return StoredEntry(node=row["node"], nseq=row["nseq"], data=row["data"])
+
+
+def from_feedback(record: FeedbackRecord) -> Row:
+    """Return one row for ``INSERT_FEEDBACK``."""
+    return (
+        record.delivery_id,
+        record.id,
+        record.status.value,
+        record.at,
+        record.received_at,
+        record.code,
+        record.reference,
+    )
+
+
+def to_feedback(row: Record) -> FeedbackRecord:
+    """Return a row of ``feedback``."""
+    return FeedbackRecord(
+        id=row["id"],
+        delivery_id=row["delivery_id"],
+        status=FeedbackStatus(row["status"]),
+        at=row["at"],
+        received_at=row["received_at"],
+        code=row["code"],
+        reference=row["reference"],
+    )
+
+
+def from_client_key(key: ClientKey) -> Row:
+    """Return the parameters of ``INSERT_CLIENT_KEY``."""
+    return (key.id, key.client, key.digest, key.created_at, key.revoked_at)
+
+
+def to_client_key(row: Record) -> ClientKey:
+    """Return a row of ``client_keys``."""
+    return ClientKey(
+        id=row["id"],
+        client=row["client"],
+        digest=row["digest"],
+        created_at=row["created_at"],
+        revoked_at=row["revoked_at"],
+    )
+
+
+def from_heartbeat(heartbeat: Heartbeat) -> Row:
+    """Return the parameters of ``PUT_HEARTBEAT``."""
+    return (
+        heartbeat.worker,
+        heartbeat.destination,
+        heartbeat.version,
+        heartbeat.adapter,
+        heartbeat.in_flight,
+        heartbeat.healthy,
+        heartbeat.checked_at,
+        heartbeat.at,
+    )
+
+
+def to_heartbeat(row: Record) -> Heartbeat:
+    """Return a row of ``heartbeats``."""
+    return Heartbeat(
+        worker=row["worker"],
+        destination=row["destination"],
+        version=row["version"],
+        adapter=row["adapter"],
+        in_flight=row["in_flight"],
+        healthy=row["healthy"],
+        checked_at=row["checked_at"],
+        at=row["at"],
+    )

@@ -1,0 +1,62 @@
+"""Bring the database to the version this gateway was written for."""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+from asyncpg import Connection
+
+from gateway.domain.errors import JournalUnusableError
+from gateway.drivers.journal_postgres import queries
+
+_SCHEMA_LOCK: Final = 0x6B616B65_68617368
+"""Advisory lock of migrations: two processes that start together migrate one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered script, ``NNNN_name.sql``."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """What tells that it is still what it was when it was applied."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def shipped() -> list[Migration]:
+    """Return the scripts of this version of the gateway, in order."""
+    scripts = []
+    for file in (files(__package__) / "migrations").iterdir():
+        number, _, name = file.name.removesuffix(".sql").partition("_")
+        scripts.append(Migration(int(number), name, file.read_text(encoding="utf-8")))
+    return sorted(scripts, key=lambda migration: migration.version)
+
+
+async def migrate(connection: Connection) -> None:
+    """Apply the scripts that are missing, in one transaction.
+
+    Raises:
+        JournalUnusableError: A script was changed after it had been applied, or the
+            database was written by a newer gateway.
+    """
+    async with connection.transaction():
+        await connection.execute(queries.LOCK_SCHEMA, _SCHEMA_LOCK)
+        await connection.execute(queries.CREATE_MIGRATIONS)
+        found = await connection.fetch(queries.MIGRATIONS)
+        applied = {row["version"]: row["sha256"] for row in found}
+        scripts = shipped()
+        if unknown := applied.keys() - {script.version for script in scripts}:
+            raise JournalUnusableError("schema_newer", max(unknown))
+        for script in scripts:
+            if script.version not in applied:
+                await connection.execute(script.sql)
+                await connection.execute(
+                    queries.INSERT_MIGRATION, script.version, script.name, script.sha256
+                )
+            elif applied[script.version] != script.sha256:
+                raise JournalUnusableError("migration_changed", script.version)

