@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path, PurePath
-from typing import Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,19 +22,30 @@ from gateway.sdk import AdapterConfig, FeedbackStatus
 LONGEST_CELL_BYTES = 65_535
 
 
+_POINTER: Final = r"^(/([^~/]|~[01])*)+$"
+"""RFC 6901, but for the pointer to the whole document."""
+
+Pointer = Annotated[str, Field(pattern=_POINTER)]
+
+
 class ColumnConfig(AdapterConfig):
     """One column of the CSV record: where its value comes from and how it is written."""
 
     name: str = Field(min_length=1, description="Column name, written when `header` is on.")
-    pointer: str | None = Field(
+    pointer: Pointer | None = Field(
         default=None,
-        pattern=r"^(/([^~/]|~[01])*)+$",
         description=(
-            "JSON pointer into the application, e.g. `/applicant/name/kanji`, "
-            "`/content/children/0/name`, `/receipt_number`, `/idempotency_key`."
+            "JSON pointer into the application, e.g. `/applicant/person/birth_date`, "
+            "`/content/children/0/sex`, `/receipt_number`, `/idempotency_key`."
         ),
     )
-    literal: str | None = Field(default=None, description="A fixed text, in place of `pointer`.")
+    pointers: tuple[Pointer, ...] = Field(
+        default=(),
+        max_length=16,
+        description="Several pointers whose values are joined, such as family and given name.",
+    )
+    separator: str = Field(default="", max_length=8, description="Between joined values.")
+    literal: str | None = Field(default=None, description="A fixed text, in place of a pointer.")
     required: bool = Field(
         default=False, description="Refuse an application that has no value here (`field.missing`)."
     )
@@ -85,17 +96,19 @@ class ColumnConfig(AdapterConfig):
         description="Longest value in encoded bytes; longer is refused (`text.too_long`), not cut.",
     )
 
-    @field_validator("literal", "pad_with")
+    @field_validator("literal", "pad_with", "separator")
     @classmethod
     def _is_text(cls, text: str | None) -> str | None:
-        if text is not None and not text.isprintable():
+        # Python does not call the full-width space printable.
+        if text is not None and not text.replace("\u3000", " ").isprintable():
             raise ValueError("not printable")
         return text
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.pointer is None) == (self.literal is None):
-            raise ValueError(f"column {self.name}: give either pointer or literal")
+        given = (self.pointer is not None, bool(self.pointers), self.literal is not None)
+        if sum(given) != 1:
+            raise ValueError(f"column {self.name}: give one of pointer, pointers and literal")
         return self
 
 
@@ -118,7 +131,7 @@ class CSVConfig(AdapterConfig):
     def _writable(self) -> Self:
         """Find out now, not at the first application, that a fixed text has no code."""
         for column in self.columns:
-            for text in (column.name, column.literal or "", column.pad_with):
+            for text in (column.name, column.literal or "", column.pad_with, column.separator):
                 try:
                     encode(text, self.encoding)
                 except FieldRefusedError as error:

@@ -53,8 +53,9 @@ def _column(column: ColumnConfig) -> Column:
         padding = Padding(length=column.pad_bytes, fill=column.pad_with, side=column.pad_side)
     return Column(
         name=column.name,
-        pointer=column.pointer,
-        literal=column.literal,
+        pointers=column.pointers if column.pointer is None else (column.pointer,),
+        separator=column.separator,
+        literal=column.literal or "",
         required=column.required,
         codes=column.codes,
         date=column.date,

@@ -77,9 +77,10 @@ class Column:
 
     Attributes:
         name: Written in the header row.
-        pointer: JSON pointer of the value (RFC 6901), or ``None`` with a literal.
-        literal: Fixed text, or ``None`` with a pointer.
-        required: Refuse a missing, null or empty value (``field.missing``).
+        pointers: JSON pointers of the value (RFC 6901), or of its parts; empty with a literal.
+        separator: Between parts; a missing part leaves none behind.
+        literal: Fixed text, in place of pointers.
+        required: Refuse a missing, null or empty value or part (``field.missing``).
         codes: Value to code; what is not in it is refused (``field.no_code``).
         date: How a date is written.
         era_codes: Codes of ``era7``.
@@ -90,8 +91,9 @@ class Column:
     """
 
     name: str
-    pointer: str | None = None
-    literal: str | None = None
+    pointers: tuple[str, ...] = ()
+    separator: str = ""
+    literal: str = ""
     required: bool = False
     codes: Mapping[str, str] | None = None
     date: DateStyle | None = None
@@ -100,6 +102,11 @@ class Column:
     line_breaks: LineBreaks = "refuse"
     padding: Padding | None = None
     max_bytes: int | None = None
+
+    @property
+    def pointer(self) -> str | None:
+        """Where an error points that concerns the whole value."""
+        return self.pointers[0] if self.pointers else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +151,7 @@ def encode(text: str, encoding: Encoding, pointer: str | None = None) -> bytes:
 
 def _cell(column: Column, document: Mapping[str, object], encoding: Encoding) -> str:
     """Return one column's text, not yet quoted."""
-    text = _text(column, document)
+    text = _text(column, document, encoding)
     if text and column.codes is not None:
         if text not in column.codes:
             raise FieldRefusedError("field.no_code", column.pointer)
@@ -163,13 +170,24 @@ def _cell(column: Column, document: Mapping[str, object], encoding: Encoding) ->
     return text
 
 
-def _text(column: Column, document: Mapping[str, object]) -> str:
-    if column.pointer is None:
-        return column.literal or ""
-    match at(document, column.pointer):
-        case None | "":
-            if column.required:
-                raise FieldRefusedError("field.missing", column.pointer)
+def _text(column: Column, document: Mapping[str, object], encoding: Encoding) -> str:
+    if not column.pointers:
+        return column.literal
+    parts = []
+    for pointer in column.pointers:
+        part = _scalar(at(document, pointer), pointer)
+        if part:
+            # Here, so that of several parts the right one is named.
+            encode(part, encoding, pointer)
+            parts.append(part)
+        elif column.required:
+            raise FieldRefusedError("field.missing", pointer)
+    return column.separator.join(parts)
+
+
+def _scalar(value: object, pointer: str) -> str:
+    match value:
+        case None:
             return ""
         case str(text):
             return text
@@ -178,7 +196,7 @@ def _text(column: Column, document: Mapping[str, object]) -> str:
         case int() | float() as number:
             return str(number)
         case _:
-            raise FieldRefusedError("field.not_a_value", column.pointer)
+            raise FieldRefusedError("field.not_a_value", pointer)
 
 
 def _date(text: str, column: Column) -> str:

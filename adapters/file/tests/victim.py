@@ -1,0 +1,116 @@
+"""A program that delivers into a drop folder, and is killed at any of its system calls."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from adapters.file.client import STATE_FOLDER, DropFolder
+
+KEY = "0193453a-0000-7000-8000-000000000001"
+CONTENT = "髙﨑".encode() * 1000
+CALLS = ("open", "write", "fsync", "rename", "unlink", "close")
+
+
+def killed_at(step: int, action: Callable[[], object]) -> bool:
+    """Do ``action`` in a child, which kills itself before its call number ``step``."""
+    child = os.fork()
+    if child == 0:
+        left = step
+        for name in CALLS:
+            real = getattr(os, name)
+
+            def counted(*arguments: Any, _real: Any = real, **named: Any) -> Any:
+                nonlocal left
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                left -= 1
+                return _real(*arguments, **named)
+
+            setattr(os, name, counted)
+        action()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def opened(base: Path) -> DropFolder:
+    """Return a new drop folder under ``base``."""
+    shutil.rmtree(base, ignore_errors=True)
+    (base / "own").mkdir(parents=True)
+    folder = DropFolder(base / "drop", suffix=".json")
+    folder.open(base / "own" / "id")
+    return folder
+
+
+def visible(base: Path) -> list[Path]:
+    """Return the files that the core system sees."""
+    return [path for path in (base / "drop").iterdir() if path.name != STATE_FOLDER]
+
+
+def deliver(folder: DropFolder) -> None:
+    """Deliver the one file."""
+    folder.put(KEY, CONTENT, threading.Event())
+
+
+def crash(base: Path, *, taken_away: bool, killed_again_at: int | None) -> None:
+    """Kill a delivery at each of its steps, look it up, send it again; print what arrived."""
+    step, killed = 0, True
+    while killed:
+        folder = opened(base)
+        killed = killed_at(step, lambda folder=folder: deliver(folder))  # type: ignore[misc]
+        first = visible(base)
+        whole = all(path.read_bytes() == CONTENT for path in first)
+        if taken_away:
+            for path in first:
+                path.unlink()
+        if killed_again_at is not None:
+            killed_at(killed_again_at, lambda folder=folder: folder.find(KEY))  # type: ignore[misc]
+        found = folder.find(KEY)
+        folder.put(KEY, CONTENT, threading.Event())
+        second = visible(base)
+        whole = whole and all(path.read_bytes() == CONTENT for path in second)
+        arrived = len(first) + len(second) if taken_away else len(second)
+        leftovers = list((base / "drop" / STATE_FOLDER).glob("*.tmp"))
+        row = {
+            "step": step,
+            "killed": killed,
+            "was_there": bool(first),
+            "found": found is not None,
+            "arrived": arrived,
+            "whole": whole,
+            "leftovers": len(leftovers),
+        }
+        sys.stdout.write(json.dumps(row) + "\n")
+        step += 1
+
+
+def race(base: Path, keys: int) -> None:
+    """Deliver many keys, as fast as possible, beside another process that does the same."""
+    folder = DropFolder(base / "drop", suffix=".json")
+    folder.open(base / "own" / "id")
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    for number in range(keys):
+        folder.put(f"0193453a-0000-7000-8000-{number:012}", CONTENT, threading.Event())
+
+
+def main() -> None:
+    """Run what the first argument names, in the folder that the second names."""
+    base = Path(sys.argv[2])
+    match sys.argv[1]:
+        case "race":
+            race(base, int(sys.argv[3]))
+        case "crash":
+            for again in range(int(sys.argv[4])) if len(sys.argv) > 4 else (None,):
+                crash(base, taken_away=sys.argv[3] == "taken", killed_again_at=again)
+
+
+if __name__ == "__main__":
+    main()
