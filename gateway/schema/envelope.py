@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from gateway.domain.values import receipt_number, timestamp
 from gateway.schema.catalogue import Catalogue
-from gateway.schema.errors import FieldError, fragment, in_order
+from gateway.schema.errors import SENTENCES, FieldError, fragment, in_order
 from gateway.schema.procedure import Procedure
 
 _NAMING_FIELDS: Final = frozenset({"#/procedure", "#/version"})
@@ -199,7 +199,7 @@ def _field_error(error: ErrorDetails) -> FieldError:
         # The location names the unknown member, which is the sender's: leave it out.
         return FieldError("#", "field.unknown")
     context = error.get("ctx", {})
-    code, limit = _CODES.get(kind, (kind, None))
+    code, limit = _CODES.get(kind, (kind if kind in SENTENCES else "field.invalid", None))
     params = () if limit is None else (("limit", context[limit]),)
     return FieldError(fragment(error["loc"]), code, params)
 

@@ -1,5 +1,6 @@
 """From the validator's errors to ours: each keyword has its code, no value comes along."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -30,12 +31,12 @@ not here gives ``field.invalid``."""
 
 
 class CheckFailedError(ValueError):
-    """What one cross-field check found, on its way through the validator as a text."""
+    """What one cross-field check found, on its way through the validator as JSON text."""
 
     def __init__(self, finding: Finding) -> None:
-        """Write the place and the code as one text."""
+        """Write the place and the code as one array."""
         place, code = finding
-        super().__init__(" ".join([*(str(token) for token in place), code]))
+        super().__init__(json.dumps([*place, code]))
 
 
 class CrossFieldChecks:
@@ -83,7 +84,7 @@ def findings(
             code = _format_code(kind.format, _value(document, place))
             yield FieldError(_pointer(place, known), code)
         elif isinstance(kind, ValidationErrorKind.Custom):
-            *inner, code = kind.message.split(" ")
+            *inner, code = json.loads(kind.message)
             yield FieldError(_pointer([*place, *inner], known), code)
         else:
             code, limit = _CODES.get(kind.name, ("field.invalid", None))
@@ -98,15 +99,14 @@ def _format_code(name: str, value: object) -> str:
 
 def _value(document: object, place: Iterable[str | int]) -> object:
     for token in place:
-        if isinstance(document, dict | list):
-            document = document[token]  # type: ignore[index]  # the validator walked this path
+        document = document[token]  # type: ignore[index]  # the validator walked this path
     return document
 
 
 def _pointer(place: Iterable[str | int], known: frozenset[str]) -> str:
     tokens: list[str | int] = []
     for token in place:
-        if isinstance(token, str) and token not in known and not token.isdecimal():
+        if isinstance(token, str) and token not in known:
             break
         tokens.append(token)
     return fragment(tokens)

@@ -12,9 +12,9 @@ from gateway.schema.formats import PREDICATES
 from gateway.schema.source import JSON
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Procedure:
-    """A procedure file, compiled.
+    """A procedure file, compiled. One object per version: compared by identity.
 
     Attributes:
         name: ``area/procedure``.
@@ -37,7 +37,7 @@ class Procedure:
     example: Mapping[str, JSON] = field(repr=False)
     sensitive: Mapping[str, str] = field(repr=False)
     member_names: frozenset[str] = field(repr=False)
-    validator: Draft202012Validator = field(repr=False, compare=False)
+    validator: Draft202012Validator = field(repr=False)
 
     def validate(self, document: Mapping[str, object]) -> tuple[FieldError, ...]:
         """Return everything wrong with A票 and B票 of a request.

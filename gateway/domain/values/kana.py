@@ -40,18 +40,18 @@ _TO_HALF_TABLE: Final = str.maketrans(
     }
 )
 
-_FULL_WIDTH: Final = re.compile("[ァ-ヺー・\u3000]+")
+_FULL_WIDTH: Final = re.compile("[・\u3000]*[ァ-ヺ][ァ-ヺー・\u3000]*")
 """U+30A1 ァ to U+30FA ヺ, the long-vowel mark, the middle dot, and the space that parts
 a name's elements (住登外者宛名番号付番API: one full-width space)."""
 
-_HALF_WIDTH: Final = re.compile("[･ｦ-ﾟ ]+")
+_HALF_WIDTH: Final = re.compile("[･ ]*[ｦ-ﾝ][･ｦ-ﾟ ]*")
 """U+FF66 ｦ to U+FF9F ﾟ, the middle dot and the ASCII space."""
 
 _STRAY_MARK: Final = re.compile("(?<![ｳｶ-ﾄﾊ-ﾎﾜｦ])ﾞ|(?<![ﾊ-ﾎ])ﾟ")
 
 
 def full_fault(value: str) -> str | None:
-    """Return ``kana.not_full_width`` or ``None``; the empty string is not kana."""
+    """Return ``kana.not_full_width`` or ``None``; there must be a kana among the spaces."""
     return None if _FULL_WIDTH.fullmatch(value) else "kana.not_full_width"
 
 
