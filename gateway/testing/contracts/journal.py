@@ -174,6 +174,16 @@ class JournalContract:
         assert isinstance(again, KeyKnown)
         assert again.application.id == first.application.id
 
+    async def test_whoever_asks_again_is_told_what_was_accepted(self, journal: Journal) -> None:
+        acceptance = an_acceptance()
+
+        answers = await asyncio.gather(*(journal.accept(acceptance) for _ in range(5)))
+        later = await journal.accept(acceptance)
+
+        assert sum(isinstance(answer, Accepted) for answer in answers) == 1
+        assert isinstance(later, KeyKnown)
+        assert answers.count(later) == 4
+
     async def test_one_key_of_two_clients_is_two_keys(self, journal: Journal) -> None:
         first = await accepted(journal)
 
