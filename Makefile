@@ -5,6 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.ONESHELL:
 
 # The first of these that is new enough; `make PYTHON=/path/to/python3.12 …` says otherwise.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -32,8 +33,10 @@ demo: $(VENV)/.runtime ## Set up and show applications on their way into two sim
 	@$(BIN)/kakehashi demo
 
 test: $(VENV)/.dev rabbitmq ## Install what the tests need (RabbitMQ by apt-get) and run them all
-	@$(pytest) -n $(JOBS) $(PARALLEL_TESTS)
-	@$(pytest) $(SERIAL_TESTS)
+	@failed=0
+	$(pytest) -n $(JOBS) $(PARALLEL_TESTS) || failed=1
+	$(pytest) $(SERIAL_TESTS) || failed=1
+	exit $$failed
 
 check: $(VENV)/.dev ## Run every check that is not a test, and report all that fail
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=$(JOBS) $(CHECKS)
