@@ -122,6 +122,7 @@ def load_procedure(path: Path, registry: Registry) -> Procedure:
         example=_example(path, name, version),
         sensitive=dict(_sensitive("", schema)),
         member_names=frozenset(_member_names(schema)),
+        longest_list=max(_list_lengths(schema), default=0),
         validator=validator,
     )
 
@@ -171,6 +172,17 @@ def _member_names(schema: JSON) -> Iterator[str]:
         required = part.get("required")
         yield from (str(name) for name in required) if isinstance(required, list) else ()
         yield from _member_names(part.get("items"))
+
+
+def _list_lengths(schema: JSON) -> Iterator[int]:
+    for part in _branches(schema):
+        length = part.get("maxItems")
+        if isinstance(length, int):
+            yield length
+        members = part.get("properties")
+        for member in members.values() if isinstance(members, dict) else ():
+            yield from _list_lengths(member)
+        yield from _list_lengths(part.get("items"))
 
 
 def _branches(schema: JSON) -> Iterator[dict[str, JSON]]:

@@ -158,8 +158,7 @@ def check(
 
 def _procedure(document: Mapping[str, object], catalogue: Catalogue) -> Procedure | None:
     name, version = document.get("procedure"), document.get("version")
-    # JSON's true is not 1, though Python's is.
-    if isinstance(name, str) and isinstance(version, int) and not isinstance(version, bool):
+    if isinstance(name, str) and isinstance(version, int):
         return catalogue.get(name, version)
     return None
 

@@ -17,8 +17,8 @@ MAX_DEPTH: Final = 64
 """Objects and arrays inside each other; the shipped procedures need 6."""
 
 MAX_VALUES: Final = 5_000
-"""Values in one body; the shipped procedures need a few hundred. The validator reports
-all errors before we can cut them, about 12 µs each, so this bounds a request's cost."""
+"""Values in one body; the shipped procedures need a few hundred. Parsing and validating
+cost some microseconds for each, so this bounds what a request costs."""
 
 MAX_INTEGER: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exact (RFC 7493, 2.2)."""
