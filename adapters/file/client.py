@@ -117,7 +117,6 @@ class DropFolder:
             UnknownOutcomeError: The file has its name, but perhaps not for good.
         """
         with _as_ours(), self._locked(key):
-            self._require_familiar()
             if self._delivered(key):
                 return self._settled(key)
             try:
@@ -140,7 +139,6 @@ class DropFolder:
             TransientError: Cannot tell now.
         """
         with _as_ours(), self._locked(key):
-            self._require_familiar()
             if self._delivered(key):
                 return self._settled(key)
             self._forget(key)
@@ -241,12 +239,13 @@ class DropFolder:
 
     @contextlib.contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        """Keep everybody else away from ``key``, in this process and in others."""
+        """Keep everybody else away from ``key``, here and elsewhere; refuse a strange folder."""
         if not _KEY.fullmatch(key):
             raise ValueError("idempotency key")  # it becomes a file name
         number = zlib.crc32(key.encode()) % LOCKS
         # The thread lock is for file systems that emulate flock per process (NFS).
         with self._locks[number]:
+            self._require_familiar()
             path = self._state / f"lock-{number:02}"
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
             try:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.sdk import Application, Context, Delivery
+
+# Python 3.11 makes a loop when pytest-asyncio asks for the current one, and nobody closes it.
+asyncio.set_event_loop(None)
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 KEY = "0193453a-0000-7000-8000-000000000001"
