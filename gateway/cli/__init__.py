@@ -1,1 +1,1 @@
-"""Who asks, at a terminal.""""
+"""Who asks, at a terminal."""

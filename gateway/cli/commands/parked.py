@@ -1,0 +1,118 @@
+"""``kakehashi parked``: deliveries that wait for a person, and what a person may do."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from gateway.cli import screen, words
+from gateway.cli.commands.status import show_delivery
+from gateway.cli.failures import ExitCode, failure
+from gateway.cli.invocation import Invocation
+from gateway.cli.reach import RefusedByGatewayError, perform
+from gateway.domain.errors import PermanentError
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="What waits for a person: parked and in doubt. Every decision is written down.",
+)
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of deliveries.")]
+Reason = Annotated[
+    str, typer.Option(help="Why, for the audit log: 1 to 200 characters, no personal data.")
+]
+
+
+@app.command("list")
+def list_parked(
+    context: typer.Context,
+    *,
+    destination: Annotated[str | None, typer.Option(help="Only those for it.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Of so many applications.")] = 50,
+) -> None:
+    """List the deliveries that wait for a person, newest first."""
+    invocation = Invocation.of(context)
+    found = perform(invocation, "parked.list", destination=destination, limit=limit)
+    screen.show(invocation, found, lambda console: _show_list(console, found))
+
+
+def _show_list(console: Console, found: list[Mapping[str, Any]]) -> None:
+    for delivery in found:
+        line = Text(f"{words.moment(delivery['updated_at'])}  {delivery['id']}  ")
+        console.print(line.append_text(screen.state(delivery["state"])))
+        console.print(f"  → {delivery['destination']}: {words.next_step(delivery)}")
+    if not found:
+        console.print(words.of(("対応待ちの配信はありません。", "Nothing waits for a person.")))
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    delivery_id: Annotated[str, typer.Argument(metavar="ID", help="A delivery's id.")],
+) -> None:
+    """Show one delivery and its next step."""
+    invocation = Invocation.of(context)
+    found = perform(invocation, "parked.show", delivery=delivery_id)
+    screen.show(invocation, found, lambda console: show_delivery(console, found))
+
+
+@app.command("replay")
+def replay(context: typer.Context, ids: Ids, *, reason: Reason) -> None:
+    """Send again: a new attempt with the same idempotency key.
+
+    Of a delivery in doubt only after a look into the core system: it may have arrived.
+    """
+    _decide(Invocation.of(context), "parked.replay", ids, reason=reason)
+
+
+@app.command("confirm")
+def confirm(
+    context: typer.Context,
+    ids: Ids,
+    *,
+    reason: Reason,
+    reference: Annotated[
+        str | None, typer.Option(help="整理番号 of the core system, for a single delivery.")
+    ] = None,
+) -> None:
+    """Say that a person found it in the core system: delivered."""
+    if reference is not None and len(ids) > 1:
+        raise typer.BadParameter("is one delivery's own", param_hint="--reference")
+    _decide(Invocation.of(context), "parked.confirm", ids, reason=reason, reference=reference)
+
+
+@app.command("cancel")
+def cancel(context: typer.Context, ids: Ids, *, reason: Reason) -> None:
+    """Take it back: it is not sent any more. What was sent is not called back."""
+    _decide(Invocation.of(context), "parked.cancel", ids, reason=reason)
+
+
+def _decide(invocation: Invocation, operation: str, ids: list[str], **arguments: object) -> None:
+    """Do it for each delivery; one that refuses does not keep the others from it."""
+    results: list[dict[str, Any]] = []
+    for delivery_id in dict.fromkeys(ids):
+        try:
+            done = perform(invocation, operation, delivery=delivery_id, **arguments)
+        except (PermanentError, RefusedByGatewayError) as error:
+            refused = failure(error)
+            if refused is None or refused.exit_code is not ExitCode.NOT_WELL:
+                raise
+            results.append({"id": delivery_id, "done": False, "error": refused.lines[0]})
+        else:
+            results.append({"id": delivery_id, "done": True, "delivery": done})
+    screen.show(invocation, results, lambda console: _show_results(console, results))
+    if not all(result["done"] for result in results):
+        raise typer.Exit(ExitCode.NOT_WELL)
+
+
+def _show_results(console: Console, results: list[dict[str, Any]]) -> None:
+    for result in results:
+        if result["done"]:
+            line = Text(f"{result['id']}  → {result['delivery']['destination']}: ")
+            console.print(line.append_text(screen.state(result["delivery"]["state"])))
+        else:
+            console.print(Text(f"{result['id']}  {result['error']}", style="bold red"))

@@ -1,0 +1,200 @@
+"""``kakehashi up``: everything in one process."""
+
+import json
+import secrets
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from gateway.bootstrap.embedded import (
+    EMBEDDED_CLIENT,
+    EMBEDDED_MUNICIPALITY,
+    EMBEDDED_WORKER,
+    make_missing_keys,
+)
+from gateway.bootstrap.gateway import Gateway, build_gateway
+from gateway.bootstrap.run import Addresses, run_gateway, stop_on_signals
+from gateway.bootstrap.stores import open_broker, open_catalogue, open_keys
+from gateway.bootstrap.worker import build_worker
+from gateway.cli import logging, loop
+from gateway.cli.invocation import Invocation
+from gateway.cli.redacted import without_password
+from gateway.domain.errors import ConfigError
+from gateway.domain.identifiers import ClientName
+from gateway.drivers.system_clock import SystemClock
+from gateway.services.authenticate import new_key
+from gateway.settings.model import Settings, WorkerSettings
+
+_SAMPLE_PROCEDURE: Final = "childcare/allowance-claim"
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command("up")
+def up(
+    context: typer.Context,
+    *,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the front-end API; 0 takes a free one.")
+    ] = None,
+    operations_port: Annotated[
+        int | None, typer.Option(help="Port of health and metrics; 0 takes a free one.")
+    ] = None,
+) -> None:
+    """Run gateway and workers in one process; without a configuration, ready to be tried.
+
+    Makes the keys that are missing. Everything lies in ./var (see --home), and what is
+    delivered in ./var/delivered. Stop it with Ctrl-C; what is unfinished goes on at the
+    next start, whatever stopped it.
+    """
+    invocation = Invocation.of(context)
+    settings = _with_ports(invocation.settings(), port, operations_port)
+    if not settings.broker.url.startswith("memory:"):
+        raise ConfigError("broker.url: up has its own broker in memory; use serve and work")
+    settings = _with_workers(settings)
+    logging.configure_server(settings, for_people=sys.stderr.isatty())
+    # What is delivered into it is in clear: not for other users of this machine.
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    loop.run(_up(invocation, settings))
+
+
+async def _up(invocation: Invocation, settings: Settings) -> None:
+    stop = stop_on_signals()
+    store = open_keys(settings)
+    made = make_missing_keys(settings, store)
+    broker = open_broker(settings)
+    gateway = build_gateway(settings, store, broker=broker, catalogue=open_catalogue(settings))
+    workers = [
+        build_worker(settings, store, destination, worker=worker, broker=broker)
+        for destination, worker in _assigned(settings).items()
+    ]
+
+    async def started(addresses: Addresses) -> None:
+        facts = _facts(settings, addresses, made)
+        if invocation.is_embedded:
+            facts["curl"] = _curl(addresses.front, gateway, _admitted_key(gateway))
+        if invocation.json:
+            typer.echo(json.dumps(facts, ensure_ascii=False))
+        else:
+            typer.echo(_welcome(facts))
+
+    await run_gateway(gateway, stop=stop, workers=workers, started=started)
+
+
+def _with_ports(settings: Settings, port: int | None, operations_port: int | None) -> Settings:
+    ports = {"port": port, "operations_port": operations_port}
+    said = {name: value for name, value in ports.items() if value is not None}
+    return settings.model_copy(update={"http": settings.http.model_copy(update=said)})
+
+
+def _with_workers(settings: Settings) -> Settings:
+    """Return the settings with a worker for every destination."""
+    uncovered = tuple(name for name in settings.destinations if name not in _assigned(settings))
+    if not uncovered:
+        return settings
+    more = WorkerSettings(destinations=uncovered)
+    return settings.model_copy(update={"workers": {**settings.workers, EMBEDDED_WORKER: more}})
+
+
+def _assigned(settings: Settings) -> Mapping[str, str]:
+    """Return the worker of each destination that has one; the first that may."""
+    assigned: dict[str, str] = {}
+    for worker, trusted in settings.workers.items():
+        for destination in trusted.destinations:
+            assigned.setdefault(destination, worker)
+    return assigned
+
+
+def _admitted_key(gateway: Gateway) -> str:
+    """Return a key that this process accepts as long as it lives."""
+    text, key = new_key(ClientName(EMBEDDED_CLIENT), SystemClock())
+    gateway.authenticate.admit(key)
+    return text
+
+
+def _curl(front: str, gateway: Gateway, key: str) -> str:
+    """Return one line for a shell that sends a complete, valid application."""
+    procedure = gateway.catalogue.latest(_SAMPLE_PROCEDURE)
+    if procedure is None:
+        raise ConfigError(f"{_SAMPLE_PROCEDURE}: not among the procedures")
+    body: dict[str, Any] = {
+        **procedure.example,
+        "receipt_number": f"TRY-{secrets.token_hex(4).upper()}",
+    }
+    headers = {
+        "Authorization": f"Bearer {key}",
+        "Content-Type": "application/json",
+        "Idempotency-Key": secrets.token_hex(8),
+    }
+    words = ["curl", "-sS", f"{front}/v1/municipalities/{EMBEDDED_MUNICIPALITY}/applications"]
+    for name, value in headers.items():
+        words += ["-H", f"{name}: {value}"]
+    # Escaped, the body is the same in a terminal of any encoding.
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(body, ensure_ascii=not is_unicode, separators=(",", ":"))
+    return shlex.join([*words, "-d", text])
+
+
+def _facts(settings: Settings, addresses: Addresses, made: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "front": addresses.front,
+        "docs": f"{addresses.front}/docs",
+        "operations": addresses.operations,
+        "home": str(settings.home.resolve()),
+        "journal": _place(settings.journal.url),
+        "keys": str(settings.keys.folder.resolve()),
+        "keys_made": list(made),
+        "destinations": {
+            name: _goes_to(destination.config)
+            for name, destination in settings.destinations.items()
+        },
+    }
+
+
+def _place(url: str) -> str:
+    """Return where the journal lies: a file's whole path, or an address without password."""
+    scheme, _, path = url.partition(":///")
+    return str(Path(path).resolve()) if scheme == "sqlite" else without_password(url)
+
+
+def _goes_to(config: Mapping[str, object]) -> str:
+    """Return where a destination's applications end up, as far as a glance can tell."""
+    folder, url = config.get("folder"), config.get("url")
+    return str(Path(str(folder)).resolve()) if folder else without_password(str(url or "-"))
+
+
+def _welcome(facts: Mapping[str, Any]) -> str:
+    rows = [
+        ("front-end API", f"{facts['front']}  (documentation: /docs)"),
+        ("operations", f"{facts['operations']}  (/livez /readyz /metrics)"),
+        ("journal", facts["journal"]),
+        (
+            "keys",
+            facts["keys"] + (f"  ({len(facts['keys_made'])} made)" * bool(facts["keys_made"])),
+        ),
+        *((f"→ {name}", place) for name, place in facts["destinations"].items()),
+    ]
+    width = max(len(label) for label, _ in rows) + 2
+    lines = ["Kakehashi is up. 架け橋を開始しました。", ""]
+    lines += [f"  {label:<{width}}{text}" for label, text in rows]
+    if "curl" in facts:
+        lines += [
+            "",
+            "Try it: one application with invented data. The key ends with this process.",
+            "",
+            facts["curl"],
+        ]
+    else:
+        lines += ["", "A client gets its API key by: kakehashi client add NAME"]
+    lines += [
+        "",
+        "In another terminal, kakehashi status shows where everything is.",
+        "Gateway and workers share this process, and with it both halves of the keys:",
+        "right for trying and for small use; kakehashi serve and work keep them apart.",
+        "Ctrl-C stops it. Whatever stops it, nothing accepted is lost: start it again.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,139 @@
+"""How a command ends when it cannot do what it was asked: one line, what to do, exit code."""
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import PurePath
+from traceback import extract_tb
+from typing import Final
+
+from gateway.domain.errors import ConfigError, KakehashiError, TransientError
+
+
+class ExitCode(IntEnum):
+    """What the caller's shell is told."""
+
+    DONE = 0
+    NOT_WELL = 1
+    """The thing asked about is not well, or not there."""
+    USAGE = 2
+    """Asked or configured wrongly."""
+    UNREACHABLE = 3
+    """The journal, the broker, the gateway or a port cannot be reached or had."""
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked.
+
+    Attributes:
+        message: What is wrong, for the person at the terminal.
+        exit_code: How the command ends.
+        hint: What to do about it.
+    """
+
+    def __init__(self, message: str, exit_code: ExitCode, hint: str | None = None) -> None:
+        """Keep what to say."""
+        super().__init__(message)
+        self.message = message
+        self.exit_code = exit_code
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is printed.
+
+    Attributes:
+        lines: One line for each thing that is wrong.
+        exit_code: How the command ends.
+        hint: What to do.
+    """
+
+    lines: tuple[str, ...]
+    exit_code: ExitCode
+    hint: str | None = None
+
+
+_BY_CODE: Final[dict[str, tuple[ExitCode, str | None]]] = {
+    "config.invalid": (ExitCode.USAGE, None),
+    "operation.not_found": (ExitCode.NOT_WELL, None),
+    "operation.refused": (ExitCode.NOT_WELL, None),
+    "delivery.not_found": (ExitCode.NOT_WELL, "kakehashi parked list shows the deliveries' ids."),
+    "keys.not_found": (
+        ExitCode.USAGE,
+        "kakehashi keys list shows what is there; kakehashi keys new or keys import adds it.",
+    ),
+    "keys.unusable": (
+        ExitCode.USAGE,
+        "Private key files need mode 0600, and an owner that is you.",
+    ),
+    "journal.unavailable": (ExitCode.UNREACHABLE, "See journal.url in the configuration."),
+    "journal.unusable": (ExitCode.UNREACHABLE, None),
+    "journal.node_taken": (
+        ExitCode.UNREACHABLE,
+        "Another process has it open. If that is a gateway, run this with its configuration.",
+    ),
+    "broker.unavailable": (ExitCode.UNREACHABLE, "See broker.url in the configuration."),
+    "broker.topology_mismatch": (
+        ExitCode.NOT_WELL,
+        "kakehashi topology apply --recreate replaces them, once workers and gateways are stopped.",
+    ),
+}
+"""Code of an error, ours or a gateway's, to exit code and hint."""
+
+
+def of_code(code: str, detail: str, *, transient: bool) -> Failure:
+    """Return the failure for an error code; ``detail`` is the error as it prints itself."""
+    otherwise = ExitCode.UNREACHABLE if transient else ExitCode.NOT_WELL
+    exit_code, hint = _BY_CODE.get(code, (otherwise, None))
+    return Failure((detail,), exit_code, hint)
+
+
+def failure(error: BaseException) -> Failure | None:
+    """Return what to print for ``error``; ``None`` for one that nobody expected."""
+    match error:
+        case CommandError():
+            return Failure((error.message,), error.exit_code, error.hint)
+        case ConfigError():
+            lines = ": ".join(str(argument) for argument in error.args).splitlines()
+            return Failure(tuple(lines) or (error.code,), ExitCode.USAGE)
+        case KakehashiError():
+            transient = isinstance(error, TransientError)
+            return of_code(error.code, str(error), transient=transient)
+        case OSError():
+            return _of_the_system(error)
+        case BaseExceptionGroup():
+            return _together([failure(inner) for inner in error.exceptions])
+        case _:
+            return None
+
+
+def unexpected(error: BaseException) -> Failure:
+    """Return what to print for an error that is our mistake; its text may hold anything."""
+    place = next(iter(reversed(extract_tb(error.__traceback__))), None)
+    where = f" ({PurePath(place.filename).name}:{place.lineno})" if place else ""
+    line = f"unexpected {type(error).__qualname__}{where}"
+    hint = "This is a mistake in the gateway; --debug shows the traceback."
+    return Failure((line,), ExitCode.NOT_WELL, hint)
+
+
+def _of_the_system(error: OSError) -> Failure:
+    subject = f"{error.filename}: " if error.filename else ""
+    line = f"{subject}{error.strerror or type(error).__name__}"
+    hint = None
+    if error.errno == errno.EADDRINUSE:
+        hint = "Another process listens there; choose another port, or 0 for a free one."
+    return Failure((line,), ExitCode.UNREACHABLE, hint)
+
+
+def _together(failures: list[Failure | None]) -> Failure | None:
+    known = [found for found in failures if found is not None]
+    if not known or len(known) < len(failures):
+        return None
+    lines = tuple(_different(line for found in known for line in found.lines))
+    return Failure(lines, known[0].exit_code, known[0].hint)
+
+
+def _different(lines: Iterator[str]) -> Iterator[str]:
+    yield from dict.fromkeys(lines)

@@ -1,0 +1,103 @@
+"""What goes to standard error, and in which form."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from pathlib import PurePath
+from traceback import extract_tb
+from types import TracebackType
+from typing import Any, Final, Literal, cast
+
+import structlog
+
+from gateway import __version__
+from gateway.cli.redacted import digest, redacted
+from gateway.settings.model import Settings
+
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+_LONGEST_MESSAGE: Final = 120
+
+Event = MutableMapping[str, Any]
+
+
+def configure(level: str, form: Literal["json", "text"]) -> None:
+    """Send our events, and warnings of libraries, to standard error.
+
+    Args:
+        level: Least severe level that is written.
+        form: One JSON object a line, or text for people.
+    """
+    last: structlog.types.Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(
+                fmt="iso" if form == "json" else "%H:%M:%S", utc=form == "json", key="timestamp"
+            ),
+            without_exception_text,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[_ToStructlog()], force=True)
+
+
+def configure_server(settings: Settings, *, for_people: bool = False) -> None:
+    """Log as configured, and say first which configuration it is, without its secrets.
+
+    Args:
+        settings: The configuration.
+        for_people: Write text, unless the configuration asks for something else.
+    """
+    is_said = "format" in settings.log.model_fields_set
+    configure(settings.log.level, "text" if for_people and not is_said else settings.log.format)
+    log = structlog.get_logger()
+    log.info("config.loaded", version=__version__, sha256=digest(settings))
+    log.debug("config.listed", config=redacted(settings))
+
+
+def quiet() -> None:
+    """Log warnings only, as text: for a command that answers and ends."""
+    configure("warning", "text")
+
+
+def without_exception_text(_logger: object, _method: str, event: Event) -> Event:
+    """Replace an exception by its class and place: its text may hold what was sent."""
+    raised = event.pop("exc_info", None)
+    if raised is True:
+        raised = sys.exc_info()
+    error = raised[1] if isinstance(raised, tuple) else raised
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__qualname__
+        event["place"] = _place(error.__traceback__)
+    return event
+
+
+def _place(trace: TracebackType | None) -> str | None:
+    frames = extract_tb(trace)
+    return f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else None
+
+
+class _ToStructlog(logging.Handler):
+    """Hands on what libraries log: the message's template only, never its arguments."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one event."""
+        # What follows the first line are often representations of tasks and their exceptions.
+        first_line, *_ = str(record.msg).splitlines() or [""]
+        event: dict[str, Any] = {
+            "library": record.name,
+            "message": first_line[:_LONGEST_MESSAGE],
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            event["exc_info"] = cast("Any", record.exc_info)
+        log = structlog.get_logger()
+        (log.error if record.levelno >= logging.ERROR else log.warning)("library.warned", **event)

@@ -1,0 +1,119 @@
+"""The words of the terminal, in Japanese and English, and times as people read them."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from gateway.domain.entry import Action
+from gateway.sdk import JST
+
+Language = Literal["ja", "en"]
+
+_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""The first that is set decides (POSIX.1-2017, XBD 8.2)."""
+
+STATES: Final[Mapping[str, tuple[str, str]]] = {
+    "pending": ("配信待ち", "pending"),
+    "queued": ("ワーカー待ち", "queued"),
+    "sending": ("送信中", "sending"),
+    "retrying": ("再送待ち", "retrying"),
+    "in_doubt": ("到達不明", "in doubt"),
+    "parked": ("保留", "parked"),
+    "delivered": ("配信済み", "delivered"),
+    "cancelled": ("取消済み", "cancelled"),
+    "accepted": ("受付済み", "accepted"),
+    "needs_attention": ("要対応", "needs attention"),
+}
+"""States of deliveries and applications, as the API names them."""
+
+STYLES: Final[Mapping[str, str]] = {
+    "delivered": "green",
+    "parked": "bold red",
+    "in_doubt": "bold yellow",
+    "needs_attention": "bold red",
+    "retrying": "yellow",
+    "cancelled": "dim",
+}
+
+ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
+    Action.APPLICATION_ACCEPTED: ("受け付けました", "accepted: kept for good"),
+    Action.APPLICATION_REFUSED: ("受付を拒否しました", "refused"),
+    Action.DELIVERY_QUEUED: ("ブローカーが預かりました", "the broker has it"),
+    Action.DELIVERY_RETURNED: ("ブローカーが返しました", "returned: there is no such queue"),
+    Action.DELIVERY_CLAIMED: ("ワーカーが開封の許可を得ました", "a worker may open it"),
+    Action.DELIVERY_CLAIM_REFUSED: ("開封を断りました", "a worker may not open it"),
+    Action.DELIVERY_HELD: ("ワーカーを待たせました", "the worker was told to wait"),
+    Action.DELIVERY_DELIVERED: ("業務システムに届きました", "the core system has it"),
+    Action.DELIVERY_DEFERRED: ("届かず、再送します", "no effect; tried again later"),
+    Action.DELIVERY_PARKED: ("保留しました", "parked: waits for a person"),
+    Action.DELIVERY_IN_DOUBT: ("届いたか不明です", "unknown whether it arrived"),
+    Action.DELIVERY_DUE: ("再送の時刻になりました", "the wait is over"),
+    Action.DELIVERY_REPLAYED: ("再送を指示しました", "an operator had it sent again"),
+    Action.DELIVERY_CONFIRMED: ("到達を確認しました", "an operator found it arrived"),
+    Action.DELIVERY_CANCELLED: ("取り消しました", "an operator took it back"),
+    Action.OUTCOME_IGNORED: ("遅れた報告を記録しました", "a late report changed nothing"),
+    Action.MESSAGE_REFUSED: ("不正な電文を拒否しました", "a forged message was refused"),
+    Action.FEEDBACK_RECEIVED: ("業務システムから結果", "the core system answered"),
+}
+"""What happened to an application, in a few words; other actions concern none."""
+
+FEEDBACK_JA: Final[Mapping[str, str]] = {
+    "accepted": "受理",
+    "returned": "差戻し",
+    "rejected": "却下",
+    "withdrawn": "取下げ",
+    "completed": "完了",
+}
+
+
+def language(environment: Mapping[str, str] | None = None) -> Language:
+    """Return the language that the environment asks for."""
+    environment = os.environ if environment is None else environment
+    said = next((environment[name] for name in _VARIABLES if environment.get(name)), "")
+    return "ja" if said.lower().startswith("ja") else "en"
+
+
+def of(pair: tuple[str, str]) -> str:
+    """Return the one of ``(Japanese, English)`` that the environment asks for."""
+    return pair[language() == "en"]
+
+
+def state(name: str) -> str:
+    """Return a state's word."""
+    return of(STATES.get(name, (name, name)))
+
+
+def next_step(delivery: Mapping[str, Any]) -> str:
+    """Return what happens next with a delivery, with its time as people here read it."""
+    text = str(delivery["next_step"][language()])
+    due_at = delivery.get("due_at")
+    return text.replace(due_at, moment(due_at)) if due_at else text
+
+
+def parsed(text: str) -> datetime:
+    """Return an ISO 8601 time of ours, aware."""
+    return datetime.fromisoformat(text)
+
+
+def moment(text: str | None, *, seconds: bool = True) -> str:
+    """Return a time of ours in Japan's time: ``2026-11-20 09:30:00``."""
+    if text is None:
+        return "-"
+    return parsed(text).astimezone(JST).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%m-%d %H:%M")
+
+
+def clock(text: str) -> str:
+    """Return the time of day in Japan, with milliseconds."""
+    return parsed(text).astimezone(JST).strftime("%H:%M:%S.%f")[:-3]
+
+
+def duration(span: timedelta) -> str:
+    """Return how long something took, in the unit a person would choose."""
+    seconds = span.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    for unit, size, limit in (("s", 1.0, 100), ("min", 60.0, 100), ("h", 3600.0, 72)):
+        if seconds < size * limit:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds / 86_400:.1f} d"
