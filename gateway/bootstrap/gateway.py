@@ -116,6 +116,7 @@ def build_gateway(
         broker=broker,
         clock=clock,
         new_copy=lambda: CopyId(new_id()),
+        sweep_s=settings.broker.sweep_s,
     )
     backlog = WatchBacklog(journal=journal, most=settings.journal.max_unfinished)
     return Gateway(

@@ -24,10 +24,10 @@ from gateway.http.protocol import FrontRunner
 from gateway.ports.broker import Broker
 from gateway.services.deliver import Deliver
 from gateway.services.perform import operations
+from gateway.settings.model import SOCKET_NAME
 
 log = structlog.get_logger()
 
-SOCKET_NAME: Final = "kakehashi.sock"
 DRAIN_S: Final = 8.0
 """How long what is in hand may take to finish after SIGTERM; a container gets 10 s."""
 

@@ -245,10 +245,6 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "差し替えの対象となる申請がないか、すでに差し替えられています。",
         "There is no such application to supersede, or it was superseded already.",
     ),
-    "municipality.mismatch": (
-        "宛先の団体コードが、送信先の団体コードと異なります。",
-        "It is addressed to another municipality than the one it was sent to.",
-    ),
     "receipt_number.format": (
         "受付番号は空白や制御文字を含まない1文字以上64文字以内の文字列です。",
         "A receipt number has 1 to 64 visible characters and no spaces.",

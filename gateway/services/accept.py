@@ -44,9 +44,6 @@ log = structlog.get_logger()
 
 COMMITMENT_ALGORITHM: Final = "HMAC-SHA-256"
 _BACKLOG_RETRY_S: Final = 30.0
-_MISADDRESSED: Final = FieldError(
-    pointer="#/applicant/destination/municipality_code", code="municipality.mismatch"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,17 +168,9 @@ class AcceptApplication:
             return Refusal(status=404, code="municipality.unknown")
         if grant is None or municipality not in grant.municipalities:
             return Refusal(status=403, code="client.municipality_not_allowed")
-        try:
-            document = parse_json(submission.raw)
-        except JSONRefusedError as error:
-            return Refusal(status=400, code=error.code)
-        checked = check(document, self._catalogue)
-        if isinstance(checked, UnknownProcedure):
-            return Refusal(status=404, code="procedure.unknown")
-        if isinstance(checked, tuple):
-            return Refusal(status=422, code="application.invalid", errors=checked)
-        if _addressed_to(document) != municipality:
-            return Refusal(status=422, code="application.invalid", errors=(_MISADDRESSED,))
+        checked = self._read(submission.raw, municipality)
+        if isinstance(checked, Refusal):
+            return checked
         procedure = ProcedureName(checked.procedure.name)
         if not grant.allows(municipality, procedure):
             return Refusal(status=403, code="client.procedure_not_allowed")
@@ -189,6 +178,18 @@ class AcceptApplication:
         if not destinations:
             return Refusal(status=404, code="procedure.not_offered")
         return checked, destinations
+
+    def _read(self, raw: bytes, municipality: MunicipalityCode) -> Refusal | Checked:
+        try:
+            document = parse_json(raw)
+        except JSONRefusedError as error:
+            return Refusal(status=400, code=error.code)
+        checked = check(document, self._catalogue, municipality=municipality)
+        if isinstance(checked, UnknownProcedure):
+            return Refusal(status=404, code="procedure.unknown")
+        if isinstance(checked, tuple):
+            return Refusal(status=422, code="application.invalid", errors=checked)
+        return checked
 
     async def _commit(
         self, submission: Submission, checked: Checked, destinations: tuple[DestinationName, ...]
@@ -346,11 +347,3 @@ class AcceptApplication:
             receipt=self._signer.sign_attached(payload, Purpose.RECEIPT),
             replayed=replayed,
         )
-
-
-def _addressed_to(document: Mapping[str, object]) -> object:
-    """Return the municipality that A票 is addressed to."""
-    value: object = document
-    for member in ("applicant", "destination", "municipality_code"):
-        value = value.get(member) if isinstance(value, Mapping) else None
-    return value

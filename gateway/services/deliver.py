@@ -180,6 +180,7 @@ class Deliver:
     async def _consume(self, stop: asyncio.Event) -> None:
         queue = destination_queue(self._settings.destination)
         stopped = asyncio.ensure_future(stop.wait())
+        arriving: asyncio.Future[Received] | None = None
         try:
             async with (
                 self._broker.consume(queue, prefetch=self._settings.max_in_flight) as copies,
@@ -191,10 +192,10 @@ class Deliver:
                     await asyncio.wait({arriving, stopped}, return_when=asyncio.FIRST_COMPLETED)
                     if arriving.done():
                         tasks.create_task(self._deliver(arriving.result()))
-                    else:
-                        arriving.cancel()
         finally:
             stopped.cancel()
+            if arriving is not None:
+                arriving.cancel()
 
     async def _deliver(self, received: Received) -> None:
         now = self._clock.now()

@@ -31,7 +31,8 @@ log = structlog.get_logger()
 COPIES_OUT: Final = 1000
 """The most copies of one destination that wait in the broker; the rest waits in the journal."""
 LEASE_S: Final = 30.0
-_SWEEP_S: Final = 1.0
+SWEEP_S: Final = 1.0
+"""How often a lane looks for what has become due."""
 _HOLD_S: Final = 2.0
 _PUBLISHERS: Final = 16
 _LOOKUP_PATIENCE: Final = timedelta(minutes=10)
@@ -147,8 +148,10 @@ class Lane:
         broker: Broker,
         clock: Clock,
         new_copy: Callable[[], CopyId],
+        sweep_s: float = SWEEP_S,
     ) -> None:
         """Keep what it works with; opens nothing."""
+        self._sweep_s = sweep_s
         self._policy = policy
         self._queue = destination_queue(policy.name)
         self._journal = journal
@@ -198,12 +201,12 @@ class Lane:
                 await self._report(error)
             self._sweep_now.clear()
             try:
-                async with asyncio.timeout(_SWEEP_S):
+                async with asyncio.timeout(self._sweep_s):
                     await self._sweep_now.wait()
             except TimeoutError:
                 continue
             # Out of room in mid-second: look again at once, but do not spin.
-            await asyncio.sleep(_SWEEP_S / 20)
+            await asyncio.sleep(self._sweep_s / 20)
 
     async def _sweep(self) -> None:
         if self._policy.paused:
@@ -296,11 +299,17 @@ class Relay:
         broker: Broker,
         clock: Clock,
         new_copy: Callable[[], CopyId],
+        sweep_s: float = SWEEP_S,
     ) -> None:
         """Build one lane per destination; opens nothing."""
         self._lanes = {
             name: Lane(
-                policy=policy, journal=journal, broker=broker, clock=clock, new_copy=new_copy
+                policy=policy,
+                journal=journal,
+                broker=broker,
+                clock=clock,
+                new_copy=new_copy,
+                sweep_s=sweep_s,
             )
             for name, policy in policies.items()
         }

@@ -19,6 +19,8 @@ from gateway.domain.values.municipality_code import fault
 from gateway.sdk import Idempotency
 
 ENVIRONMENT_PREFIX: Final = "KAKEHASHI_"
+SOCKET_NAME: Final = "kakehashi.sock"
+"""In ``home``: where a running gateway takes operators' commands."""
 
 
 def _name(value: str) -> str:
@@ -84,6 +86,12 @@ class BrokerSettings(Section):
     """What carries deliveries to the workers."""
 
     url: str = Field("memory:", description="memory: (one process) or amqp(s)://….")
+    sweep_s: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="How often the journal is searched for deliveries that have become due.",
+    )
 
 
 class KeySettings(Section):

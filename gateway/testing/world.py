@@ -1,0 +1,282 @@
+"""A whole gateway and one worker in one event loop, over a destination that a test scripts."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Final, Self
+from uuid import UUID
+
+from gateway.audit.verify import read
+from gateway.bootstrap.embedded import make_missing_keys
+from gateway.bootstrap.gateway import Gateway, build_gateway
+from gateway.bootstrap.key_names import GATEWAY_KEY, destination_key, worker_key
+from gateway.bootstrap.stores import open_catalogue
+from gateway.crypto import keys
+from gateway.crypto.seal import Opener
+from gateway.crypto.sign import Signer, Verifier
+from gateway.domain.identifiers import (
+    ApplicationId,
+    ClientName,
+    DestinationName,
+    MunicipalityCode,
+    WorkerName,
+)
+from gateway.domain.lifecycle import State
+from gateway.domain.records import DeliveryRecord
+from gateway.drivers.memory_broker import MemoryBroker
+from gateway.drivers.memory_keys import MemoryKeys
+from gateway.drivers.system_clock import SystemClock
+from gateway.sdk import (
+    AdapterConfig,
+    AdapterSpec,
+    Application,
+    Context,
+    Delivery,
+    Feedback,
+    Health,
+    Idempotency,
+    Receipt,
+)
+from gateway.services.accept import AcceptanceReceipt, Refusal, Submission
+from gateway.services.deliver import Deliver, DeliverySettings
+from gateway.settings.load import build
+
+MUNICIPALITY: Final = "131016"
+DESTINATION: Final = "core"
+CLIENT: Final = "portal"
+_PATIENCE_S: Final = 10.0
+
+Behaviour = Callable[[Application, Delivery], Receipt]
+"""What one ``send`` does: returns a receipt or raises."""
+
+
+class ScriptedDestination:
+    """An adapter that does what a test says and counts what reached its core system."""
+
+    spec: ClassVar[AdapterSpec] = AdapterSpec(
+        name="scripted",
+        version="1.0.0",
+        config=AdapterConfig,
+        idempotency=Idempotency.NATIVE,
+        max_in_flight=4,
+        feedback=True,
+    )
+
+    def __init__(self) -> None:
+        """Take everything, until told otherwise."""
+        self.script: list[Behaviour] = []
+        self.sent: list[tuple[Application, Delivery]] = []
+        self.held: dict[str, Receipt] = {}
+        self.statuses: asyncio.Queue[Feedback] = asyncio.Queue()
+
+    async def open(self, context: Context) -> None:
+        """Need nothing."""
+
+    async def check(self) -> Health:
+        """Be well."""
+        return Health(ok=True)
+
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        """Follow the script, then take everything."""
+        self.sent.append((application, delivery))
+        if self.script:
+            return self.script.pop(0)(application, delivery)
+        receipt = Receipt(reference=f"K-{len(self.sent)}")
+        return self.held.setdefault(delivery.idempotency_key, receipt)
+
+    async def lookup(self, idempotency_key: str) -> Receipt | None:
+        """Say what the core system holds."""
+        return self.held.get(idempotency_key)
+
+    async def feedback(self) -> AsyncIterator[Feedback]:
+        """Yield what the test puts into ``statuses``."""
+        while True:
+            yield await self.statuses.get()
+
+    async def close(self) -> None:
+        """Hold nothing."""
+
+
+def document(folder: Path, **destination: object) -> dict[str, object]:
+    """Return a configuration with one client and one scripted destination."""
+    return {
+        "home": str(folder),
+        "journal": {"url": f"sqlite:///{folder / 'journal.db'}"},
+        "broker": {"sweep_s": 0.02},
+        "municipalities": {MUNICIPALITY: {"name": "千代田区"}},
+        "clients": {CLIENT: {"municipalities": [MUNICIPALITY], "procedures": ["childcare/*"]}},
+        "destinations": {
+            DESTINATION: {
+                "municipality": MUNICIPALITY,
+                "adapter": "file",
+                "retry": {"base_s": 0.01, "cap_s": 0.05},
+                **destination,
+            }
+        },
+        "routes": [
+            {"municipality": MUNICIPALITY, "procedure": "*", "to": [DESTINATION]},
+        ],
+        "workers": {"w1": {"destinations": [DESTINATION]}},
+    }
+
+
+@dataclass(slots=True)
+class World:
+    """Everything between a submission and a scripted core system.
+
+    Attributes:
+        gateway: The parts of the gateway.
+        broker: The memory broker between gateway and worker.
+        store: Every key of both.
+        adapter: The scripted destination.
+        worker: The destination's worker.
+        stop: Set to let the worker finish.
+    """
+
+    gateway: Gateway
+    broker: MemoryBroker
+    store: MemoryKeys
+    adapter: ScriptedDestination
+    worker: Deliver
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _submitted: int = 0
+
+    @classmethod
+    def make(
+        cls,
+        folder: Path,
+        *,
+        store: MemoryKeys | None = None,
+        settle_s: float = 0.0,
+        key_memory_s: float = 3600.0,
+        send_timeout_s: float = 5.0,
+        **destination: object,
+    ) -> Self:
+        """Put a world together; ``destination`` overrides its configuration."""
+        settings = build(document(folder, **destination))
+        store = store or MemoryKeys()
+        make_missing_keys(settings, store)
+        broker = MemoryBroker()
+        gateway = build_gateway(settings, store, broker=broker, catalogue=open_catalogue(settings))
+        adapter = ScriptedDestination()
+        gateway_key = store.public(GATEWAY_KEY)
+        worker = Deliver(
+            settings=DeliverySettings(
+                destination=DestinationName(DESTINATION),
+                municipality=MunicipalityCode(MUNICIPALITY),
+                worker=WorkerName(f"w1/{secrets.token_hex(4)}"),
+                adapter="scripted 1.0.0",
+                version="0",
+                idempotency=settings.destinations[DESTINATION].idempotency,
+                max_in_flight=4,
+                send_timeout_s=send_timeout_s,
+                settle_s=settle_s,
+                key_memory_s=key_memory_s,
+            ),
+            context=Context(destination=DESTINATION, municipality=MUNICIPALITY, folder=folder),
+            adapter=adapter,
+            broker=broker,
+            opener=Opener([store.private(destination_key(DESTINATION))]),
+            signer=Signer(store.private(worker_key("w1"))),
+            verifier=Verifier({keys.thumbprint(gateway_key): gateway_key}),
+            clock=SystemClock(),
+        )
+        return cls(gateway, broker, store, adapter, worker)
+
+    async def __aenter__(self) -> Self:
+        """Open the journal and the broker and start the gateway's services."""
+        await self.gateway.journal.open()
+        self._stack.push_async_callback(self.gateway.journal.close)
+        await self.broker.open()
+        await self.broker.declare([DESTINATION])
+        await self.gateway.relay.recover()
+        for service in (
+            self.gateway.relay.run,
+            self.gateway.answer_claims.run,
+            self.gateway.record_outcomes.run,
+            self.gateway.record_heartbeats.run,
+            self.gateway.bury_dead_letters.run,
+        ):
+            self._run(asyncio.create_task(service()))
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Stop everything, as a kill would: nothing is drained."""
+        await self._stack.aclose()
+
+    def start_worker(self) -> None:
+        """Let the worker deliver."""
+        self._run(asyncio.create_task(self.worker.run(self.stop)))
+
+    def _run(self, task: "asyncio.Task[None]") -> None:
+        async def cancel() -> None:
+            task.cancel()
+            await asyncio.wait({task})
+
+        self._stack.push_async_callback(cancel)
+
+    async def submit(self, **over: object) -> AcceptanceReceipt | Refusal:
+        """Send a fresh application, as its client would."""
+        self._submitted += 1
+        return await self.gateway.accept(a_submission(self.gateway, self._submitted, **over))
+
+    async def accepted(self) -> DeliveryRecord:
+        """Send a fresh application and return its delivery."""
+        receipt = await self.submit()
+        if not isinstance(receipt, AcceptanceReceipt):
+            raise AssertionError(receipt)  # noqa: TRY004 - a test's expectation
+        return await self.delivery_of(receipt.id)
+
+    async def delivery_of(self, application: ApplicationId | UUID) -> DeliveryRecord:
+        """Return an application's only delivery."""
+        dossier = await self.gateway.journal.dossier(ApplicationId(application))
+        if dossier is None:
+            raise AssertionError(application)
+        return dossier.deliveries[0]
+
+    async def until(
+        self, delivery: DeliveryRecord, *states: State, code: str | None = None
+    ) -> DeliveryRecord:
+        """Wait for a delivery to reach one of ``states``, with ``code`` if one is given.
+
+        Raises:
+            AssertionError: It did not, within ten seconds.
+        """
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+        while True:
+            record = await self.gateway.journal.delivery(delivery.id)
+            if record and record.state in states and code in (None, record.code):
+                return record
+            if asyncio.get_running_loop().time() > deadline:
+                raise AssertionError(record)
+            await asyncio.sleep(0.01)
+
+    async def actions(self) -> list[str]:
+        """Return the action of every audit entry so far."""
+        return [str(entry["action"]) for entry in await self.log()]
+
+    async def log(self) -> list[Mapping[str, object]]:
+        """Return every audit entry so far."""
+        return [read(stored.data) async for stored in self.gateway.journal.entries()]
+
+
+def a_submission(gateway: Gateway, number: int, **over: object) -> Submission:
+    """Return a valid submission of the first shipped procedure; ``over`` changes it."""
+    procedure = gateway.catalogue.get("childcare/allowance-claim", 1)
+    if procedure is None:
+        raise AssertionError
+    body = {**procedure.example, "receipt_number": f"A-{number:06}"}
+    body.update({key: over.pop(key) for key in ("receipt_number", "supersedes") if key in over})
+    members: dict[str, object] = {
+        "client": ClientName(CLIENT),
+        "municipality": MUNICIPALITY,
+        "idempotency_key": f"key-{number}",
+        "raw": json.dumps(body, ensure_ascii=False).encode(),
+        **over,
+    }
+    return Submission(**members)  # type: ignore[arg-type]
