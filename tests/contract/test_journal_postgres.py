@@ -6,8 +6,17 @@ import asyncpg
 import pytest
 
 from gateway.domain.identifiers import NodeName
+from gateway.domain.records import DeliveryRecord
 from gateway.drivers.journal_postgres import PostgresJournal
-from gateway.testing.contracts.journal import NodeMaker, RawSQL, SharedJournalContract
+from gateway.ports.journal import Decision
+from gateway.testing.builders import an_entry
+from gateway.testing.contracts.journal import (
+    NodeMaker,
+    RawSQL,
+    SharedJournalContract,
+    accepted,
+    delivery_of,
+)
 from gateway.testing.postgres import PostgresNode
 
 pytestmark = pytest.mark.postgres
@@ -38,3 +47,29 @@ class TestPostgresJournal(SharedJournalContract):
             await connection.close()
 
         return run
+
+
+async def test_a_rule_sees_the_row_as_the_one_before_it_left_it(url: str) -> None:
+    journal = PostgresJournal(url, node=NodeName("gw-1"))
+    await journal.open()
+    delivery_id = delivery_of(await accepted(journal))
+    other = await asyncpg.connect(url)
+    await other.execute("BEGIN")
+    await other.execute("UPDATE deliveries SET counted = 7")
+
+    def count(record: DeliveryRecord) -> Decision[int]:
+        changed = replace(record, counted=record.counted + 1)
+        return Decision(answer=changed.counted, record=changed, entries=(an_entry(),))
+
+    deciding = asyncio.create_task(journal.decide(delivery_id, count))
+    async with asyncio.timeout(60):
+        while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+    await other.execute("COMMIT")
+
+    assert await deciding == 8
+    delivery = await journal.delivery(delivery_id)
+    assert delivery is not None
+    assert delivery.counted == 8
+    await other.close()
+    await journal.close()

@@ -11,9 +11,9 @@ from gateway.domain.errors import (
     JournalUnusableError,
     NodeNameTakenError,
 )
-from gateway.domain.identifiers import NodeName
+from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_sqlite import SQLiteJournal
-from gateway.testing.builders import an_acceptance
+from gateway.testing.builders import an_entry, an_id
 from gateway.testing.contracts.journal import (
     JournalContract,
     NodeMaker,
@@ -80,12 +80,15 @@ async def test_a_full_disk_refuses_and_recovers_by_itself(path: Path) -> None:
     await accepted(journal)
     # The writer's own limit: what SQLite says at it (SQLITE_FULL) is what it says of a full disk.
     await journal._write(lambda connection, _: connection.execute("PRAGMA max_page_count = 1"))
-    large = an_acceptance(traceparent="x" * 100_000)
+    application = ApplicationId(an_id())
+    small, large = (
+        an_entry(application=application, facts={"text": "x" * length}) for length in (1, 60_000)
+    )
 
     with pytest.raises(JournalUnavailableError, match="SQLITE_FULL"):
-        await journal.accept(large)
+        await journal.record([small, large])
 
-    assert await journal.dossier(large.application.id) is None
+    assert await journal.entries_about(application) == []
     await journal._write(
         lambda connection, _: connection.execute("PRAGMA max_page_count = 1000000")
     )

@@ -134,7 +134,8 @@ async def test_a_connection_lost_during_commit_leaves_the_outcome_unknown(
 
         await until_it_writes(journal)
         assert type(await journal.accept(acceptance)) is answer_when_asked_again
-        assert await chain_of(journal) == {"gw-1": 2}
+        await accepted(journal)
+        assert await chain_of(journal) == {"gw-1": 3}
         await journal.close()
 
 
