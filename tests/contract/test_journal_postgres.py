@@ -1,6 +1,8 @@
 """The PostgreSQL journal keeps the contract, and a few promises of its own."""
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -15,6 +17,7 @@ from gateway.testing.contracts.journal import (
     RawSQL,
     SharedJournalContract,
     accepted,
+    chain_of,
     delivery_of,
 )
 from gateway.testing.postgres import PostgresNode
@@ -49,6 +52,17 @@ class TestPostgresJournal(SharedJournalContract):
         return run
 
 
+def count(record: DeliveryRecord) -> Decision[int]:
+    changed = replace(record, counted=record.counted + 1)
+    return Decision(answer=changed.counted, record=changed, entries=(an_entry(),))
+
+
+async def until_a_session_waits(connection: asyncpg.Connection) -> None:
+    async with asyncio.timeout(60):
+        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+
+
 async def test_a_rule_sees_the_row_as_the_one_before_it_left_it(url: str) -> None:
     journal = PostgresJournal(url, node=NodeName("gw-1"))
     await journal.open()
@@ -57,19 +71,35 @@ async def test_a_rule_sees_the_row_as_the_one_before_it_left_it(url: str) -> Non
     await other.execute("BEGIN")
     await other.execute("UPDATE deliveries SET counted = 7")
 
-    def count(record: DeliveryRecord) -> Decision[int]:
-        changed = replace(record, counted=record.counted + 1)
-        return Decision(answer=changed.counted, record=changed, entries=(an_entry(),))
-
     deciding = asyncio.create_task(journal.decide(delivery_id, count))
-    async with asyncio.timeout(60):
-        while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            await asyncio.sleep(0.01)
+    await until_a_session_waits(other)
     await other.execute("COMMIT")
 
     assert await deciding == 8
     delivery = await journal.delivery(delivery_id)
     assert delivery is not None
     assert delivery.counted == 8
+    await other.close()
+    await journal.close()
+
+
+async def test_a_deadlock_is_tried_again(url: str) -> None:
+    journal = PostgresJournal(url, node=NodeName("gw-1"))
+    await journal.open()
+    first, second = [delivery_of(await accepted(journal)) for _ in range(2)]
+    other = await asyncpg.connect(url)
+    # So that it is the journal's session that finds the deadlock, and is its victim.
+    await other.execute("SET deadlock_timeout = '1h'")
+    await other.execute("BEGIN")
+    change = "UPDATE deliveries SET counted = 7 WHERE id = $1"
+    await other.execute(change, second)
+
+    deciding = asyncio.gather(journal.decide(first, count), journal.decide(second, count))
+    await until_a_session_waits(other)
+    await other.execute(change, first)
+    await other.execute("COMMIT")
+
+    assert await deciding == [8, 8]
+    assert await chain_of(journal) == {"gw-1": 4}
     await other.close()
     await journal.close()
