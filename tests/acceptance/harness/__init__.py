@@ -1,0 +1,1 @@
+"""What the acceptance and fault tests drive: processes, core systems, clients, operators."""
