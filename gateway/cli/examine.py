@@ -1,0 +1,144 @@
+"""Would this configuration work? Everything that can be told without connecting."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from functools import partial
+from urllib.parse import urlsplit
+
+from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
+from gateway.bootstrap.stores import open_catalogue, open_journal, open_keys
+from gateway.bootstrap.worker import build_adapter
+from gateway.domain.errors import ConfigError, KeyNotFoundError, KeyUnusableError
+from gateway.ports.keys import KeyStore
+from gateway.settings.model import Settings
+
+
+class Role(StrEnum):
+    """Whose keys are looked for."""
+
+    ALL = "all"
+    GATEWAY = "gateway"
+    WORKER = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that was found.
+
+    Attributes:
+        text: The key, and what is wrong with it.
+        is_fatal: Whether it keeps something from working.
+    """
+
+    text: str
+    is_fatal: bool
+
+
+def examine(settings: Settings, role: Role, *, makes_keys: bool) -> list[Problem]:
+    """Return everything that is wrong with a configuration that could be read.
+
+    Args:
+        settings: The configuration.
+        role: Whose keys must be there.
+        makes_keys: Whether missing keys are made at the next start.
+    """
+    return [
+        *_drivers(settings),
+        *_procedures(settings),
+        *_destinations(settings),
+        *_missing_keys(settings, open_keys(settings), role, _note if makes_keys else _fatal),
+    ]
+
+
+def _fatal(text: str) -> Problem:
+    return Problem(text, is_fatal=True)
+
+
+def _note(text: str) -> Problem:
+    return Problem(text, is_fatal=False)
+
+
+def _refusals(attempt: Callable[[], object]) -> Iterator[Problem]:
+    """Yield every line of the ``ConfigError`` that ``attempt`` raises, if it does."""
+    try:
+        attempt()
+    except ConfigError as error:
+        for line in ": ".join(str(argument) for argument in error.args).splitlines():
+            yield _fatal(line)
+
+
+def _drivers(settings: Settings) -> Iterator[Problem]:
+    yield from _refusals(partial(open_journal, settings))
+    scheme = urlsplit(settings.broker.url).scheme
+    if scheme not in ("memory", "amqp", "amqps"):
+        yield _fatal(f"broker.url: unknown scheme {scheme!r}; use memory: or amqps:")
+    if scheme == "memory" and not settings.journal.url.startswith("sqlite:"):
+        yield _note("broker.url: memory: serves one process; several share amqps:")
+
+
+def _procedures(settings: Settings) -> Iterator[Problem]:
+    try:
+        catalogue = open_catalogue(settings)
+    except ConfigError as error:
+        yield _fatal(": ".join(map(str, error.args)))
+        return
+    names = {procedure.name for procedure in catalogue.procedures()}
+    patterns = [
+        (f"routes.{index}.procedure", route.procedure)
+        for index, route in enumerate(settings.routes)
+    ]
+    patterns += [
+        (f"clients.{name}.procedures", pattern)
+        for name, client in settings.clients.items()
+        for pattern in client.procedures
+    ]
+    for key, pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            yield _note(f"{key}: {pattern} matches no procedure")
+
+
+def _destinations(settings: Settings) -> Iterator[Problem]:
+    routed = {name for route in settings.routes for name in route.to}
+    served = {name for worker in settings.workers.values() for name in worker.destinations}
+    for name, destination in settings.destinations.items():
+        yield from _refusals(partial(build_adapter, name, destination))
+        if name not in routed:
+            yield _note(f"destinations.{name}: no route leads to it")
+        if name not in served:
+            yield _note(f"destinations.{name}: no worker may work for it")
+    if not settings.clients:
+        yield _note("clients: nobody may send anything")
+
+
+def _missing_keys(
+    settings: Settings, store: KeyStore, role: Role, missing: Callable[[str], Problem]
+) -> Iterator[Problem]:
+    for name, is_private in sorted(_needed_keys(settings, role)):
+        try:
+            (store.private if is_private else store.public)(name)
+        except KeyNotFoundError:
+            half = "private key" if is_private else "public key"
+            yield missing(f"keys: {name}: no {half} in {settings.keys.folder}")
+        except KeyUnusableError as error:
+            yield _fatal(f"keys: {': '.join(map(str, error.args))}")
+
+
+def _needed_keys(settings: Settings, role: Role) -> set[tuple[str, bool]]:
+    """Return key names, and whether the private half is needed."""
+    needed: set[tuple[str, bool]] = set()
+    if role is not Role.WORKER:
+        needed |= {(GATEWAY_KEY, True), (PSEUDONYM_KEY, True)}
+        needed |= {(destination_key(name), False) for name in settings.destinations}
+        needed |= {(worker_key(name), False) for name in settings.workers}
+    if role is not Role.GATEWAY:
+        needed.add((GATEWAY_KEY, False))
+        needed |= {
+            (destination_key(name), True)
+            for worker in settings.workers.values()
+            for name in worker.destinations
+        }
+        needed |= {(worker_key(name), True) for name in settings.workers}
+    # One who must have the private half has the public one in it.
+    return {(name, half) for name, half in needed if half or (name, True) not in needed}
