@@ -124,6 +124,19 @@ def document(folder: Path, **destination: object) -> dict[str, object]:
     }
 
 
+def _configuration(folder: Path, over: Mapping[str, object]) -> dict[str, object]:
+    sections = ("clients", "workers", "routes", "journal")
+    destination = {key: value for key, value in over.items() if key not in sections}
+    configuration = document(folder, **destination)
+    for section in sections:
+        value, default = over.get(section), configuration[section]
+        if isinstance(value, dict) and isinstance(default, dict) and section != "journal":
+            configuration[section] = {**default, **value}
+        elif value is not None:
+            configuration[section] = value
+    return configuration
+
+
 @dataclass(slots=True)
 class World:
     """Everything between a submission and a scripted core system.
@@ -155,10 +168,14 @@ class World:
         settle_s: float = 0.0,
         key_memory_s: float = 3600.0,
         send_timeout_s: float = 5.0,
-        **destination: object,
+        **over: object,
     ) -> Self:
-        """Put a world together; ``destination`` overrides its configuration."""
-        settings = build(document(folder, **destination))
+        """Put a world together; ``over`` overrides its configuration, section or destination.
+
+        ``clients`` and ``workers`` add to those there are; ``routes`` and ``journal``
+        take their place; anything else is the destination's.
+        """
+        settings = build(_configuration(folder, over))
         store = store or MemoryKeys()
         make_missing_keys(settings, store)
         broker = MemoryBroker()
@@ -270,7 +287,7 @@ def a_submission(gateway: Gateway, number: int, **over: object) -> Submission:
     procedure = gateway.catalogue.get("childcare/allowance-claim", 1)
     if procedure is None:
         raise AssertionError
-    body = {**procedure.example, "receipt_number": f"A-{number:06}"}
+    body: dict[str, object] = {**procedure.example, "receipt_number": f"A-{number:06}"}
     body.update({key: over.pop(key) for key in ("receipt_number", "supersedes") if key in over})
     members: dict[str, object] = {
         "client": ClientName(CLIENT),
