@@ -40,8 +40,8 @@ def rabbit_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode
 
 
 @pytest.fixture(scope="session")
-def postgres_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresNode]:
+def postgres_node() -> Iterator[PostgresNode]:
     """A private PostgreSQL, shared by the tests of one session: use a database of your own."""
-    node = PostgresNode.start(tmp_path_factory.mktemp("postgres"))
+    node = PostgresNode.start()
     yield node
-    node.stop()
+    node.remove()

@@ -34,7 +34,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PRIVATE = re.compile(
     r"(?<![\w.])/(?:work|home/\w+|Users/\w+|root)/(?!\.\.\.)\w"
     r"|pypi\.org/simple|pythonhosted\.org|registry\.npmjs\.org|deb\.debian\.org"
-    r"|--(?:extra-)?index-url|--find-links|file:///(?!\w+:)\w"
+    r"|--(?:extra-)?index-url|--find-links"
 )
 CONTRACTS = {
     "layers",

