@@ -5,6 +5,7 @@ same ports with the same data. Linux, with RabbitMQ's Debian package installed.
 """
 
 import os
+import re
 import secrets
 import signal
 import socket
@@ -53,6 +54,7 @@ class RabbitNode:
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     @classmethod
     def start(cls, folder: Path) -> Self:
@@ -95,6 +97,7 @@ class RabbitNode:
                 stderr=log,
                 start_new_session=True,
             )
+        self._guard_against_orphans(self._server.pid)
         self._wait_until_ready()
 
     def kill(self) -> None:
@@ -103,6 +106,7 @@ class RabbitNode:
             self._signal(signal.SIGKILL)
             self._server.wait()
             self._server = None
+            self._end_guard()
 
     def pause(self) -> None:
         """Freeze the server (SIGSTOP): connections stay, nothing answers."""
@@ -138,6 +142,18 @@ class RabbitNode:
     def url_for(self, user: str, password: str) -> str:
         """Return the address for another user."""
         return f"amqp://{user}:{password}@127.0.0.1:{self.port}/"
+
+    def is_on_disk(self, queue: str) -> bool:
+        """Tell whether a quorum queue of the default virtual host survives ``kill``.
+
+        The server writes its queues' names with up to half a second's delay. A node
+        killed before that comes back with a queue that never elects a leader
+        (rabbitmq-server issue 15725).
+        """
+        names = (self.folder / "mnesia").glob("*/quorum/*/names.dets")
+        # Not its dead letters, whose name begins with it.
+        registered = re.compile(b"%2F_" + re.escape(queue).encode() + rb"(?!\.)")
+        return any(registered.search(path.read_bytes()) for path in names)
 
     def _environment(self) -> Mapping[str, str]:
         inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
@@ -180,6 +196,23 @@ class RabbitNode:
         )
         self._wait_for(lambda: _accepts(self._epmd_port))
 
+    def _guard_against_orphans(self, server: int) -> None:
+        # It reads until this process is gone, however that came, and then ends the rest.
+        epmd = self._epmd.pid if self._epmd is not None else server
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", f"read _; kill -KILL -{server}; kill {epmd}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _end_guard(self) -> None:
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
+
     def _wait_until_ready(self) -> None:
         # The listener opens last, so an answer to the protocol header means ready.
         self._wait_for(lambda: _speaks_amqp(self.port))
@@ -203,6 +236,7 @@ class RabbitNode:
         except subprocess.TimeoutExpired:
             self.kill()
         self._server = None
+        self._end_guard()
 
     def _signal(self, number: signal.Signals) -> None:
         # To the whole session: the server's script has Erlang as its child.

@@ -1,0 +1,50 @@
+"""A RabbitMQ node that these tests may kill, freeze and fill."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
+
+import pytest
+
+from gateway.drivers.rabbitmq import RabbitBroker
+from gateway.testing.contracts.broker import PATIENCE_S
+from gateway.testing.rabbitmq import RabbitNode
+
+
+@pytest.fixture(scope="session")
+def one_rabbit_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
+    node = RabbitNode.start(tmp_path_factory.mktemp("rabbitmq"))
+    yield node
+    node.stop()
+
+
+@pytest.fixture
+def node(one_rabbit_node: RabbitNode) -> Iterator[RabbitNode]:
+    """The node, running again whatever the test did to it."""
+    yield one_rabbit_node
+    one_rabbit_node.resume()
+    if not one_rabbit_node.is_running:
+        one_rabbit_node.restart()
+
+
+@pytest.fixture
+async def broker(node: RabbitNode) -> AsyncIterator[RabbitBroker]:
+    broker = RabbitBroker(node.url, confirm_timeout_s=5, connect_timeout_s=5, canary_every_s=0.2)
+    await broker.open()
+    yield broker
+    await broker.close()
+
+
+@pytest.fixture
+def name() -> str:
+    """A destination that no other test uses."""
+    return f"t-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def queue(node: RabbitNode, broker: RabbitBroker, name: str) -> str:
+    await broker.declare([name])
+    async with asyncio.timeout(PATIENCE_S):
+        while not node.is_on_disk(f"dest.{name}"):  # noqa: ASYNC110 - a file tells nobody
+            await asyncio.sleep(0.02)
+    return f"dest.{name}"
