@@ -57,9 +57,12 @@ def count(record: DeliveryRecord) -> Decision[int]:
     return Decision(answer=changed.counted, record=changed, entries=(an_entry(),))
 
 
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+
 async def until_a_session_waits(connection: asyncpg.Connection) -> None:
     async with asyncio.timeout(60):
-        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        while not await connection.fetchval(WAITING):  # noqa: ASYNC110 - a server tells nobody
             await asyncio.sleep(0.01)
 
 
@@ -99,7 +102,7 @@ async def test_a_deadlock_is_tried_again(url: str) -> None:
     await other.execute(change, first)
     await other.execute("COMMIT")
 
-    assert await deciding == [8, 8]
+    assert list(await deciding) == [8, 8]
     assert await chain_of(journal) == {"gw-1": 4}
     await other.close()
     await journal.close()

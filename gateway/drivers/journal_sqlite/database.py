@@ -53,10 +53,10 @@ def open_database(path: Path, node: NodeName) -> sqlite3.Connection:
         _set_up(connection, node)
     except sqlite3.OperationalError as error:
         connection.close()
-        raise JournalUnavailableError(error.sqlite_errorname) from error
+        raise JournalUnavailableError(subject(error)) from error
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise JournalUnusableError(error.sqlite_errorname) from error
+        raise JournalUnusableError(subject(error)) from error
     except JournalUnusableError:
         connection.close()
         raise
@@ -72,3 +72,8 @@ def _set_up(connection: sqlite3.Connection, node: NodeName) -> None:
         connection.execute(setting)
     migrate(connection)
     connection.execute(queries.NOTE_OPENED, (node,))
+
+
+def subject(error: sqlite3.Error) -> str:
+    """Return the name of SQLite's result code, or else the kind of error; never its text."""
+    return getattr(error, "sqlite_errorname", type(error).__name__)

@@ -18,6 +18,7 @@ from gateway.domain.identifiers import ApplicationId, DeliveryId, DestinationNam
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord, Dossier, SealedDelivery
 from gateway.drivers.journal_sqlite import queries, rows
+from gateway.drivers.journal_sqlite.database import subject
 from gateway.ports.journal import ClientKey, DossierFilter
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ class Readers:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, query)
         except sqlite3.Error as error:
-            raise JournalUnavailableError(error.sqlite_errorname) from error
+            raise JournalUnavailableError(subject(error)) from error
 
     def _run(self, query: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._connections.get()

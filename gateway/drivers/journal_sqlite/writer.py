@@ -22,6 +22,7 @@ from gateway.audit.head import Head, Position
 from gateway.domain.errors import CommitUnknownError, JournalUnavailableError
 from gateway.domain.identifiers import NodeName
 from gateway.drivers.journal_sqlite import queries
+from gateway.drivers.journal_sqlite.database import subject
 
 T = TypeVar("T")
 Step = Callable[[sqlite3.Connection, Head], T]
@@ -156,7 +157,7 @@ class Writer:
         # The commit record may have reached the disk although synchronising it failed.
         unknown = committing and code == sqlite3.SQLITE_IOERR
         kind = CommitUnknownError if unknown else JournalUnavailableError
-        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        name = subject(error)
         if not self._lost:
             self._lost = True
             log.error("journal.lost", code=kind.code, reason=name)
