@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import httpx2
 
@@ -143,21 +143,18 @@ class HTTPClient:
 
     async def _exchange(self, request: httpx2.Request) -> Answer:
         """Send ``request``; tell what failed before the first byte from what failed after."""
-        begun = False
-
-        async def watch(event: str, _: Mapping[str, object]) -> None:
-            nonlocal begun
-            begun = begun or event.endswith("send_request_headers.started")
-
-        request.extensions["trace"] = watch
+        progress = _Progress()
+        request.extensions["trace"] = progress.note
         try:
             async with asyncio.timeout(self._config.total_timeout_s), self._sent(request) as answer:
                 return await _read(answer, self._config.max_response_bytes)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             # TimeoutError is an OSError.
-            if begun:
+            if progress.has_begun:
                 raise UnknownOutcomeError(_lost(error)) from error
             raise DestinationUnavailableError("http.not_connected") from error
+        finally:
+            await progress.close_unused()
 
     @contextlib.asynccontextmanager
     async def _sent(self, request: httpx2.Request) -> AsyncIterator[httpx2.Response]:
@@ -166,6 +163,35 @@ class HTTPClient:
             yield response
         finally:
             await response.aclose()
+
+
+@runtime_checkable
+class _Stream(Protocol):
+    async def aclose(self) -> None: ...
+
+
+class _Progress:
+    """How far a request came, told by the library's trace."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
+        self._stream: _Stream | None = None
+
+    async def note(self, event: str, info: Mapping[str, object]) -> None:
+        """Take one event of the trace."""
+        if event.endswith("send_request_headers.started"):
+            self.has_begun = True
+        elif event.endswith("connect_tcp.complete"):
+            stream = info["return_value"]
+            self._stream = stream if isinstance(stream, _Stream) else None
+
+    async def close_unused(self) -> None:
+        """Close a connection on which nothing was sent.
+
+        The library forgets one that is cancelled during its TLS handshake (httpcore2 2.16).
+        """
+        if not self.has_begun and self._stream is not None:
+            await self._stream.aclose()
 
 
 async def _read(response: httpx2.Response, most_bytes: int) -> Answer:
@@ -192,14 +218,9 @@ async def _read(response: httpx2.Response, most_bytes: int) -> Answer:
 
 
 def _lost(error: Exception) -> str:
-    """Return at which point the answer was lost."""
-    match error:
-        case httpx2.TimeoutException() | TimeoutError():
-            return "http.answer_late"
-        case httpx2.ProtocolError() | httpx2.DecodingError():
-            return "http.answer_malformed"
-        case _:
-            return "http.answer_lost"
+    """Return how the answer was lost: too late, or with the connection."""
+    is_late = isinstance(error, httpx2.TimeoutException | TimeoutError)
+    return "http.answer_late" if is_late else "http.answer_lost"
 
 
 def _tls(config: HTTPConfig) -> ssl.SSLContext:

@@ -108,8 +108,9 @@ def main() -> None:
         case "race":
             race(base, int(sys.argv[3]))
         case "crash":
-            for again in range(int(sys.argv[4])) if len(sys.argv) > 4 else (None,):
-                crash(base, taken_away=sys.argv[3] == "taken", killed_again_at=again)
+            steps = [int(step) for step in sys.argv[4:]]
+            for step in steps or [None]:
+                crash(base, taken_away=sys.argv[3] == "taken", killed_again_at=step)
 
 
 if __name__ == "__main__":

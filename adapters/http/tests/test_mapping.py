@@ -1,0 +1,257 @@
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from adapters.http.config import HTTPConfig
+from adapters.http.mapping import Answer, found, receipt, request_body, retry_after_s
+from gateway.sdk import (
+    Application,
+    DestinationUnavailableError,
+    RejectedError,
+    ThrottledError,
+    TransientError,
+    UnknownOutcomeError,
+)
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+NAMES = sorted(path.name.removesuffix(".message.json") for path in SAMPLES.glob("*.message.json"))
+KEY = "0193453a-0000-7000-8000-000000000001"
+NOW = datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
+URL = "http://127.0.0.1:1/applications"
+
+
+def config(**over: Any) -> HTTPConfig:
+    given = {
+        "url": URL,
+        "reference_pointer": "/reference",
+        "error_code_pointer": "/code",
+        "error_field_pointer": "/field",
+    }
+    return HTTPConfig.model_validate({**given, **over})
+
+
+def an_answer(status: int, body: object = None, **over: Any) -> Answer:
+    content = b"" if body is None else json.dumps(body).encode()
+    return Answer(**{"status": status, "body": content, **over})
+
+
+def meant(answer: Answer, **over: Any) -> Exception:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the test tells which
+        receipt(answer, config(**over), NOW)
+    return caught.value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_becomes_the_json_beside_it(
+    name: str, application: Callable[..., Application]
+) -> None:
+    body = request_body(application(name), KEY)
+
+    assert body == (SAMPLES / f"{name}.native.json").read_bytes().rstrip()
+
+
+def test_names_are_sent_as_they_came_in(application: Callable[..., Application]) -> None:
+    assert "髙﨑".encode() in request_body(application(), KEY)
+
+
+def test_a_lone_surrogate_is_rejected(application: Callable[..., Application]) -> None:
+    with pytest.raises(RejectedError) as caught:
+        request_body(application(content={"name": "\ud842"}), KEY)
+
+    assert caught.value.reason == "text.unmappable:U+D842"
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_a_success_has_the_core_systems_reference(status: int) -> None:
+    answered = json.loads((SAMPLES / "accepted.reply.json").read_bytes())
+
+    assert receipt(an_answer(status, answered), config(), NOW).reference == "整000001"
+
+
+@pytest.mark.parametrize("value", [None, True, "", [], "a\nb", "x" * 201, 1.5])
+def test_what_cannot_be_a_reference_is_none(value: object) -> None:
+    answer = an_answer(200, {"reference": value})
+
+    assert receipt(answer, config(), NOW).reference is None
+    assert_unknown(meant(answer, reference_required=True), "http.reference_missing")
+
+
+def test_a_number_is_a_reference() -> None:
+    assert receipt(an_answer(200, {"reference": 4711}), config(), NOW).reference == "4711"
+
+
+def test_without_a_pointer_any_whole_answer_is_a_success() -> None:
+    answer = Answer(status=200, body=b"<html>")
+
+    assert receipt(answer, config(reference_pointer=None), NOW).reference is None
+    assert receipt(an_answer(204), config(), NOW).reference is None
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{", b"\xff\xfe\x00", b"[" * 60_000])
+def test_a_success_that_is_not_json_is_in_doubt(body: bytes) -> None:
+    assert_unknown(meant(Answer(status=200, body=body)), "http.answer_malformed")
+
+
+def test_a_success_whose_body_was_lost_is_in_doubt() -> None:
+    answer = Answer(status=200, body=None, body_fault="http.answer_too_large")
+
+    assert_unknown(meant(answer), "http.answer_too_large")
+
+
+def assert_unknown(error: Exception, reason: str) -> None:
+    assert isinstance(error, UnknownOutcomeError)
+    assert error.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (300, UnknownOutcomeError),
+        (302, UnknownOutcomeError),
+        (303, UnknownOutcomeError),
+        (307, DestinationUnavailableError),
+        (308, DestinationUnavailableError),
+        (400, RejectedError),
+        (401, DestinationUnavailableError),
+        (403, DestinationUnavailableError),
+        (404, RejectedError),
+        (407, DestinationUnavailableError),
+        (408, TransientError),
+        (409, UnknownOutcomeError),
+        (413, RejectedError),
+        (422, RejectedError),
+        (425, TransientError),
+        (429, ThrottledError),
+        (500, UnknownOutcomeError),
+        (502, UnknownOutcomeError),
+        (503, DestinationUnavailableError),
+        (504, UnknownOutcomeError),
+    ],
+)
+def test_each_status_means_what_the_table_says(status: int, kind: type[Exception]) -> None:
+    error = meant(an_answer(status))
+
+    assert type(error) is kind
+    assert getattr(error, "reason", None) == f"http.{status}"
+
+
+def test_a_503_that_says_when_to_come_back_throttles() -> None:
+    error = meant(an_answer(503, retry_after="120"))
+
+    assert isinstance(error, ThrottledError)
+    assert error.retry_after_s == 120
+
+
+def test_a_5xx_without_effect_is_sent_again_when_so_configured() -> None:
+    assert type(meant(an_answer(500), effect_on_5xx="none")) is TransientError
+
+
+def test_a_single_status_can_mean_something_else() -> None:
+    answer = an_answer(409, {"reference": "整000001"})
+
+    assert receipt(answer, config(status_meanings={409: "delivered"}), NOW).reference == "整000001"
+    assert isinstance(meant(an_answer(409), status_meanings={409: "rejected"}), RejectedError)
+
+
+def test_a_refusal_has_the_core_systems_code_and_field() -> None:
+    refusal = json.loads((SAMPLES / "refused.reply.json").read_bytes())
+
+    error = meant(an_answer(422, refusal))
+
+    assert isinstance(error, RejectedError)
+    assert (error.reason, error.pointer) == ("E0012", "/content/claim_date")
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["住所が違います", "no such person", "614106526000", "E-1020074", "x" * 33, "", None, {}],
+)
+def test_free_text_and_numbers_of_persons_are_no_codes(code: object) -> None:
+    error = meant(an_answer(422, {"code": code, "field": "/applicant/614106526000"}))
+
+    assert isinstance(error, RejectedError)
+    assert (error.reason, error.pointer) == ("http.422", None)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", None, b"[]"])
+def test_a_refusal_need_not_be_json(body: bytes | None) -> None:
+    error = meant(Answer(status=400, body=body))
+
+    assert isinstance(error, RejectedError)
+    assert error.reason == "http.400"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("0", 0),
+        (" 30 ", 30),
+        ("999999999", 86_400),
+        ("-1", None),
+        ("soon", None),
+        ("1e9", None),
+        ("Fri, 20 Nov 2026 00:31:00 GMT", 60),
+        ("Fri, 20 Nov 2026 00:29:00 GMT", 0),
+        ("Fri, 20 Nov 2026 00:31:00 -0000", 60),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(
+    header: str | None, seconds: float | None
+) -> None:
+    assert retry_after_s(header, NOW) == seconds
+
+
+def test_a_lookup_tells_yes_no_or_that_it_cannot_tell() -> None:
+    yes = found(an_answer(200, {"reference": "整000001"}), config(), NOW)
+    assert yes is not None
+    assert yes.reference == "整000001"
+    assert found(an_answer(404), config(), NOW) is None
+    for answer in (an_answer(500), an_answer(401), Answer(status=200, body=b"<html>")):
+        with pytest.raises(TransientError):
+            found(answer, config(), NOW)
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        ({"colour": 1}, "Extra inputs"),
+        ({"url": "http://core.example.jp/"}, "plain http"),
+        ({"health_url": "http://core.example.jp/"}, "plain http"),
+        ({"lookup_url": "http://core.example.jp/{key}"}, "plain http"),
+        ({"lookup_url": "https://core.example.jp/"}, "has no"),
+        ({"url": "https://u:p@core.example.jp/"}, "credentials"),
+        ({"url": "ftp://core.example.jp/"}, "scheme"),
+        ({"bearer_token": "a", "bearer_token_file": "b"}, "not both"),
+        ({"client_key_file": "b"}, "go together"),
+        ({"reference_pointer": None, "reference_required": True}, "needs reference_pointer"),
+        ({"headers": {"Authorization": "x"}}, "cannot be set"),
+        ({"headers": {"X Y": "x"}}, "cannot be set"),
+        ({"headers": {"X": "a\r\nb"}}, "not printable"),
+        ({"idempotency_key_header": "a b"}, "not a header"),
+        ({"status_meanings": {99: "rejected"}}, "no status"),
+        ({"total_timeout_s": 0}, "greater than"),
+    ],
+)
+def test_a_configuration_that_cannot_or_must_not_work_is_refused(
+    over: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ValidationError, match=said):
+        config(**over)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+def test_plain_http_to_this_machine_is_allowed(host: str) -> None:
+    assert config(url=f"http://{host}/").url.scheme == "http"
+    assert config(url="http://core.example.jp/", allow_plain_http=True).url.scheme == "http"
+
+
+def test_every_field_is_described_and_secrets_are_not_shown() -> None:
+    for name, field in HTTPConfig.model_json_schema()["properties"].items():
+        assert "description" in field, name
+    assert "s3cret" not in repr(config(bearer_token="s3cret"))
