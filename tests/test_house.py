@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from gateway.drivers import discovery
+from gateway.drivers.rabbitmq import topology
 from gateway.http.problems import DETAILS
 from gateway.settings.model import Settings
 
@@ -206,3 +208,17 @@ def test_the_configuration_for_compose_is_valid() -> None:
     settings = Settings.model_validate(yaml.safe_load(text))
 
     assert settings.destinations
+
+
+def test_the_broker_rights_made_for_compose_are_those_of_the_topology() -> None:
+    definitions = runpy.run_path(str(ROOT / "deploy/compose/make_secrets.py"))["definitions"]
+
+    made = {
+        row["user"]: (row["configure"], row["write"], row["read"])
+        for row in definitions("one", "two")["permissions"]
+    }
+
+    assert made == {
+        "gateway": topology.gateway_permissions(),
+        "worker-1": topology.worker_permissions("jido-teate"),
+    }

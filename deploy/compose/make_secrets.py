@@ -8,6 +8,7 @@ exchange and read its own queue, and nothing else.
 import base64
 import hashlib
 import json
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def main() -> int:
 
 def definitions(gateway: str, worker: str) -> dict[str, object]:
     """Return what RabbitMQ loads at start: two users, their rights, no default user."""
-    queues = "|".join(name.replace(".", r"\.") for name in DESTINATIONS)
+    queues = "|".join(re.escape(name) for name in DESTINATIONS)
     rights = {
         "gateway": (f"^({_OURS})$", rf"^({_OURS}|amq\.default)$", f"^({_OURS})$"),
         "worker-1": ("^$", r"^kakehashi\.gateway$", rf"^dest\.({queues})$"),
