@@ -1,5 +1,7 @@
 """Put a gateway process together."""
 
+from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
@@ -75,7 +77,13 @@ def policies(settings: Settings) -> dict[DestinationName, DestinationPolicy]:
     }
 
 
-def build_operate(settings: Settings, store: KeyStore, journal: Journal) -> Operate:
+def build_operate(
+    settings: Settings,
+    store: KeyStore,
+    journal: Journal,
+    *,
+    keys_changed: Callable[[], Awaitable[None]] | None = None,
+) -> Operate:
     """Return the operations over ``journal``, for the gateway or for a command beside it.
 
     Raises:
@@ -88,6 +96,7 @@ def build_operate(settings: Settings, store: KeyStore, journal: Journal) -> Oper
         policies=policies(settings),
         clients=frozenset(ClientName(name) for name in settings.clients),
         clock=SystemClock(),
+        keys_changed=keys_changed,
     )
 
 
@@ -118,6 +127,8 @@ def build_gateway(
         new_copy=lambda: CopyId(new_id()),
         sweep_s=settings.broker.sweep_s,
     )
+    authenticate = Authenticate(journal=journal, clock=clock)
+    authenticate = Authenticate(journal=journal, clock=clock)
     backlog = WatchBacklog(journal=journal, most=settings.journal.max_unfinished)
     return Gateway(
         settings=settings,
@@ -125,7 +136,7 @@ def build_gateway(
         broker=broker,
         broker_forgets=isinstance(broker, MemoryBroker),
         catalogue=catalogue,
-        authenticate=Authenticate(journal=journal, clock=clock),
+        authenticate=authenticate,
         limit=Limit(rate_per_s=settings.http.requests_per_s, burst=settings.http.request_burst),
         accept=AcceptApplication(
             catalogue=catalogue,
@@ -142,7 +153,7 @@ def build_gateway(
             has_room=backlog.has_room,
         ),
         track=Track(journal=journal),
-        operate=build_operate(settings, store, journal),
+        operate=build_operate(settings, store, journal, keys_changed=authenticate.reload),
         relay=relay,
         answer_claims=AnswerClaims(
             journal=journal,

@@ -1,6 +1,7 @@
 """What a person may do: look, replay, confirm, cancel, and give keys to clients."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -10,7 +11,7 @@ from gateway.audit.verify import Finding, Verifier
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.domain.claim import Heartbeat
 from gateway.domain.entry import Action, Actor, Entry, Fact
-from gateway.domain.errors import IllegalTransitionError, PermanentError
+from gateway.domain.errors import IllegalTransitionError, JournalUnavailableError, PermanentError
 from gateway.domain.identifiers import (
     ApplicationId,
     ClientName,
@@ -55,14 +56,21 @@ class Operate:
         policies: Mapping[DestinationName, DestinationPolicy],
         clients: frozenset[ClientName],
         clock: Clock,
+        keys_changed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Keep what it works with; opens nothing."""
+        """Keep what it works with; opens nothing.
+
+        ``keys_changed`` is awaited before a new or revoked client key is reported, so
+        that it works at once in this process.
+        """
+        self._keys_changed = keys_changed
         self._journal = journal
         self._pseudonyms = pseudonyms
         self._municipalities = municipalities
         self._policies = policies
         self._clients = clients
         self._clock = clock
+        self._keys_changed = keys_changed
         self._track = Track(journal=journal)
 
     # Looking
@@ -265,6 +273,11 @@ class Operate:
         await self._journal.add_client_key(
             key, self._key_entry(Action.CLIENT_KEY_ADDED, actor, key.id, client)
         )
+        if self._keys_changed is not None:
+            # It is done, and the key is shown only now: not a failure.
+            with suppress(JournalUnavailableError):
+                await self._keys_changed()
+        await self._tell_of_keys()
         return {"client": client, "id": key.id, "key": text}
 
     async def client_keys(self) -> list[dict[str, object]]:
@@ -290,7 +303,18 @@ class Operate:
         entry = self._key_entry(Action.CLIENT_KEY_REVOKED, actor, key, None)
         if not await self._journal.revoke_client_key(key, self._clock.now(), entry):
             raise NotFoundError(f"no unrevoked key {key!r}")
+        if self._keys_changed is not None:
+            # It is done, and the key is shown only now: not a failure.
+            with suppress(JournalUnavailableError):
+                await self._keys_changed()
+        await self._tell_of_keys()
         return {"id": key, "revoked": True}
+
+    async def _tell_of_keys(self) -> None:
+        if self._keys_changed is not None:
+            # It is done, and the key is shown only now: not a failure.
+            with suppress(JournalUnavailableError):
+                await self._keys_changed()
 
     def _key_entry(self, action: Action, actor: Actor, key: str, client: str | None) -> Entry:
         return Entry(
