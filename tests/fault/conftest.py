@@ -1,19 +1,12 @@
-"""Core systems that nobody kills, and what is printed at the end of the session."""
+"""The same fixtures as the acceptance tests, and what is printed at the end of the session."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.acceptance.harness.landscape import Landscape
+from tests.acceptance.conftest import landscape, own_rabbit, production
 
-
-@pytest.fixture
-def landscape(tmp_path: Path) -> Iterator[Landscape]:
-    """Four core systems of this test's own."""
-    running = Landscape.start(tmp_path / "cores")
-    yield running
-    running.stop()
+__all__ = ["landscape", "own_rabbit", "production"]
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,9 @@ class Embedded:
         }
         # JSON is YAML.
         config.write_text(json.dumps(document, ensure_ascii=False, indent=1))
-        self.program = Program("up", [*command, "up", "--json", "--config", str(config)], folder=folder)
+        self.program = Program(
+            "up", [*command, "up", "--json", "--config", str(config)], folder=folder
+        )
         self.operator = Operator(config)
         self._api_key: str | None = None
 

@@ -20,11 +20,15 @@ class Operator:
 
     def ask(self, *arguments: str) -> Any:
         """Run a command and return its answer."""
-        return ask(*arguments, "--config", str(self._config), cwd=self._config.parent, env=self._env)
+        return ask(
+            *arguments, "--config", str(self._config), cwd=self._config.parent, env=self._env
+        )
 
     def run(self, *arguments: str) -> str:
         """Run a command and return what it printed."""
-        return run(*arguments, "--config", str(self._config), cwd=self._config.parent, env=self._env)
+        return run(
+            *arguments, "--config", str(self._config), cwd=self._config.parent, env=self._env
+        )
 
     def add_client(self, name: str) -> str:
         """Return a new API key of a client."""

@@ -87,7 +87,12 @@ def judge(
     assert set(promised) <= kept, f"lost after 202: {set(promised) - kept}"
     assert kept <= {*promised, *others}, f"one key, two applications: {kept - {*promised, *others}}"
     for name, sink in landscape.sinks.items():
-        _agree(name, [each for each in deliveries if each["destination"] == name], sink.arrivals(), operator)
+        _agree(
+            name,
+            [each for each in deliveries if each["destination"] == name],
+            sink.arrivals(),
+            operator,
+        )
     audit = operator.verify_audit()
     assert audit["ok"], audit
     return Verdict(len(promised), Counter(each["state"] for each in deliveries), settle_s)
@@ -109,7 +114,9 @@ def _agree(
     lost = delivered - set(arrivals)
     assert not lost, f"{name}: said to be delivered, never arrived: {lost}\n{told(lost)}"
     # What arrived without being known as delivered is in doubt, where a person sees it.
-    seen = delivered | {each["id"] for each in deliveries if each["state"] in {"in_doubt", "parked"}}
+    seen = delivered | {
+        each["id"] for each in deliveries if each["state"] in {"in_doubt", "parked"}
+    }
     silent = set(applications) - seen
     assert not silent, f"{name}: neither delivered nor waiting for a person: {told(silent)}"
     if name != CARELESS:

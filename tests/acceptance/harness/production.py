@@ -1,0 +1,199 @@
+"""The production footing: gateways on PostgreSQL, workers, RabbitMQ; each with its own keys.
+
+Set up as operators would: keys are made where they are used and only public halves
+travel, the worker has an AMQP user with the rights that ``topology show`` prints, and
+its configuration knows no journal that works.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.testing.rabbitmq import RabbitNode
+from tests.acceptance.harness.front import Front
+from tests.acceptance.harness.landscape import tenant
+from tests.acceptance.harness.operator import Operator
+from tests.acceptance.harness.processes import KAKEHASHI, Program, free_ports
+
+NO_JOURNAL: Final = "postgresql://nobody:nothing@127.0.0.1:1/nowhere"
+
+
+class Machine:
+    """A folder that stands for a machine of its own: configuration, keys, state, logs."""
+
+    def __init__(
+        self, folder: Path, document: Mapping[str, Any], env: Mapping[str, str] = {}
+    ) -> None:
+        """Write the configuration."""
+        self.folder = folder
+        self.home = folder / "home"
+        self.keys = folder / "keys"
+        self.config = folder / "kakehashi.yaml"
+        self.env = dict(env)
+        folder.mkdir(parents=True)
+        whole = {"home": str(self.home), "keys": {"folder": str(self.keys)}, **document}
+        # JSON is YAML.
+        self.config.write_text(json.dumps(whole, ensure_ascii=False, indent=1))
+        self.operator = Operator(self.config, env)
+
+    def program(self, name: str, command: Sequence[str], *arguments: str) -> Program:
+        """Return a program of this machine, not yet started."""
+        line = [*command, *arguments, "--config", str(self.config)]
+        return Program(name, line, folder=self.folder, env=self.env)
+
+
+class Production:
+    """Gateways, workers and what is between them.
+
+    Attributes:
+        gateways: ``serve`` by node name.
+        workers: ``work`` by worker name.
+        operator: Somebody on the first gateway's machine.
+        front_urls: Of every gateway, in order.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        destinations: Mapping[str, Any],
+        *,
+        rabbit: RabbitNode,
+        journal: str,
+        nodes: Sequence[str] = ("gw-1",),
+        workers: Sequence[str] = ("w-1",),
+        command: Sequence[str] = KAKEHASHI,
+        log_level: str = "info",
+    ) -> None:
+        """Write configurations, make a virtual host and users, exchange keys."""
+        self.rabbit = rabbit
+        self.destinations = dict(destinations)
+        self.worker_names = tuple(workers)
+        self.vhost = f"t-{secrets.token_hex(4)}"
+        self._shared = {
+            **tenant(destinations),
+            "workers": {name: {"destinations": list(destinations)} for name in workers},
+            "log": {"level": log_level},
+        }
+        rabbit.ctl("add_vhost", self.vhost)
+        users = {"gateway": secrets.token_hex(8), "worker": secrets.token_hex(8)}
+        ports = free_ports(2 * len(nodes))
+        self.machines = {
+            node: Machine(
+                folder / node,
+                {
+                    **self._shared,
+                    "node": node,
+                    "journal": {"url": journal},
+                    "broker": {"url": self._broker_url("gateway", users)},
+                    "http": {"port": ports[2 * index], "operations_port": ports[2 * index + 1]},
+                    # The nodes are one gateway: they share its signing and pseudonym keys.
+                    "keys": {"folder": str(folder / nodes[0] / "keys")},
+                },
+            )
+            for index, node in enumerate(nodes)
+        }
+        self.worker_machine = Machine(
+            folder / "worker",
+            {
+                **self._shared,
+                "journal": {"url": NO_JOURNAL},
+                "broker": {"url": self._broker_url("worker", users)},
+            },
+            env={"KAKEHASHI_JOURNAL__URL": NO_JOURNAL},
+        )
+        self.gateway_machine = self.machines[nodes[0]]
+        self.front_urls = [f"http://127.0.0.1:{ports[2 * index]}" for index in range(len(nodes))]
+        self.operations_urls = [
+            f"http://127.0.0.1:{ports[2 * index + 1]}" for index in range(len(nodes))
+        ]
+        self.operator = self.gateway_machine.operator
+        self.gateways = {
+            node: machine.program(node, command, "serve", "--json")
+            for node, machine in self.machines.items()
+        }
+        self.workers = {
+            name: self.worker_machine.program(
+                name, command, "work", *destinations, "--worker", name
+            )
+            for name in workers
+        }
+        self._make_users(users)
+        self._exchange_keys()
+        self._api_key: str | None = None
+
+    def _broker_url(self, kind: str, users: Mapping[str, str]) -> str:
+        user = f"{self.vhost}-{kind}"
+        return f"amqp://{user}:{users[kind]}@127.0.0.1:{self.rabbit.port}/{self.vhost}"
+
+    def _make_users(self, users: Mapping[str, str]) -> None:
+        rights = self.gateway_machine.operator.ask("topology", "show")["permissions"]
+        needed = {
+            "gateway": rights["gateway"],
+            # All workers here have the same destinations, and so the same rights.
+            "worker": rights["workers"][self.worker_names[0]],
+        }
+        for kind, password in users.items():
+            user = f"{self.vhost}-{kind}"
+            self.rabbit.ctl("add_user", user, password)
+            right = needed[kind]
+            self.rabbit.ctl(
+                "set_permissions", "-p", self.vhost, user,
+                right["configure"], right["write"], right["read"],
+            )  # fmt: skip
+
+    def _exchange_keys(self) -> None:
+        gateway, worker = self.gateway_machine.operator, self.worker_machine.operator
+        folder = self.gateway_machine.folder.parent
+        theirs = [("destination", name) for name in self.destinations]
+        theirs += [("worker", name) for name in self.worker_names]
+
+        def travel(sender: Operator, name: str, receiver: Operator) -> None:
+            letter = folder / f"{name.replace('/', '.')}.public.jwk"
+            sender.run("keys", "export", name, "--out", str(letter))
+            receiver.run("keys", "import", str(letter), "--as", name)
+
+        def make_theirs(kind: str, name: str) -> None:
+            worker.run("keys", "new", kind, name)
+            travel(worker, f"{kind}/{name}", gateway)
+
+        with ThreadPoolExecutor(4) as threads:
+            making = [
+                threads.submit(gateway.run, "keys", "new", "gateway"),
+                threads.submit(gateway.run, "keys", "new", "pseudonym"),
+                *(threads.submit(make_theirs, *each) for each in theirs),
+            ]
+            for each in making:
+                each.result()
+        travel(gateway, "gateway/signing", worker)
+
+    def start(self) -> None:
+        """Start every gateway and every worker; return when the gateways answer."""
+        for program in self.gateways.values():
+            program.start()
+        for program in self.workers.values():
+            program.start()
+        for program in self.gateways.values():
+            program.first_line()
+
+    def start_gateway(self, node: str) -> None:
+        """Start one gateway again and return when it answers."""
+        self.gateways[node].start()
+        self.gateways[node].first_line()
+
+    def kill(self) -> None:
+        """End every process of it at once."""
+        for program in (*self.gateways.values(), *self.workers.values()):
+            program.kill()
+
+    @property
+    def api_key(self) -> str:
+        """The front-end system's key, made on the first call."""
+        self._api_key = self._api_key or self.operator.add_client("portal")
+        return self._api_key
+
+    def front(self) -> Front:
+        """Return the front-end system, which knows every gateway."""
+        return Front(self.front_urls, self.api_key)
