@@ -50,6 +50,7 @@ crash: $(VENV)/.dev rabbitmq ## The long crash run: kill gateway, worker and bro
 
 docs: $(VENV)/.runtime ## Generate the reference pages and the example configuration
 	@$(BIN)/python tools/generate_docs.py
+	@$(BIN)/python tools/life_of_a_message.py >/dev/null
 
 lock: $(VENV)/.runtime ## Resolve the dependencies anew and write the hash-pinned requirement files
 	@$(PIP) --require-hashes -r requirements-lock.txt
