@@ -1,7 +1,6 @@
 """Put a gateway process together."""
 
 from collections.abc import Awaitable, Callable
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
@@ -127,7 +126,6 @@ def build_gateway(
         new_copy=lambda: CopyId(new_id()),
         sweep_s=settings.broker.sweep_s,
     )
-    authenticate = Authenticate(journal=journal, clock=clock)
     authenticate = Authenticate(journal=journal, clock=clock)
     backlog = WatchBacklog(journal=journal, most=settings.journal.max_unfinished)
     return Gateway(

@@ -63,7 +63,6 @@ class Operate:
         ``keys_changed`` is awaited before a new or revoked client key is reported, so
         that it works at once in this process.
         """
-        self._keys_changed = keys_changed
         self._journal = journal
         self._pseudonyms = pseudonyms
         self._municipalities = municipalities
@@ -273,10 +272,6 @@ class Operate:
         await self._journal.add_client_key(
             key, self._key_entry(Action.CLIENT_KEY_ADDED, actor, key.id, client)
         )
-        if self._keys_changed is not None:
-            # It is done, and the key is shown only now: not a failure.
-            with suppress(JournalUnavailableError):
-                await self._keys_changed()
         await self._tell_of_keys()
         return {"client": client, "id": key.id, "key": text}
 
@@ -303,10 +298,6 @@ class Operate:
         entry = self._key_entry(Action.CLIENT_KEY_REVOKED, actor, key, None)
         if not await self._journal.revoke_client_key(key, self._clock.now(), entry):
             raise NotFoundError(f"no unrevoked key {key!r}")
-        if self._keys_changed is not None:
-            # It is done, and the key is shown only now: not a failure.
-            with suppress(JournalUnavailableError):
-                await self._keys_changed()
         await self._tell_of_keys()
         return {"id": key, "revoked": True}
 
