@@ -69,7 +69,8 @@ class FileDestination:
             await self._in_thread(partial(self._folder.open, context.folder / "drop-folder-id"))
         except TransientError as error:
             raise DestinationUnavailableError(error.reason) from error
-        await self._prune()
+        self._prune_at = time.monotonic() + PRUNE_EVERY_S
+        await self._in_thread(self._prune)
 
     async def check(self) -> Health:
         """Tell whether the folder is the known one, writable and not full."""
@@ -85,7 +86,7 @@ class FileDestination:
         content = file_bytes(application, key, self._config)
         if delivery.dry_run:
             return Receipt(preview=preview(content, self._config))
-        await self._prune()
+        self._prune_daily()
         stop = threading.Event()
         try:
             name = await self._in_thread(partial(self._folder.put, key, content, stop))
@@ -121,15 +122,18 @@ class FileDestination:
         if threads is not None:
             await asyncio.to_thread(threads.shutdown)
 
-    async def _prune(self) -> None:
-        """Forget old deliveries, once a day."""
-        if time.monotonic() < self._prune_at:
-            return
-        self._prune_at = time.monotonic() + PRUNE_EVERY_S
-        with contextlib.suppress(TransientError):
-            removed = await self._in_thread(partial(self._folder.prune, self._config.key_memory))
+    def _prune(self) -> None:
+        """Forget old deliveries."""
+        with contextlib.suppress(TransientError):  # tomorrow, then
+            removed = self._folder.prune(self._config.key_memory)
             if removed:
                 log.info("file.keys_forgotten", files=removed)
+
+    def _prune_daily(self) -> None:
+        """Forget old deliveries beside the others, once a day: no delivery waits for it."""
+        if self._threads is not None and time.monotonic() >= self._prune_at:
+            self._prune_at = time.monotonic() + PRUNE_EVERY_S
+            self._threads.submit(self._prune)
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         if self._threads is None:
