@@ -1,1 +1,1 @@
-"""With what: one subject a file, none imports another.""""
+"""With what: one subject a file, none imports another."""

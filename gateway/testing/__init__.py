@@ -1,1 +1,1 @@
-"""Contract suites, builders and simulated core systems, for tests and the demo.""""
+"""Contract suites, builders and simulated core systems, for tests and the demo."""
