@@ -8,6 +8,11 @@ log_exception  # aiohttp calls it
 output_size  # aiohttp reads it
 row_factory  # sqlite3 reads it
 message_id  # aio-pika reads it
+justify  # rich reads these
+show_header
+no_wrap
+list_commands  # typer calls these
+format_commands
 pytestmark  # pytest reads it
 alg  # members of answers, written as JSON
 status_ja
