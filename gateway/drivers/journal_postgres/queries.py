@@ -203,8 +203,13 @@ CROSS JOIN LATERAL (
 ORDER BY newest.id DESC LIMIT $2
 """
 LATEST_OF_RECEIPT: Final = """
-SELECT a.id FROM applications a
-WHERE a.id < $1 AND a.receipt_mac = $6
+SELECT a.id
+FROM (
+    SELECT id, municipality FROM applications WHERE receipt_mac = $6 AND superseded_by IS NULL
+    UNION ALL
+    SELECT id, municipality FROM applications WHERE receipt_mac = $6 AND superseded_by IS NOT NULL
+) a
+WHERE a.id < $1
     AND ($5::text IS NULL OR a.municipality = $5)
     AND EXISTS (
         SELECT 1 FROM deliveries d WHERE d.application_id = a.id

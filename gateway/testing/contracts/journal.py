@@ -287,6 +287,8 @@ class JournalContract:
         assert dossier.application.superseded_by == second.application.id
         again = await journal.accept(an_acceptance(receipt_mac=mac))
         assert again == ReceiptNumberKnown(second.application.id)
+        both = await journal.dossiers(DossierFilter(receipt_mac=mac))
+        assert [one.application.id for one in both] == [second.application.id, superseded]
 
     async def test_superseding_again_with_the_same_key_is_a_replay(self, journal: Journal) -> None:
         first = await accepted(journal)

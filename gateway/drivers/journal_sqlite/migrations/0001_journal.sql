@@ -19,9 +19,12 @@ CREATE TABLE applications (
     UNIQUE (client, idempotency_mac)
 ) STRICT, WITHOUT ROWID;
 
+-- Keyed hashes come in no order, and each index of them costs a page per row: so one for
+-- those that hold their number, and one for the few that held it once.
 CREATE UNIQUE INDEX applications_receipt_holder
-    ON applications (client, municipality, receipt_mac) WHERE superseded_by IS NULL;
-CREATE INDEX applications_receipt ON applications (receipt_mac, id);
+    ON applications (receipt_mac, client, municipality) WHERE superseded_by IS NULL;
+CREATE INDEX applications_receipt_superseded
+    ON applications (receipt_mac) WHERE superseded_by IS NOT NULL;
 CREATE INDEX applications_municipality ON applications (municipality, id);
 
 CREATE TABLE deliveries (
