@@ -193,6 +193,25 @@ def test_every_locked_requirement_has_a_version_and_a_hash() -> None:
                 assert re.match(r"[\w.\[\]-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line), line
 
 
+def test_every_declared_dependency_is_locked_and_no_direct_one_is_left_over() -> None:
+    project, groups = PROJECT["project"], PROJECT["dependency-groups"]
+    declared = {
+        "requirements.txt": project["dependencies"] + project["optional-dependencies"]["postgres"],
+        "requirements-dev.txt": groups["dev"],
+        "requirements-bench.txt": groups["bench"],
+        "requirements-build.txt": groups["build"],
+        "requirements-lock.txt": groups["lock"],
+    }
+
+    for file, requirements in declared.items():
+        text = (ROOT / file).read_text(encoding="utf-8")
+        locked = set(re.findall(r"^([\w.-]+)==", text, flags=re.MULTILINE))
+        wanted = {re.split(r"[^\w.-]", line)[0].lower() for line in requirements}
+        assert wanted <= locked, f"{file} is behind pyproject.toml: run make lock"
+        direct = re.findall(r"^([\w.-]+)==.*\n(?:    --hash.*\n)+    # via kakehashi", text, re.MULTILINE)
+        assert set(direct) <= wanted, f"{file} is ahead of pyproject.toml: run make lock"
+
+
 def test_the_example_configuration_works_once_its_lines_are_switched_on() -> None:
     text = (ROOT / "config/kakehashi.example.yaml").read_text(encoding="utf-8")
     switched_on = re.sub(r"^(\s*)#(?=\S)", r"\1", text, flags=re.MULTILINE)
