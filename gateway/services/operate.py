@@ -69,6 +69,7 @@ class Operate:
         self._policies = policies
         self._clients = clients
         self._clock = clock
+        self._keys_changed = keys_changed
         self._track = Track(journal=journal)
 
     # Looking
