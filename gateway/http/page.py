@@ -39,29 +39,33 @@ def page(document: Members) -> str:
             f"<h1>{_text(info['title'])} {_text(info['version'])}</h1>",
             f"<p>{_text(info['description'])}</p>",
             '<p><a href="/openapi.json">openapi.json</a></p>',
-            *_operations(_members(document["paths"])),
+            *_operations(document),
             *_schemas(_members(_members(document["components"])["schemas"])),
             "</html>",
         ]
     )
 
 
-def _operations(paths: Members) -> Iterator[str]:
-    for path, item in paths.items():
+def _operations(document: Members) -> Iterator[str]:
+    shared = _members(_members(document["components"])["responses"])
+    for path, item in _members(document["paths"]).items():
         for method, operation in _members(item).items():
             yield f"<section><h2><code>{_text(method.upper())} {_text(path)}</code></h2>"
-            yield from _operation(_members(operation))
+            yield from _operation(_members(operation), shared)
             yield "</section>"
 
 
-def _operation(operation: Members) -> Iterator[str]:
+def _operation(operation: Members, shared: Members) -> Iterator[str]:
     yield f"<p>{_text(operation['summary'])}</p><table>"
     parameters = operation.get("parameters", [])
     for parameter in cast("list[Members]", parameters):
         described = _text(parameter.get("description", ""))
         yield f"<tr><th><code>{_text(parameter['name'])}</code><td>{described}"
     for status, response in _members(operation["responses"]).items():
-        yield f"<tr><th>{_text(status)}<td>{_text(_members(response)['description'])}"
+        answer = _members(response)
+        if "$ref" in answer:
+            answer = _members(shared[str(answer["$ref"]).rpartition("/")[2]])
+        yield f"<tr><th>{_text(status)}<td>{_text(answer['description'])}"
     yield "</table>"
 
 

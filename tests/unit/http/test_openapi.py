@@ -1,0 +1,115 @@
+"""The OpenAPI document and the page made of it."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from gateway.http.openapi import document
+from gateway.http.page import page, page_policy
+from gateway.http.problems import DETAILS, TITLES
+from gateway.schema.catalogue import Catalogue, load_catalogue
+
+PROCEDURE = """
+$id: "urn:test:sample"
+x-title: {ja: 見本の届出, en: "Sample <notice>"}
+x-source: invented
+required: [applicant, content]
+properties:
+  applicant:
+    x-title: {ja: 申請者, en: Applicant}
+    type: object
+    additionalProperties: false
+    required: [name]
+    properties:
+      name: {x-title: {ja: 氏名, en: Name}, type: string, maxLength: 20}
+  content:
+    x-title: {ja: 内容, en: Content}
+    type: object
+    additionalProperties: false
+"""
+EXAMPLE = {
+    "procedure": "test/sample",
+    "version": 1,
+    "receipt_number": "A-1",
+    "submitted_at": "2026-11-20T09:30:00+09:00",
+    "applicant": {"name": "見本 太郎"},
+    "content": {},
+}
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    examples = tmp_path / "test" / "sample" / "examples" / "valid"
+    examples.mkdir(parents=True)
+    (tmp_path / "test" / "sample" / "v1.yaml").write_text(PROCEDURE, "utf-8")
+    (examples / "plain.json").write_text(json.dumps(EXAMPLE), "utf-8")
+    return load_catalogue(tmp_path)
+
+
+def test_the_document_is_valid_openapi_3_1(catalogue: Catalogue) -> None:
+    OpenAPIV31SpecValidator(document(catalogue)).validate()
+
+
+def test_it_is_valid_without_any_procedure() -> None:
+    OpenAPIV31SpecValidator(document(Catalogue([]))).validate()
+
+
+def test_it_is_valid_with_the_shipped_procedures() -> None:
+    OpenAPIV31SpecValidator(document(load_catalogue())).validate()
+
+
+def body_validator(catalogue: Catalogue) -> jsonschema_rs.Draft202012Validator:
+    made = document(catalogue)
+    submit = made["paths"]["/v1/municipalities/{code}/applications"]["post"]
+    schema = submit["requestBody"]["content"]["application/json"]["schema"]
+    whole = {**schema, "components": made["components"]}
+    return jsonschema_rs.Draft202012Validator(whole)
+
+
+def test_the_schema_of_the_body_accepts_a_procedures_example(catalogue: Catalogue) -> None:
+    assert body_validator(catalogue).is_valid(EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    "over",
+    [{"applicant": {}}, {"version": 2}, {"procedure": "test/other"}, {"unknown": 1}],
+)
+def test_the_schema_of_the_body_refuses_what_the_door_refuses(
+    catalogue: Catalogue, over: dict[str, object]
+) -> None:
+    assert not body_validator(catalogue).is_valid(EXAMPLE | over)
+
+
+def test_every_code_stands_in_the_response_of_its_status(catalogue: Catalogue) -> None:
+    responses = document(catalogue)["components"]["responses"]
+
+    for code, (status, _, _) in DETAILS.items():
+        assert f"`{code}`" in responses[f"Problem{status}"]["description"]
+
+
+def test_submitting_can_come_to_every_status_but_the_defect(catalogue: Catalogue) -> None:
+    submit = document(catalogue)["paths"]["/v1/municipalities/{code}/applications"]["post"]
+
+    assert submit["responses"].keys() == {"202", *map(str, TITLES)} - {"500"}
+
+
+def test_the_page_loads_nothing_and_runs_nothing(catalogue: Catalogue) -> None:
+    html = page(document(catalogue))
+
+    assert "<script" not in html
+    assert not re.search(r"(src|href)=\"(?!/openapi\.json\")", html)
+    assert "url(" not in html
+    assert "default-src 'none'" in page_policy()
+
+
+def test_the_page_shows_every_call_and_escapes_what_procedures_say(catalogue: Catalogue) -> None:
+    made = document(catalogue)
+    html = page(made)
+
+    assert all(path in html for path in made["paths"])
+    assert "Sample &lt;notice&gt;" in html
+    assert "Sample <notice>" not in html
