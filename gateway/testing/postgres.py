@@ -129,7 +129,7 @@ class PostgresNode:
         )  # fmt: skip
 
     def _is_ready(self) -> bool:
-        return self._popen("pg_isready", "-q", *self._address).wait() == 0
+        return self._popen("pg_isready", "-q", "-U", "postgres", *self._address).wait() == 0
 
     def _run(self, program: str, *arguments: str) -> None:
         process = self._popen(program, *arguments)
