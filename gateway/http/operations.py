@@ -5,7 +5,6 @@ import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -106,7 +105,8 @@ def peer(request: web.Request) -> Actor:
     """Return who is at the other end of the Unix socket, as the kernel says (``SO_PEERCRED``).
 
     Raises:
-        RefusedError: The request did not come over a Unix socket.
+        RefusedError: The request did not come over a Unix socket, or from another user
+            than the gateway's own and root, whatever the socket's file mode is.
     """
     transport = request.transport
     connection = None if transport is None else transport.get_extra_info("socket")
@@ -116,25 +116,10 @@ def peer(request: web.Request) -> Actor:
         socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size
     )
     _pid, uid, _gid = _PEER_CREDENTIALS.unpack(credentials)
+    if uid not in (0, os.geteuid()):
+        raise refused("operator.unknown")
     try:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
         name = f"uid-{uid}"
     return Actor(ActorKind.OPERATOR, name)
-
-
-def unix_socket(path: Path) -> socket.socket:
-    """Return a listening-ready Unix socket at ``path`` with mode 0600, for ``web.SockSite``.
-
-    Takes the place of what a process that no longer lives has left there; that none
-    lives is known from the journal's lock.
-    """
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # The mode must be right from the first instant, so the mask is set round bind().
-    mask = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(mask)
-    return listener

@@ -219,8 +219,8 @@ DETAILS: Final[dict[str, tuple[int, str, str]]] = {
     "operation.unknown": (404, "この操作はありません。", "There is no such operation."),
     "operator.unknown": (
         403,
-        "操作は Unix ソケットからだけ受け付けます。",
-        "Operations are taken over the Unix socket only.",
+        "操作は Unix ソケットで、ゲートウェイと同じ利用者からだけ受け付けます。",
+        "Operations are taken over the Unix socket only, from the gateway's own user.",
     ),
     "internal": (500, "", ""),
 }

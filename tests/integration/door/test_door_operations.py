@@ -1,0 +1,189 @@
+"""The operations door: health and metrics for all who reach it, commands over the Unix socket."""
+
+import getpass
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, UnixConnector, web
+
+from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.errors import ConfigError, JournalUnavailableError
+from gateway.domain.identifiers import DestinationName
+from gateway.domain.lifecycle import State
+from gateway.http.metrics import Metrics
+from gateway.http.operations import operations_app
+from gateway.http.protocol import FrontRunner
+
+
+class Journal:
+    """What the operations door asks of a journal."""
+
+    def __init__(self) -> None:
+        self.up = True
+
+    async def ready(self) -> Mapping[str, bool]:
+        return {"journal": self.up, "running": True}
+
+    async def counts(self) -> Mapping[DestinationName, Mapping[State, int]]:
+        if not self.up:
+            raise JournalUnavailableError
+        return {DestinationName("jido-teate"): {State.PARKED: 2}}
+
+
+async def echo(actor: Actor, arguments: Mapping[str, object]) -> object:
+    return {"actor": actor, "arguments": arguments}
+
+
+async def fail(_actor: Actor, arguments: Mapping[str, object]) -> object:
+    raise (JournalUnavailableError if arguments else ConfigError)("journal.url")
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+async def health(journal: Journal, metrics: Metrics) -> AsyncIterator[ClientSession]:
+    """A session with the TCP port."""
+    app = operations_app(ready=journal.ready, counts=journal.counts, metrics=metrics, operations={})
+    runner = FrontRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with ClientSession(f"http://127.0.0.1:{runner.addresses[0][1]}") as session:
+        yield session
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def commands(
+    journal: Journal, metrics: Metrics, tmp_path: Path
+) -> AsyncIterator[ClientSession]:
+    """A session with the Unix socket."""
+    app = operations_app(
+        ready=journal.ready,
+        counts=journal.counts,
+        metrics=metrics,
+        operations={"echo": echo, "fail": fail},
+    )
+    runner = FrontRunner(app)
+    await runner.setup()
+    path = str(tmp_path / "s")
+    await web.UnixSite(runner, path).start()
+    async with ClientSession("http://gateway", connector=UnixConnector(path)) as session:
+        yield session
+    await runner.cleanup()
+
+
+async def test_a_living_process_says_so(health: ClientSession) -> None:
+    async with health.get("/livez") as answer:
+        assert (answer.status, await answer.json()) == (200, {"live": True})
+
+
+async def test_ready_is_what_the_checks_say(health: ClientSession, journal: Journal) -> None:
+    async with health.get("/readyz") as answer:
+        assert answer.status == 200
+        assert (await answer.json())["ready"] is True
+
+    journal.up = False
+
+    async with health.get("/readyz") as answer:
+        assert answer.status == 503
+        assert (await answer.json())["checks"] == {"journal": False, "running": True}
+
+
+async def test_metrics_count_what_the_front_door_answered(
+    serve: Any, health: ClientSession, metrics: Metrics
+) -> None:
+    front = await serve()
+    await front.submit()
+    await front.submit()
+    await front.submit(b"[]")
+    for answered in front.answered:
+        metrics.observe(answered)
+
+    async with health.get("/metrics") as answer:
+        text = await answer.text()
+
+    assert "kakehashi_applications_accepted_total 1.0" in text
+    assert "kakehashi_applications_replayed_total 1.0" in text
+    assert 'kakehashi_requests_refused_total{code="json.not_an_object"} 1.0' in text
+    assert "kakehashi_accept_seconds_count 2.0" in text
+    assert 'kakehashi_deliveries{destination="jido-teate",state="parked"} 2.0' in text
+    assert 'kakehashi_deliveries{destination="jido-teate",state="delivered"} 0.0' in text
+
+
+async def test_metrics_are_given_when_the_journal_is_down(
+    health: ClientSession, journal: Journal
+) -> None:
+    journal.up = False
+
+    async with health.get("/metrics") as answer:
+        assert answer.status == 200
+        assert "kakehashi_applications_accepted_total 0.0" in await answer.text()
+
+
+@pytest.mark.parametrize("operation", ["echo", "unknown"])
+async def test_the_tcp_port_takes_no_command(health: ClientSession, operation: str) -> None:
+    async with health.post(f"/ops/v1/{operation}", data=b"{}") as answer:
+        assert answer.status == 404
+        assert (await answer.json(content_type=None))["code"] == "resource.unknown"
+
+
+async def test_a_command_that_does_not_come_over_a_unix_socket_is_nobodys(
+    journal: Journal, metrics: Metrics
+) -> None:
+    app = operations_app(
+        ready=journal.ready, counts=journal.counts, metrics=metrics, operations={"echo": echo}
+    )
+    runner = FrontRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/ops/v1/echo"
+    async with ClientSession() as session, session.post(url, data=b"{}") as answer:
+        refused = answer.status, (await answer.json(content_type=None))["code"]
+    await runner.cleanup()
+
+    assert refused == (403, "operator.unknown")
+
+
+async def test_a_command_knows_who_gives_it(commands: ClientSession) -> None:
+    async with commands.post("/ops/v1/echo", data=b'{"delivery": "x"}') as answer:
+        said = await answer.json()
+
+    assert said == {
+        "actor": {"kind": ActorKind.OPERATOR, "name": getpass.getuser()},
+        "arguments": {"delivery": "x"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("unknown", {}, 404, "operation.unknown"),
+        ("fail", {}, 422, "config.invalid"),
+        ("fail", {"x": 1}, 503, "journal.unavailable"),
+    ],
+)
+async def test_a_command_that_fails_says_why(
+    commands: ClientSession, path: str, body: dict[str, object], status: int, code: str
+) -> None:
+    async with commands.post(f"/ops/v1/{path}", data=json.dumps(body)) as answer:
+        problem = await answer.json(content_type="application/problem+json")
+
+    assert (answer.status, problem["code"]) == (status, code)
+
+
+async def test_a_command_whose_arguments_are_not_json_is_refused(commands: ClientSession) -> None:
+    async with commands.post("/ops/v1/echo", data=b"{") as answer:
+        assert answer.status == 400
+        assert (await answer.json(content_type=None))["code"] == "json.malformed"
