@@ -1,6 +1,7 @@
 """Would this configuration work? Everything that can be told without connecting."""
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -16,11 +17,13 @@ from gateway.settings.model import Settings
 
 
 class Role(StrEnum):
-    """Whose keys are looked for."""
+    """Whose keys must be here."""
 
     ALL = "all"
+    """Gateway and workers in one process."""
     GATEWAY = "gateway"
     WORKER = "worker"
+    """The workers whose signing keys are here, and their destinations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,23 @@ def examine(settings: Settings, role: Role, *, makes_keys: bool) -> list[Problem
         *_destinations(settings),
         *_missing_keys(settings, open_keys(settings), role, _note if makes_keys else _fatal),
     ]
+
+
+def likely_role(settings: Settings) -> Role:
+    """Return what this machine seems to be: a gateway has a gateway's key."""
+    if settings.broker.url.startswith("memory:"):
+        return Role.ALL
+    return Role.GATEWAY if _has_private(open_keys(settings), GATEWAY_KEY) else Role.WORKER
+
+
+def _has_private(store: KeyStore, name: str) -> bool:
+    try:
+        store.private(name)
+    except KeyNotFoundError:
+        return False
+    except KeyUnusableError:
+        return True
+    return True
 
 
 def _fatal(text: str) -> Problem:
@@ -115,7 +135,11 @@ def _destinations(settings: Settings) -> Iterator[Problem]:
 def _missing_keys(
     settings: Settings, store: KeyStore, role: Role, missing: Callable[[str], Problem]
 ) -> Iterator[Problem]:
-    for name, is_private in sorted(_needed_keys(settings, role)):
+    here = {name for name in settings.workers if _has_private(store, worker_key(name))}
+    workers = set(settings.workers) if role is Role.ALL else here
+    if role is Role.WORKER and not here:
+        yield missing(f"keys: no worker's private key in {settings.keys.folder}")
+    for name, is_private in sorted(_needed_keys(settings, role, workers)):
         try:
             (store.private if is_private else store.public)(name)
         except KeyNotFoundError:
@@ -125,7 +149,7 @@ def _missing_keys(
             yield _fatal(f"keys: {': '.join(map(str, error.args))}")
 
 
-def _needed_keys(settings: Settings, role: Role) -> set[tuple[str, bool]]:
+def _needed_keys(settings: Settings, role: Role, workers: AbstractSet[str]) -> set[tuple[str, bool]]:
     """Return key names, and whether the private half is needed."""
     needed: set[tuple[str, bool]] = set()
     if role is not Role.WORKER:
@@ -134,11 +158,11 @@ def _needed_keys(settings: Settings, role: Role) -> set[tuple[str, bool]]:
         needed |= {(worker_key(name), False) for name in settings.workers}
     if role is not Role.GATEWAY:
         needed.add((GATEWAY_KEY, False))
+        needed |= {(worker_key(name), True) for name in workers}
         needed |= {
-            (destination_key(name), True)
-            for worker in settings.workers.values()
-            for name in worker.destinations
+            (destination_key(destination), True)
+            for name in workers
+            for destination in settings.workers[name].destinations
         }
-        needed |= {(worker_key(name), True) for name in settings.workers}
     # One who must have the private half has the public one in it.
     return {(name, half) for name, half in needed if half or (name, True) not in needed}

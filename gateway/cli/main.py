@@ -7,6 +7,7 @@ wait for a web server to load.
 import sys
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -54,10 +55,11 @@ class RootCommand(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import and return a command; ``None`` if there is none of this name."""
-        del ctx
+        """Import and return a command; if there is none of this name, say which is near."""
         if cmd_name not in COMMANDS:
-            return None
+            near = get_close_matches(cmd_name, COMMANDS, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            ctx.fail(f"No such command '{cmd_name}'.{hint}")
         module = import_module(COMMANDS[cmd_name][0])
         app = getattr(module, "app", None)
         if app is None:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli import screen
-from gateway.cli.examine import Problem, Role, examine
+from gateway.cli.examine import Problem, Role, examine, likely_role
 from gateway.cli.failures import ExitCode
 from gateway.cli.invocation import Invocation
 from gateway.cli.redacted import digest, redacted
@@ -25,8 +25,8 @@ def check(
     context: typer.Context,
     *,
     role: Annotated[
-        Role, typer.Option(help="Whose keys must be here: all, gateway, or worker.")
-    ] = Role.ALL,
+        Role | None, typer.Option(help="Whose keys must be here; guessed, if not said.")
+    ] = None,
 ) -> None:
     """Say whether this configuration would work, and everything that is wrong with it.
 
@@ -35,26 +35,31 @@ def check(
     """
     invocation = Invocation.of(context)
     try:
-        problems = examine(invocation.settings(), role, makes_keys=invocation.is_embedded)
+        settings = invocation.settings()
+        role = role or likely_role(settings)
+        problems = examine(settings, role, makes_keys=invocation.is_embedded)
     except ConfigError as error:
         lines = ": ".join(map(str, error.args)).splitlines()
         problems = [Problem(line, is_fatal=True) for line in lines]
     is_well = not any(problem.is_fatal for problem in problems)
     document = {
         "ok": is_well,
+        "role": role,
         "problems": [problem.text for problem in problems if problem.is_fatal],
         "notes": [problem.text for problem in problems if not problem.is_fatal],
     }
-    screen.show(invocation, document, lambda console: _show(console, problems, is_well))
+    screen.show(invocation, document, lambda console: _show(console, problems, role))
     if not is_well:
         raise typer.Exit(ExitCode.NOT_WELL)
 
 
-def _show(console: Console, problems: list[Problem], is_well: bool) -> None:  # noqa: FBT001 - read where it is called
+def _show(console: Console, problems: list[Problem], role: Role | None) -> None:
     for problem in problems:
         label = ("wrong  ", "bold red") if problem.is_fatal else ("note   ", "yellow")
-        console.print(Text.assemble(label, problem.text))
-    if is_well:
+        console.print(Text.assemble(label, problem.text), soft_wrap=True)
+    if role is not None:
+        console.print(f"Looked for the keys of: {role}")
+    if not any(problem.is_fatal for problem in problems):
         console.print("ok: it would work.", style="green")
 
 

@@ -177,8 +177,8 @@ def _require_purpose(name: str, jwk: bytes) -> None:
         KeyUnusableError: The key is of another kind than the name says.
         CommandError: The name says nothing.
     """
-    is_private = keys.is_private(jwk)
     kind, _, rest = name.partition("/")
+    is_private = keys.is_private(jwk)
     if name == PSEUDONYM_KEY:
         keys.secret(jwk)
     elif name == GATEWAY_KEY or (kind == Kind.WORKER and rest):

@@ -150,16 +150,15 @@ def _errors(body: bytes, catalogue: Catalogue) -> list[dict[str, str]]:
 
 def _show_results(console: Console, results: list[dict[str, Any]]) -> None:
     for result in results:
-        style = "green" if result["ok"] else "bold red"
-        console.print(
-            Text.assemble(("ok     " if result["ok"] else "wrong  ", style), result["path"])
-        )
+        mark = ("ok     ", "green") if result["ok"] else ("wrong  ", "bold red")
+        console.print(Text.assemble(mark, result["path"]), soft_wrap=True)
         if result["ok"]:
             continue
         for error in result["errors"]:
-            console.print(f"  {error['pointer']}  {error['code']}  {error['detail']}")
+            screen.plain(console, f"  {error['pointer']}  {error['code']}")
+            console.print(f"    {error['detail']}")
         for error in _missing(result):
-            console.print(f"  expected, not found: {error['pointer']}  {error['code']}")
+            screen.plain(console, f"  expected, not found: {error['pointer']}  {error['code']}")
 
 
 def _missing(result: Mapping[str, Any]) -> list[Mapping[str, str]]:
