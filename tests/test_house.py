@@ -31,6 +31,7 @@ FORBIDDEN_FOLDERS = {"utils", "util", "common", "core", "base", "helpers"}
 MOST_LINES = 400
 # A suite is a list of independent tests, read one at a time.
 MOST_LINES_OF_A_SUITE = 1000
+DIRECT = re.compile(r"^([\w.-]+)==.*\n(?:    --hash.*\n)+    # via kakehashi", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 # Folders of a developer's machine, and hosts of package registries and their mirrors.
 PRIVATE = re.compile(
@@ -208,7 +209,7 @@ def test_every_declared_dependency_is_locked_and_no_direct_one_is_left_over() ->
         locked = set(re.findall(r"^([\w.-]+)==", text, flags=re.MULTILINE))
         wanted = {re.split(r"[^\w.-]", line)[0].lower() for line in requirements}
         assert wanted <= locked, f"{file} is behind pyproject.toml: run make lock"
-        direct = re.findall(r"^([\w.-]+)==.*\n(?:    --hash.*\n)+    # via kakehashi", text, re.MULTILINE)
+        direct = DIRECT.findall(text)
         assert set(direct) <= wanted, f"{file} is ahead of pyproject.toml: run make lock"
 
 
