@@ -1,5 +1,6 @@
 """What every test may ask for: private servers, and logging that starts afresh."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 
@@ -8,6 +9,10 @@ import structlog
 
 from gateway.testing.postgres import PostgresNode
 from gateway.testing.rabbitmq import RabbitNode
+
+# On 3.11 pytest-asyncio asks for the current loop before its own, which makes one that nobody
+# closes; the warning about it would fail whichever test the collector runs in.
+asyncio.set_event_loop(None)
 
 SERVERS = {"rabbit_node": "rabbitmq", "postgres_node": "postgres"}
 

@@ -97,7 +97,7 @@ async def _carry(folder: Path) -> dict[str, str]:
         entries = [stored.data async for stored in world.gateway.journal.entries()]
         copy = wiretap.seen[destination_queue(DESTINATION)][0]
         outcome, feedback = wiretap.seen[OUTCOMES]
-        verified = await world.gateway.operate.verify_audit(actor=Actor(ActorKind.OPERATOR, "docs"))
+        verified = await world.gateway.operate.verify_log(actor=Actor(ActorKind.OPERATOR, "docs"))
     return {
         "request_bytes": str(len(submission.raw)),
         "request": _wrapped(submission.raw.decode()),

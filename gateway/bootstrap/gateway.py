@@ -27,8 +27,13 @@ from gateway.services.accept import AcceptApplication
 from gateway.services.answer_claims import AnswerClaims
 from gateway.services.authenticate import Authenticate
 from gateway.services.bury_dead_letters import BuryDeadLetters
+from gateway.services.count_denials import CountDenials
 from gateway.services.limit import Limit
-from gateway.services.operate import Operate
+from gateway.services.operate.by_name import Operations
+from gateway.services.operate.client_keys import ClientKeys
+from gateway.services.operate.decide import Decide
+from gateway.services.operate.look import Look
+from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.policy import DestinationPolicy
 from gateway.services.record_heartbeats import RecordHeartbeats
 from gateway.services.record_outcomes import RecordOutcomes
@@ -50,10 +55,11 @@ class Gateway:
     broker_forgets: bool
     catalogue: Catalogue
     authenticate: Authenticate
+    denials: CountDenials
     limit: Limit
     accept: AcceptApplication
     track: Track
-    operate: Operate
+    operate: Operations
     relay: Relay
     answer_claims: AnswerClaims
     record_outcomes: RecordOutcomes
@@ -82,20 +88,29 @@ def build_operate(
     journal: Journal,
     *,
     keys_changed: Callable[[], Awaitable[None]] | None = None,
-) -> Operate:
+) -> Operations:
     """Return the operations over ``journal``, for the gateway or for a command beside it.
 
     Raises:
         KeyNotFoundError: There is no pseudonym key yet.
     """
-    return Operate(
-        journal=journal,
-        pseudonyms=Pseudonyms(store.private(PSEUDONYM_KEY)),
-        municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
-        policies=policies(settings),
-        clients=frozenset(ClientName(name) for name in settings.clients),
-        clock=SystemClock(),
-        keys_changed=keys_changed,
+    clock = SystemClock()
+    return Operations(
+        look=Look(
+            journal=journal,
+            pseudonyms=Pseudonyms(store.private(PSEUDONYM_KEY)),
+            municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
+            policies=policies(settings),
+            clock=clock,
+        ),
+        decide=Decide(journal=journal, clock=clock),
+        client_keys=ClientKeys(
+            journal=journal,
+            clients=frozenset(ClientName(name) for name in settings.clients),
+            clock=clock,
+            keys_changed=keys_changed,
+        ),
+        verify_log=VerifyLog(journal=journal, clock=clock),
     )
 
 
@@ -126,7 +141,7 @@ def build_gateway(
         new_copy=lambda: CopyId(new_id()),
         sweep_s=settings.broker.sweep_s,
     )
-    authenticate = Authenticate(journal=journal, clock=clock)
+    authenticate = Authenticate(journal=journal)
     backlog = WatchBacklog(journal=journal, most=settings.journal.max_unfinished)
     return Gateway(
         settings=settings,
@@ -135,6 +150,7 @@ def build_gateway(
         broker_forgets=isinstance(broker, MemoryBroker),
         catalogue=catalogue,
         authenticate=authenticate,
+        denials=CountDenials(journal=journal, clock=clock),
         limit=Limit(rate_per_s=settings.http.requests_per_s, burst=settings.http.request_burst),
         accept=AcceptApplication(
             catalogue=catalogue,

@@ -15,15 +15,17 @@ from gateway import __version__
 from gateway.bootstrap.gateway import Gateway
 from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.errors import ConfigError, JournalUnavailableError, TransientError
+from gateway.domain.identifiers import ClientName
 from gateway.drivers.system_clock import SystemClock
 from gateway.http.body import BodyLimits
 from gateway.http.door import FrontServices, front_app
 from gateway.http.metrics import Metrics
 from gateway.http.operations import operations_app
-from gateway.http.protocol import FrontRunner
+from gateway.http.problems import AT_THE_DOOR
+from gateway.http.protocol import Answered, FrontRunner
 from gateway.ports.broker import Broker
 from gateway.services.deliver import Deliver
-from gateway.services.perform import operations
+from gateway.services.operate.by_name import operations
 from gateway.settings.model import SOCKET_NAME
 
 log = structlog.get_logger()
@@ -89,7 +91,11 @@ async def run_gateway(
             services = [tasks.create_task(_carry(gateway))]
             services += [
                 tasks.create_task(service())
-                for service in (gateway.authenticate.run, gateway.watch_backlog.run)
+                for service in (
+                    gateway.authenticate.run,
+                    gateway.denials.run,
+                    gateway.watch_backlog.run,
+                )
             ]
             delivering = [tasks.create_task(worker.run(stop)) for worker in workers]
             async with _listening(gateway, stop) as addresses:
@@ -100,7 +106,7 @@ async def run_gateway(
                 services += late
             for service in services:
                 service.cancel()
-        await gateway.authenticate.write_denials()
+        await gateway.denials.write()
         with suppress(JournalUnavailableError):
             await gateway.journal.record([_node_entry(Action.NODE_STOPPED)])
     finally:
@@ -164,6 +170,13 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
             return {"journal": False, "running": not stop.is_set()}
         return {"journal": True, "running": not stop.is_set()}
 
+    def observe(answered: Answered) -> None:
+        metrics.observe(answered)
+        if answered.code in AT_THE_DOOR:
+            gateway.denials.count(
+                answered.code, None if answered.client is None else ClientName(answered.client)
+            )
+
     front = FrontRunner(
         front_app(
             FrontServices(
@@ -175,7 +188,7 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
             ),
             BodyLimits(body_bytes=http.max_body_bytes, body_timeout_s=http.body_timeout_s),
         ),
-        observe=metrics.observe,
+        observe=observe,
         shutdown_timeout_s=DRAIN_S / 2,
     )
     health, commands = (

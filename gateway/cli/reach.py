@@ -8,6 +8,7 @@ import json
 import os
 import pwd
 import socket
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -43,7 +44,7 @@ class RefusedByGatewayError(CommandError):
 
 
 def perform(invocation: Invocation, operation: str, **arguments: object) -> Any:
-    """Do one operation (``services.perform``) and return its answer as JSON values.
+    """Do one operation (``services.operate.by_name``) and return its answer as JSON values.
 
     Raises:
         CommandError: It was refused, or there is neither a gateway nor a journal.
@@ -75,27 +76,25 @@ class _SocketConnection(HTTPConnection):
 
 
 def _ask(path: Path, operation: str, arguments: dict[str, object]) -> Any:
-    connection = _SocketConnection(path)
-    try:
-        connection.connect()
-    except PermissionError:
-        raise CommandError(
-            f"{path}: belongs to another user",
-            ExitCode.UNREACHABLE,
-            "Operations are for the user that the gateway runs as; try sudo -u.",
-        ) from None
-    try:
-        connection.request("POST", f"/ops/v1/{operation}", json.dumps(arguments).encode())
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-    except (OSError, HTTPException, ValueError) as error:
-        raise CommandError(
-            f"{path}: the gateway did not answer ({type(error).__name__})",
-            ExitCode.UNREACHABLE,
-            "Whether it was done is not known; look before you try again.",
-        ) from error
-    finally:
-        connection.close()
+    with closing(_SocketConnection(path)) as connection:
+        try:
+            connection.connect()
+        except PermissionError:
+            raise CommandError(
+                f"{path}: belongs to another user",
+                ExitCode.UNREACHABLE,
+                "Operations are for the user that the gateway runs as; try sudo -u.",
+            ) from None
+        try:
+            connection.request("POST", f"/ops/v1/{operation}", json.dumps(arguments).encode())
+            answer = connection.getresponse()
+            body = json.loads(answer.read())
+        except (OSError, HTTPException, ValueError) as error:
+            raise CommandError(
+                f"{path}: the gateway did not answer ({type(error).__name__})",
+                ExitCode.UNREACHABLE,
+                "Whether it was done is not known; look before you try again.",
+            ) from error
     if answer.status != _OK:
         code = str(body.get("code", "internal"))
         detail = str(body.get("detail") or code)
@@ -109,7 +108,7 @@ async def _perform_here(
     # Only needed without a gateway: who asks one over its socket need not wait for these.
     from gateway.bootstrap.gateway import build_operate  # noqa: PLC0415
     from gateway.bootstrap.stores import open_journal, open_keys  # noqa: PLC0415
-    from gateway.services.perform import operations  # noqa: PLC0415
+    from gateway.services.operate.by_name import operations  # noqa: PLC0415
 
     if operation not in _MAKES_THE_JOURNAL:
         _require_journal(invocation, settings)

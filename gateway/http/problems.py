@@ -39,6 +39,30 @@ TITLES: Final[dict[int, Sentence]] = {
 }
 """Status to title; every status that the front door answers with, but for 200 and 202."""
 
+AT_THE_DOOR: Final = frozenset(
+    {
+        "client.key_revoked",
+        "client.key_unknown",
+        "client.rate_exceeded",
+        "client.unauthenticated",
+        "gateway.busy",
+        "idempotency.key_invalid",
+        "idempotency.key_missing",
+        "request.attachments_not_yet",
+        "request.charset",
+        "request.content_encoding",
+        "request.expectation",
+        "request.incomplete",
+        "request.malformed",
+        "request.media_type",
+        "request.method",
+        "request.timeout",
+        "request.too_large",
+        "resource.unknown",
+    }
+)
+"""Refusals before acceptance begins: counted for the audit log, not written one by one."""
+
 DETAILS: Final[dict[str, tuple[int, str, str]]] = {
     "request.malformed": (
         400,

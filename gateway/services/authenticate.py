@@ -4,12 +4,10 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from collections import Counter
 from typing import Final
 
 import structlog
 
-from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import ClientName
 from gateway.ports.clock import Clock
@@ -38,39 +36,37 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
+def _denied(code: str) -> Refusal:
+    return Refusal(status=401, code=code)
+
+
 class Authenticate:
-    """Recognises API keys, and counts who was turned away.
+    """Recognises API keys.
 
     Keys are read from the journal every two seconds, so a key that another process
     revoked is refused soon after; ``reload`` makes it so at once.
     """
 
-    def __init__(self, *, journal: Journal, clock: Clock) -> None:
-        """Keep what it works with; knows no key until ``reload``."""
+    def __init__(self, *, journal: Journal) -> None:
+        """Keep the journal; knows no key until ``reload``."""
         self._journal = journal
-        self._clock = clock
         self._keys: dict[str, ClientKey] = {}
         self._extra: dict[str, ClientKey] = {}
-        self._denied: Counter[str] = Counter()
 
     def __call__(self, presented: str | None) -> ClientName | Refusal:
         """Return the client behind the ``Authorization`` header's value, or a 401."""
         if presented is None:
-            return self._deny("client.unauthenticated")
+            return _denied("client.unauthenticated")
         scheme, _, token = presented.partition(" ")
         if scheme.lower() != "bearer" or not token:
-            return self._deny("client.unauthenticated")
+            return _denied("client.unauthenticated")
         key_id = token.split("_", 2)[1] if token.count("_") >= 2 else ""  # noqa: PLR2004
         key = self._keys.get(key_id) or self._extra.get(key_id)
         if key is None or not hmac.compare_digest(key.digest, _digest(token.strip())):
-            return self._deny("client.key_unknown")
+            return _denied("client.key_unknown")
         if key.revoked_at is not None:
-            return self._deny("client.key_revoked")
+            return _denied("client.key_revoked")
         return key.client
-
-    def _deny(self, code: str) -> Refusal:
-        self._denied[code] += 1
-        return Refusal(status=401, code=code)
 
     def admit(self, key: ClientKey) -> None:
         """Accept ``key`` as long as this process lives; it is stored nowhere."""
@@ -81,39 +77,10 @@ class Authenticate:
         self._keys = {key.id: key for key in await self._journal.client_keys()}
 
     async def run(self) -> None:
-        """Reload keys and write down denials until cancelled."""
-        elapsed_s = 0.0
+        """Reload the keys until cancelled."""
         while True:
-            await asyncio.sleep(1.0)
-            elapsed_s += 1.0
+            await asyncio.sleep(_RELOAD_S)
             try:
-                await self.write_denials()
-                if elapsed_s >= _RELOAD_S:
-                    await self.reload()
-                    elapsed_s = 0.0
+                await self.reload()
             except JournalUnavailableError as error:
                 log.warning("client_keys.not_reloaded", code=error.code)
-
-    async def write_denials(self) -> None:
-        """Write one audit entry per reason for all denials since the last call.
-
-        A flood of bad keys must not become a flood of fsyncs (security model, A8).
-        """
-        denied, self._denied = self._denied, Counter()
-        if not denied:
-            return
-        now = self._clock.now()
-        entries = [
-            Entry(
-                action=Action.REQUESTS_DENIED,
-                at=now,
-                actor=Actor(ActorKind.NOBODY, "front-end"),
-                facts={"code": code, "count": count},
-            )
-            for code, count in sorted(denied.items())
-        ]
-        try:
-            await self._journal.record(entries)
-        except JournalUnavailableError:
-            self._denied.update(denied)
-            raise

@@ -18,7 +18,7 @@ from gateway.ports.broker import Broker, Received, dead_letter_queue
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.answer_claims import refusal_entry
-from gateway.services.record_outcomes import crash_loop_rule
+from gateway.services.outcome_rules import crash_loop_rule
 from gateway.services.wire import read_copy_headers
 
 log = structlog.get_logger()

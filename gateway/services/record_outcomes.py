@@ -1,16 +1,15 @@
-"""Write down what workers report: outcomes, feedback, and copies the broker gave up."""
+"""Write down what workers report, and acknowledge it once it is durable."""
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 import structlog
 
 from gateway.crypto.sign import Verifier
-from gateway.domain.entry import Action, Actor, ActorKind, Entry, Fact
+from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.errors import (
     DeliveryNotFoundError,
     JournalUnavailableError,
@@ -18,15 +17,14 @@ from gateway.domain.errors import (
     SignatureInvalidError,
 )
 from gateway.domain.identifiers import DestinationName
-from gateway.domain.lifecycle import FINAL, Event, State, following
-from gateway.domain.outcome import Outcome, OutcomeKind
-from gateway.domain.records import DeliveryRecord, FeedbackRecord
+from gateway.domain.lifecycle import State
+from gateway.domain.records import DeliveryRecord
 from gateway.ports.broker import OUTCOMES, Broker, Received
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
-from gateway.sdk import Idempotency
 from gateway.services import wire
 from gateway.services.answer_claims import refusal_entry
+from gateway.services.outcome_rules import feedback_rule, outcome_rule
 from gateway.services.policy import DestinationPolicy
 from gateway.services.wire import FEEDBACK_CODEC, KIND_HEADER, OUTCOME_CODEC, REFUSED_CODEC
 from gateway.services.workers import WorkerRegister
@@ -35,218 +33,6 @@ log = structlog.get_logger()
 
 _MESSAGES_AT_ONCE: Final = 500
 _RETRY_S: Final = 1.0
-
-
-def outcome_rule(
-    outcome: Outcome, policy: DestinationPolicy, now: datetime, fraction: float
-) -> Callable[[DeliveryRecord], Decision[State]]:
-    """Return the rule that records ``outcome``.
-
-    Delivered wins from any state, if the attempt was ever claimed. Everything
-    else counts only for the attempt and copy that are claimed now: an outcome of
-    a stale attempt is recorded and changes nothing else.
-    """
-
-    def rule(record: DeliveryRecord) -> Decision[State]:
-        if outcome.kind == OutcomeKind.DELIVERED:
-            if record.state == State.DELIVERED or not _was_claimed(record, outcome):
-                return _ignored(record, outcome, now)
-            return _delivered(record, outcome, now)
-        is_current = (
-            outcome.attempt == record.attempt
-            and outcome.copy == record.copy
-            and record.state in (State.SENDING, State.IN_DOUBT)
-        )
-        if not is_current:
-            return _ignored(record, outcome, now)
-        if outcome.kind == OutcomeKind.IN_DOUBT:
-            return _doubted(record, outcome, policy, now, fraction)
-        if outcome.kind == OutcomeKind.REJECTED:
-            return _changed(record, outcome, now, Event.REJECTED, Action.DELIVERY_PARKED)
-        return _deferred(record, outcome, policy, now, fraction)
-
-    return rule
-
-
-def _was_claimed(record: DeliveryRecord, outcome: Outcome) -> bool:
-    """Tell whether the reported attempt was claimed: else somebody makes it up."""
-    if outcome.attempt == record.attempt:
-        return record.claimed_at is not None
-    return outcome.attempt < record.attempt
-
-
-def _delivered(record: DeliveryRecord, outcome: Outcome, now: datetime) -> Decision[State]:
-    record = replace(record, reference=outcome.reference, flagged=record.state == State.CANCELLED)
-    return _changed(record, outcome, now, Event.DELIVERED, Action.DELIVERY_DELIVERED)
-
-
-def _deferred(
-    record: DeliveryRecord,
-    outcome: Outcome,
-    policy: DestinationPolicy,
-    now: datetime,
-    fraction: float,
-) -> Decision[State]:
-    counted = record.counted + outcome.counted
-    record = replace(record, counted=counted)
-    if policy.retry.is_spent(counted=counted, since=record.budget_since, now=now):
-        return _changed(record, outcome, now, Event.EXHAUSTED, Action.DELIVERY_PARKED)
-    due_at = now + timedelta(seconds=policy.retry.wait_s(record.attempt, fraction))
-    return _changed(
-        record,
-        outcome,
-        now,
-        Event.DEFERRED,
-        Action.DELIVERY_DEFERRED,
-        due_at=_not_before(due_at, outcome.retry_at, policy, record),
-    )
-
-
-def _not_before(
-    due_at: datetime, retry_at: datetime | None, policy: DestinationPolicy, record: DeliveryRecord
-) -> datetime:
-    """Honour what the core system asked for, but never past the end of the budget."""
-    if retry_at is None:
-        return due_at
-    end = record.budget_since + timedelta(seconds=policy.retry.max_age_s)
-    return max(due_at, min(retry_at, end))
-
-
-def _doubted(
-    record: DeliveryRecord,
-    outcome: Outcome,
-    policy: DestinationPolicy,
-    now: datetime,
-    fraction: float,
-) -> Decision[State]:
-    is_old = now - record.budget_since >= timedelta(seconds=policy.retry.max_age_s)
-    due_at = None
-    if policy.idempotency != Idempotency.NONE and not is_old:
-        wait = timedelta(seconds=policy.retry.wait_s(record.resolves + 1, fraction))
-        due_at = _not_before(now + wait, outcome.retry_at, policy, record)
-    return _changed(record, outcome, now, Event.DOUBTED, Action.DELIVERY_IN_DOUBT, due_at=due_at)
-
-
-def _changed(
-    record: DeliveryRecord,
-    outcome: Outcome,
-    now: datetime,
-    event: Event,
-    action: Action,
-    *,
-    due_at: datetime | None = None,
-) -> Decision[State]:
-    state = following(record.state, event)
-    changed = replace(
-        record,
-        state=state,
-        copy=None,
-        worker=None,
-        due_at=due_at,
-        code=outcome.code,
-        pointer=outcome.pointer,
-        updated_at=now,
-    )
-    return Decision(answer=state, record=changed, entries=(_entry(action, changed, outcome, now),))
-
-
-def _ignored(record: DeliveryRecord, outcome: Outcome, now: datetime) -> Decision[State]:
-    entry = _entry(Action.OUTCOME_IGNORED, record, outcome, now)
-    return Decision(answer=record.state, entries=(entry,))
-
-
-def _entry(action: Action, record: DeliveryRecord, outcome: Outcome, now: datetime) -> Entry:
-    return Entry(
-        action=action,
-        at=now,
-        actor=Actor(ActorKind.WORKER, outcome.worker),
-        municipality=record.municipality,
-        application=record.application_id,
-        delivery=record.id,
-        facts={
-            "destination": record.destination,
-            "state": record.state.value,
-            "attempt": outcome.attempt,
-            "copy": str(outcome.copy),
-            "outcome": outcome.kind.value,
-            "code": outcome.code,
-            "pointer": outcome.pointer,
-            "counted": outcome.counted,
-            "defect": outcome.defect or None,
-            "flagged": record.flagged or None,
-            "due_at": _iso(record.due_at),
-            "received_at": _iso(outcome.received_at),
-            "opened_at": _iso(outcome.opened_at),
-            "sent_at": _iso(outcome.sent_at),
-            "answered_at": _iso(outcome.answered_at),
-        },
-    )
-
-
-def _iso(moment: datetime | None) -> Fact:
-    return None if moment is None else moment.isoformat(timespec="milliseconds")
-
-
-def feedback_rule(
-    feedback: FeedbackRecord, actor: Actor, now: datetime
-) -> Callable[[DeliveryRecord], Decision[None]]:
-    """Return the rule that adds ``feedback`` to the application's history."""
-
-    def rule(record: DeliveryRecord) -> Decision[None]:
-        entry = Entry(
-            action=Action.FEEDBACK_RECEIVED,
-            at=now,
-            actor=actor,
-            municipality=record.municipality,
-            application=record.application_id,
-            delivery=record.id,
-            facts={
-                "destination": record.destination,
-                "status": feedback.status.value,
-                "code": feedback.code,
-                "decided_at": _iso(feedback.at),
-            },
-        )
-        kept = replace(feedback, delivery_id=record.id, received_at=now)
-        return Decision(answer=None, entries=(entry,), feedback=kept)
-
-    return rule
-
-
-def crash_loop_rule(*, attempt: int, now: datetime) -> Callable[[DeliveryRecord], Decision[State]]:
-    """Return the rule for a copy that the broker gave up: it kept killing its workers."""
-
-    def rule(record: DeliveryRecord) -> Decision[State]:
-        if record.attempt != attempt or record.state in FINAL | {State.RETRYING, State.PARKED}:
-            return Decision(answer=record.state)
-        state = following(record.state, Event.CRASH_LOOPED)
-        changed = replace(
-            record,
-            state=state,
-            copy=None,
-            worker=None,
-            due_at=None,
-            code="delivery.crash_loop",
-            updated_at=now,
-        )
-        action = Action.DELIVERY_PARKED if state == State.PARKED else Action.DELIVERY_IN_DOUBT
-        entry = Entry(
-            action=action,
-            at=now,
-            actor=Actor(ActorKind.GATEWAY, "dead-letters"),
-            municipality=record.municipality,
-            application=record.application_id,
-            delivery=record.id,
-            facts={
-                "destination": record.destination,
-                "state": state.value,
-                "attempt": attempt,
-                "code": "delivery.crash_loop",
-            },
-        )
-        return Decision(answer=state, record=changed, entries=(entry,))
-
-    return rule
 
 
 class RecordOutcomes:

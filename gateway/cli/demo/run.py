@@ -167,7 +167,7 @@ class Demo:
         shown: set[str] = set()
         async with asyncio.timeout(_PATIENCE_S):
             while not (self._sent_all and self._is_through(shown)):
-                for application in reversed(await gateway.operate.messages(limit=500)):
+                for application in reversed(await gateway.operate.look.messages(limit=500)):
                     self._show(application, shown)
                 await asyncio.sleep(_LOOK_S)
 
@@ -196,7 +196,7 @@ class Demo:
                 self._screen.came_back(sample, status)
 
     async def _summarise(self, gateway: Gateway) -> list[tuple[bool, str]]:
-        applications = await gateway.operate.messages(limit=500)
+        applications = await gateway.operate.look.messages(limit=500)
         expected, outcomes = _expected(applications)
         arrived = Counter(
             arrival.key
@@ -217,7 +217,7 @@ class Demo:
             ]
         )
         self._show_details()
-        audit = await gateway.operate.verify_audit(actor=Actor(ActorKind.OPERATOR, "demo"))
+        audit = await gateway.operate.verify_log(actor=Actor(ActorKind.OPERATOR, "demo"))
         all_keys = [key for keys in expected.values() for key in keys]
         accepted, refused = len(self._tally.accepted), len(self._tally.refused)
         return [

@@ -139,7 +139,7 @@ async def test_a_refusal_has_its_status_and_leaves_an_entry_but_nothing_else(
     assert (refusal.status, refusal.code) == (status, code)
     assert entry["action"] == "application.refused"
     assert (facts["status"], facts["code"]) == (status, code)
-    assert await world.gateway.operate.messages() == []
+    assert await world.gateway.operate.look.messages() == []
 
 
 async def test_a_procedure_the_client_may_not_send_is_refused(world: World) -> None:

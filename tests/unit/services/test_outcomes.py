@@ -13,8 +13,8 @@ from gateway.domain.outcome import Outcome, OutcomeKind
 from gateway.domain.records import DeliveryRecord
 from gateway.domain.retry import RetryPolicy
 from gateway.sdk import Idempotency
+from gateway.services.outcome_rules import crash_loop_rule, outcome_rule
 from gateway.services.policy import DestinationPolicy
-from gateway.services.record_outcomes import crash_loop_rule, outcome_rule
 from gateway.testing.builders import DESTINATION, MUNICIPALITY, NOW, a_delivery, an_application
 
 COPY = CopyId(UUID(int=1))

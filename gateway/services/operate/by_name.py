@@ -1,37 +1,52 @@
 """The operations by name, as the command line asks for them."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from gateway.domain.entry import Actor
-from gateway.services.operate import Operate, OperationError
+from gateway.services.operate.client_keys import ClientKeys
+from gateway.services.operate.decide import Decide
+from gateway.services.operate.look import Look
+from gateway.services.operate.refusals import OperationError
+from gateway.services.operate.verify_log import VerifyLog
 
 Operation = Callable[[Actor, Mapping[str, object]], Awaitable[object]]
 
 _STRICT: Final = ConfigDict(arbitrary_types_allowed=True)
 
 
-def operations(operate: Operate) -> Mapping[str, Operation]:
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What a person may do, by subject."""
+
+    look: Look
+    decide: Decide
+    client_keys: ClientKeys
+    verify_log: VerifyLog
+
+
+def operations(operate: Operations) -> Mapping[str, Operation]:
     """Return every operation: who asks and its arguments in, something JSON-like out.
 
     Those that decide something are told who asks, as the operating system vouches for
     it; nobody can name somebody else.
     """
     return {
-        "overview": _reading(operate.overview),
-        "status": _reading(operate.status),
-        "messages.list": _reading(operate.messages),
-        "parked.list": _reading(operate.parked),
-        "parked.show": _reading(operate.parked_one),
-        "parked.replay": _deciding(operate.replay),
-        "parked.confirm": _deciding(operate.confirm),
-        "parked.cancel": _deciding(operate.cancel),
-        "client.add": _deciding(operate.add_client_key),
-        "client.list": _reading(operate.client_keys),
-        "client.revoke": _deciding(operate.revoke_client_key),
-        "audit.verify": _deciding(operate.verify_audit),
+        "overview": _reading(operate.look.overview),
+        "status": _reading(operate.look.status),
+        "messages.list": _reading(operate.look.messages),
+        "parked.list": _reading(operate.look.parked),
+        "parked.show": _reading(operate.look.parked_one),
+        "parked.replay": _deciding(operate.decide.replay),
+        "parked.confirm": _deciding(operate.decide.confirm),
+        "parked.cancel": _deciding(operate.decide.cancel),
+        "client.add": _deciding(operate.client_keys.add),
+        "client.list": _reading(operate.client_keys.list),
+        "client.revoke": _deciding(operate.client_keys.revoke),
+        "audit.verify": _deciding(operate.verify_log.__call__),
     }
 
 

@@ -1,0 +1,1 @@
+"""What a person may do, one subject a file; ``by_name`` is the list."""

@@ -1,0 +1,136 @@
+"""Decide: replay, confirm or cancel what waits for a person, with a reason."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from gateway.domain.entry import Action, Actor, Entry, Fact
+from gateway.domain.errors import IllegalTransitionError
+from gateway.domain.identifiers import (
+    DeliveryId,
+)
+from gateway.domain.lifecycle import Event, following
+from gateway.domain.records import DeliveryRecord
+from gateway.ports.clock import Clock
+from gateway.ports.journal import Decision, Journal
+from gateway.services.operate.refusals import OperationError, parse_id
+from gateway.services.track import delivery_view
+
+_LONGEST_REASON: Final = 200
+
+
+class Decide:
+    """Changes a delivery because a person said so; the reason is in the audit log."""
+
+    def __init__(self, *, journal: Journal, clock: Clock) -> None:
+        """Keep what it works with; opens nothing."""
+        self._journal = journal
+        self._clock = clock
+
+    async def replay(self, delivery: str, *, actor: Actor, reason: str) -> dict[str, object]:
+        """Begin a new attempt of a parked or doubtful delivery.
+
+        Raises:
+            OperationError: It does not wait for a person, or there is no reason.
+            DeliveryNotFoundError: No such delivery.
+        """
+        return await self._step(
+            delivery, Event.REPLAYED, Action.DELIVERY_REPLAYED, actor, reason, _renewed
+        )
+
+    async def confirm(
+        self, delivery: str, *, actor: Actor, reason: str, reference: str | None = None
+    ) -> dict[str, object]:
+        """Record that a person found the delivery in the core system.
+
+        Raises:
+            OperationError: It does not wait for a person, or there is no reason.
+            DeliveryNotFoundError: No such delivery.
+        """
+
+        def confirmed(record: DeliveryRecord, _: datetime) -> DeliveryRecord:
+            return replace(record, code=None, reference=reference or record.reference)
+
+        return await self._step(
+            delivery, Event.VOUCHED, Action.DELIVERY_CONFIRMED, actor, reason, confirmed
+        )
+
+    async def cancel(self, delivery: str, *, actor: Actor, reason: str) -> dict[str, object]:
+        """Take a delivery back. What a worker has sent already cannot be called back.
+
+        Raises:
+            OperationError: It is final already, or there is no reason.
+            DeliveryNotFoundError: No such delivery.
+        """
+        return await self._step(
+            delivery,
+            Event.CANCELLED,
+            Action.DELIVERY_CANCELLED,
+            actor,
+            reason,
+            lambda record, _: record,
+        )
+
+    async def _step(
+        self,
+        delivery: str,
+        event: Event,
+        action: Action,
+        actor: Actor,
+        reason: str,
+        change: Callable[[DeliveryRecord, datetime], DeliveryRecord],
+    ) -> dict[str, object]:
+        reason = reason.strip()
+        if not reason or len(reason) > _LONGEST_REASON or not reason.isprintable():
+            raise OperationError(f"a reason of 1 to {_LONGEST_REASON} characters is required")
+        now = self._clock.now()
+
+        def rule(record: DeliveryRecord) -> Decision[DeliveryRecord]:
+            changed = replace(
+                change(record, now),
+                state=following(record.state, event),
+                copy=None,
+                worker=None,
+                due_at=None,
+                updated_at=now,
+            )
+            facts: dict[str, Fact] = {
+                "destination": record.destination,
+                "was": record.state.value,
+                "state": changed.state.value,
+                "attempt": changed.attempt,
+                "reason": reason,
+            }
+            entry = Entry(
+                action=action,
+                at=now,
+                actor=actor,
+                municipality=record.municipality,
+                application=record.application_id,
+                delivery=record.id,
+                facts=facts,
+            )
+            return Decision(answer=changed, record=changed, entries=(entry,))
+
+        try:
+            record = await self._journal.decide(DeliveryId(parse_id(delivery)), rule)
+        except IllegalTransitionError as error:
+            state, _ = error.args
+            raise OperationError(
+                f"the delivery is {state}: {event.value} is not possible"
+            ) from None
+        return delivery_view(record)
+
+
+def _renewed(record: DeliveryRecord, now: datetime) -> DeliveryRecord:
+    return replace(
+        record,
+        attempt=record.attempt + 1,
+        counted=0,
+        resolves=0,
+        claimed_at=None,
+        code=None,
+        pointer=None,
+        budget_since=now,
+    )

@@ -1,0 +1,155 @@
+"""Look: where everything is, and what waits for a person."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from gateway.crypto.pseudonym import Pseudonyms
+from gateway.domain.claim import Heartbeat
+from gateway.domain.identifiers import (
+    ApplicationId,
+    DeliveryId,
+    DestinationName,
+    MunicipalityCode,
+)
+from gateway.domain.lifecycle import NEEDS_A_PERSON, State
+from gateway.domain.records import Dossier
+from gateway.ports.clock import Clock
+from gateway.ports.journal import DossierFilter, Journal
+from gateway.services.operate.refusals import NotFoundError, OperationError, parse_id
+from gateway.services.policy import DestinationPolicy
+from gateway.services.track import Track, delivery_view, destination_view, summary
+
+_ALIVE_S: Final = 20.0
+_LARGEST_PAGE: Final = 500
+
+
+class Look:
+    """Reads; changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        pseudonyms: Pseudonyms,
+        municipalities: frozenset[MunicipalityCode],
+        policies: Mapping[DestinationName, DestinationPolicy],
+        clock: Clock,
+    ) -> None:
+        """Keep what it works with; opens nothing."""
+        self._journal = journal
+        self._pseudonyms = pseudonyms
+        self._municipalities = municipalities
+        self._policies = policies
+        self._clock = clock
+        self._track = Track(journal=journal)
+
+    async def overview(self) -> dict[str, object]:
+        """Return every destination's counts and every worker's last sign of life."""
+        counts = await self._journal.counts()
+        now = self._clock.now()
+        return {
+            "node": self._journal.node,
+            "destinations": [
+                destination_view(name, counts.get(name, {}), paused=policy.paused)
+                for name, policy in self._policies.items()
+            ],
+            "workers": [_worker(beat, now) for beat in await self._journal.heartbeats()],
+        }
+
+    async def status(self, subject: str) -> list[dict[str, object]]:
+        """Return the timeline of the application with this id, or those with this 受付番号.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        dossiers = await self._find(subject)
+        if not dossiers:
+            raise NotFoundError(subject)
+        return [await self._track.timeline(dossier) for dossier in dossiers]
+
+    async def _find(self, subject: str) -> list[Dossier]:
+        try:
+            dossier = await self._journal.dossier(ApplicationId(UUID(subject)))
+        except ValueError:
+            dossier = None
+        if dossier is not None:
+            return [dossier]
+        found: list[Dossier] = []
+        for municipality in sorted(self._municipalities):
+            mac = self._pseudonyms.receipt_mac(municipality, subject)
+            where = DossierFilter(municipality=municipality, receipt_mac=mac)
+            found.extend(await self._journal.dossiers(where))
+        return found
+
+    async def messages(
+        self,
+        *,
+        destination: str | None = None,
+        municipality: str | None = None,
+        states: tuple[str, ...] = (),
+        before: str | None = None,
+        limit: int = 50,
+    ) -> list[dict[str, object]]:
+        """Return applications, newest first, in pages of at most 500."""
+        where = DossierFilter(
+            destination=None if destination is None else DestinationName(destination),
+            municipality=None if municipality is None else MunicipalityCode(municipality),
+            states=frozenset(_state(state) for state in states),
+        )
+        dossiers = await self._journal.dossiers(
+            where,
+            before=None if before is None else ApplicationId(parse_id(before)),
+            limit=max(1, min(limit, _LARGEST_PAGE)),
+        )
+        return [summary(dossier) for dossier in dossiers]
+
+    async def parked(
+        self, *, destination: str | None = None, limit: int = 50
+    ) -> list[dict[str, object]]:
+        """Return the deliveries that wait for a person, newest application first."""
+        where = DossierFilter(
+            destination=None if destination is None else DestinationName(destination),
+            states=NEEDS_A_PERSON,
+        )
+        dossiers = await self._journal.dossiers(where, limit=max(1, min(limit, _LARGEST_PAGE)))
+        return [
+            delivery_view(delivery)
+            for dossier in dossiers
+            for delivery in dossier.deliveries
+            if delivery.state in NEEDS_A_PERSON and destination in (None, delivery.destination)
+        ]
+
+    async def parked_one(self, delivery: str) -> dict[str, object]:
+        """Return one delivery.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        record = await self._journal.delivery(DeliveryId(parse_id(delivery)))
+        if record is None:
+            raise NotFoundError(delivery)
+        return delivery_view(record)
+
+
+def _worker(beat: Heartbeat, now: datetime) -> dict[str, object]:
+    age_s = (now - beat.at).total_seconds()
+    return {
+        "worker": beat.worker,
+        "destination": beat.destination,
+        "version": beat.version,
+        "adapter": beat.adapter,
+        "in_flight": beat.in_flight,
+        "healthy": beat.healthy,
+        "last_seen_s": round(age_s, 1),
+        "alive": age_s < _ALIVE_S,
+    }
+
+
+def _state(text: str) -> State:
+    try:
+        return State(text)
+    except ValueError:
+        known = ", ".join(State)
+        raise OperationError(f"unknown state {text!r}; known: {known}") from None
