@@ -21,12 +21,13 @@ _LONGEST_MESSAGE: Final = 120
 Event = MutableMapping[str, Any]
 
 
-def configure(level: str, form: Literal["json", "text"]) -> None:
+def configure(level: str, form: Literal["json", "text"], *, for_good: bool = False) -> None:
     """Send our events, and warnings of libraries, to standard error.
 
     Args:
         level: Least severe level that is written.
         form: One JSON object a line, or text for people.
+        for_good: Nothing else will be configured in this process: loggers may remember it.
     """
     last: structlog.types.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -44,8 +45,8 @@ def configure(level: str, form: Literal["json", "text"]) -> None:
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
+        cache_logger_on_first_use=for_good,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_ToStructlog()], force=True)
 
@@ -58,7 +59,8 @@ def configure_server(settings: Settings, *, for_people: bool = False) -> None:
         for_people: Write text, unless the configuration asks for something else.
     """
     is_said = "format" in settings.log.model_fields_set
-    configure(settings.log.level, "text" if for_people and not is_said else settings.log.format)
+    form = "text" if for_people and not is_said else settings.log.format
+    configure(settings.log.level, form, for_good=True)
     log = structlog.get_logger()
     log.info("config.loaded", version=__version__, sha256=digest(settings))
     log.debug("config.listed", config=redacted(settings))

@@ -4,15 +4,16 @@ import hashlib
 import json
 import re
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from gateway.settings.model import Settings
 
 REDACTED: Final = "**********"
 _SECRET_NAME: Final = re.compile(
-    r"password|passwd|secret|token(?!_file)|credential|api_?key", re.IGNORECASE
+    r"passw|passphrase|secret|token|credential|authorization|api[-_]?key", re.IGNORECASE
 )
 _FILE_NAME: Final = re.compile(r"_(?:file|path|header)$", re.IGNORECASE)
+_USERINFO: Final = re.compile(r"(://[^/?#@:]*:)[^/?#]*(@)")
+_PARAMETER: Final = re.compile(r"(?<=[?&])([^=&#]+)=[^&#]*")
 
 
 def redacted(settings: Settings) -> dict[str, Any]:
@@ -30,21 +31,11 @@ def digest(settings: Settings) -> str:
 
 
 def without_password(url: str) -> str:
-    """Return ``url`` with its password, and passwords among its parameters, replaced."""
-    parts = urlsplit(url)
-    if not parts.netloc and not parts.query:
-        return url
-    userinfo, at, host = parts.netloc.rpartition("@")
-    user, colon, _ = userinfo.partition(":")
-    netloc = f"{user}{colon}{REDACTED if colon else ''}{at}{host}"
-    query = urlencode(
-        [
-            (name, REDACTED if _is_secret(name) else value)
-            for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        ],
-        safe="*/:",
+    """Return ``url`` with its password, and secrets among its parameters, replaced."""
+    shown = _USERINFO.sub(rf"\1{REDACTED}\2", url)
+    return _PARAMETER.sub(
+        lambda match: f"{match[1]}={REDACTED}" if _is_secret(match[1]) else match[0], shown
     )
-    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
 
 
 def _replaced(value: Any) -> Any:

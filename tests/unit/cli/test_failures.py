@@ -1,0 +1,63 @@
+import errno
+
+import pytest
+
+from gateway.cli.failures import CommandError, ExitCode, failure, unexpected
+from gateway.domain.errors import (
+    BrokerUnavailableError,
+    ConfigError,
+    DeliveryNotFoundError,
+    JournalUnavailableError,
+    KakehashiError,
+    KeyNotFoundError,
+    NodeNameTakenError,
+    TopologyMismatchError,
+)
+from gateway.services.operate.refusals import NotFoundError, OperationError
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        (CommandError("x", ExitCode.UNREACHABLE), 3),
+        (ConfigError("home: x"), 2),
+        (KeyNotFoundError("gateway/signing"), 2),
+        (NotFoundError("x"), 1),
+        (OperationError("x"), 1),
+        (DeliveryNotFoundError("x"), 1),
+        (TopologyMismatchError("x"), 1),
+        (JournalUnavailableError("x"), 3),
+        (NodeNameTakenError("cli"), 3),
+        (BrokerUnavailableError("x"), 3),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x"), 3),
+    ],
+)
+def test_each_kind_of_error_has_its_exit_code(error: Exception, exit_code: int) -> None:
+    found = failure(error)
+
+    assert found is not None
+    assert found.exit_code == exit_code
+
+
+def test_what_several_tasks_raised_is_told_line_by_line_and_once() -> None:
+    group = ExceptionGroup("tasks", [ConfigError("a: x\nb: y"), ConfigError("a: x")])
+
+    found = failure(group)
+
+    assert found is not None
+    assert found.lines == ("a: x", "b: y")
+
+
+def test_a_group_with_something_unexpected_in_it_is_unexpected() -> None:
+    assert failure(ExceptionGroup("tasks", [ConfigError("a"), ValueError("secret")])) is None
+
+
+def test_an_unexpected_error_is_named_by_class_and_never_by_its_text() -> None:
+    found = unexpected(ValueError("a resident's name"))
+
+    assert "ValueError" in found.lines[0]
+    assert "resident" not in "".join(found.lines)
+
+
+def test_every_error_of_ours_is_expected() -> None:
+    assert failure(KakehashiError("x")) is not None
