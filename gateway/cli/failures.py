@@ -83,6 +83,10 @@ _BY_CODE: Final[dict[str, tuple[ExitCode, str | None]]] = {
 """Code of an error, ours or a gateway's, to exit code and hint."""
 
 
+_NAMED_WRONGLY: Final = {errno.EEXIST, errno.ENOENT, errno.EISDIR, errno.ENOTDIR}
+"""What the system says when a file is another than was meant."""
+
+
 def of_code(code: str, detail: str, *, transient: bool) -> Failure:
     """Return the failure for an error code; ``detail`` is the error as it prints itself."""
     otherwise = ExitCode.UNREACHABLE if transient else ExitCode.NOT_WELL
@@ -124,7 +128,8 @@ def _of_the_system(error: OSError) -> Failure:
     hint = None
     if error.errno == errno.EADDRINUSE:
         hint = "Another process listens there; choose another port, or 0 for a free one."
-    return Failure((line,), ExitCode.UNREACHABLE, hint)
+    exit_code = ExitCode.USAGE if error.errno in _NAMED_WRONGLY else ExitCode.UNREACHABLE
+    return Failure((line,), exit_code, hint)
 
 
 def _together(failures: list[Failure | None]) -> Failure | None:

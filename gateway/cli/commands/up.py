@@ -55,7 +55,7 @@ def up(
     settings = _with_ports(invocation.settings(), port, operations_port)
     if not settings.broker.url.startswith("memory:"):
         raise ConfigError("broker.url: up has its own broker in memory; use serve and work")
-    settings = _with_workers(settings)
+    settings = with_workers(settings)
     logging.configure_server(settings, for_people=sys.stderr.isatty())
     # What is delivered into it is in clear: not for other users of this machine.
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def _with_ports(settings: Settings, port: int | None, operations_port: int | Non
     return settings.model_copy(update={"http": settings.http.model_copy(update=said)})
 
 
-def _with_workers(settings: Settings) -> Settings:
+def with_workers(settings: Settings) -> Settings:
     """Return the settings with a worker for every destination."""
     uncovered = tuple(name for name in settings.destinations if name not in _assigned(settings))
     if not uncovered:

@@ -29,7 +29,8 @@ from gateway.services.operate.refusals import NotFoundError, OperationError
         (JournalUnavailableError("x"), 3),
         (NodeNameTakenError("cli"), 3),
         (BrokerUnavailableError("x"), 3),
-        (FileNotFoundError(errno.ENOENT, "No such file", "x"), 3),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x"), 2),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), 3),
     ],
 )
 def test_each_kind_of_error_has_its_exit_code(error: Exception, exit_code: int) -> None:
