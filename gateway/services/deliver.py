@@ -58,6 +58,7 @@ _CHECK_S: Final = 30.0
 _OPEN_PAUSE_S: Final = 1.0
 _LONGEST_OPEN_PAUSE_S: Final = 30.0
 _COPIES_REMEMBERED: Final = 10_000
+_LONGEST_TEXT: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,9 +385,13 @@ class Deliver:
 
 
 def _feedback_record(feedback: Feedback, now: datetime) -> FeedbackRecord | None:
+    """Return the status as it is reported; ``None`` if the adapter broke its contract."""
     try:
         delivery_id = DeliveryId(UUID(feedback.idempotency_key))
     except ValueError:
+        return None
+    texts = (feedback.id, feedback.reference or "")
+    if any(len(text) > _LONGEST_TEXT for text in texts) or feedback.at.tzinfo is None:
         return None
     return FeedbackRecord(
         id=feedback.id,

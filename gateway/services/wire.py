@@ -39,6 +39,9 @@ SEALED_CONTENT_TYPE: Final = "application/jose"
 """JWE compact serialisation (RFC 7515, 9.2.1)."""
 
 _MOST_CLAIMS: Final = 256
+_MOST_CLAIM_BYTES: Final = 512 * _MOST_CLAIMS
+_MOST_REPORT_BYTES: Final = 8_192
+"""What a report says must fit into an audit entry even if every character is escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,12 @@ class CopyHeaders:
 class _Codec(Generic[T]):
     """Reads and writes one kind of signed message."""
 
-    def __init__(self, kind: type[T], purpose: Purpose) -> None:
+    def __init__(
+        self, kind: type[T], purpose: Purpose, *, most_bytes: int = _MOST_REPORT_BYTES
+    ) -> None:
         self._adapter: TypeAdapter[T] = TypeAdapter(kind)
         self._purpose = purpose
+        self._most_bytes = most_bytes
 
     def write(self, value: T, signer: Signer, headers: Mapping[str, str] | None = None) -> Message:
         """Return ``value`` as a signed message."""
@@ -91,6 +97,8 @@ class _Codec(Generic[T]):
         signature = message.headers.get(SIGNATURE_HEADER)
         if signature is None:
             raise SignatureInvalidError("unsigned")
+        if len(message.body) > self._most_bytes:
+            raise MessageMalformedError("too long")
         kid = verifier.verify(message.body, signature, self._purpose)
         try:
             value = self._adapter.validate_json(message.body)
@@ -114,8 +122,8 @@ def _require_aware(value: object) -> None:
             _require_aware(getattr(value, field.name))
 
 
-CLAIMS_CODEC: Final = _Codec(Claims, Purpose.CLAIM)
-ANSWERS_CODEC: Final = _Codec(Answers, Purpose.CLAIM_ANSWER)
+CLAIMS_CODEC: Final = _Codec(Claims, Purpose.CLAIM, most_bytes=_MOST_CLAIM_BYTES)
+ANSWERS_CODEC: Final = _Codec(Answers, Purpose.CLAIM_ANSWER, most_bytes=_MOST_CLAIM_BYTES)
 OUTCOME_CODEC: Final = _Codec(Outcome, Purpose.OUTCOME)
 FEEDBACK_CODEC: Final = _Codec(FeedbackRecord, Purpose.FEEDBACK)
 REFUSED_CODEC: Final = _Codec(CopyRefused, Purpose.OUTCOME)
