@@ -25,3 +25,5 @@ direction
 quality
 configure  # a member of RabbitMQ's permissions, unpacked by place
 until  # a parameter of a Protocol's method
+do_POST  # http.server calls it
+log_message  # http.server calls it

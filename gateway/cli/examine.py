@@ -149,7 +149,9 @@ def _missing_keys(
             yield _fatal(f"keys: {': '.join(map(str, error.args))}")
 
 
-def _needed_keys(settings: Settings, role: Role, workers: AbstractSet[str]) -> set[tuple[str, bool]]:
+def _needed_keys(
+    settings: Settings, role: Role, workers: AbstractSet[str]
+) -> set[tuple[str, bool]]:
     """Return key names, and whether the private half is needed."""
     needed: set[tuple[str, bool]] = set()
     if role is not Role.WORKER:

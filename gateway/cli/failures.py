@@ -12,9 +12,8 @@ from gateway.domain.errors import ConfigError, KakehashiError, TransientError
 
 
 class ExitCode(IntEnum):
-    """What the caller's shell is told."""
+    """What the caller's shell is told, but for 0: done."""
 
-    DONE = 0
     NOT_WELL = 1
     """The thing asked about is not well, or not there."""
     USAGE = 2

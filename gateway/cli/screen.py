@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import typer
 from rich.console import Console
@@ -56,7 +55,3 @@ def state(name: str) -> Text:
 def plain(console: Console, text: str) -> None:
     """Print a line as it is, however long: for what will be copied."""
     console.print(text, soft_wrap=True)
-
-
-Document = dict[str, Any]
-"""A JSON object."""

@@ -38,7 +38,7 @@ def test_the_version_is_shown(terminal: Terminal) -> None:
 
 
 def test_an_unknown_command_is_a_usage_error_that_names_the_nearest(terminal: Terminal) -> None:
-    assert "Did you mean status?" in terminal.run("staus", code=2)
+    assert "Did you mean parked?" in terminal.run("parkd", code=2)
 
 
 def test_shared_options_may_stand_before_and_after_the_command(terminal: Terminal) -> None:
@@ -81,3 +81,10 @@ def test_every_problem_of_a_configuration_has_its_line(terminal: Terminal) -> No
 
     assert "kakehashi: hom: unknown key (did you mean home?)" in lines
     assert any(line.startswith("kakehashi: http.port: ") for line in lines)
+
+
+def test_a_traceback_is_shown_only_when_asked_for(terminal: Terminal) -> None:
+    command = ["keys", "list", "--config", "c.yaml"]
+
+    assert "Traceback" not in terminal.run(*command, code=2)
+    assert "Traceback" in terminal.run(*command, "--debug", code=2)
