@@ -2,8 +2,8 @@
 
 import json
 import sys
-import urllib.request
 from collections import Counter
+from http.client import HTTPConnection
 from pathlib import Path
 
 from tests.acceptance.harness.processes import Program
@@ -43,9 +43,10 @@ class HTTPSink(Sink):
         """Treat the next applications so (``gateway.testing.cores.http_core``)."""
         told = json.dumps({"mode": mode, "times": times, "seconds": seconds}).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/behaviour", told, headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert answer.status == 204
+        connection = HTTPConnection(self.url.removeprefix("http://"), timeout=10)
+        connection.request("POST", "/behaviour", told, headers)
+        assert connection.getresponse().status == 204
+        connection.close()
 
 
 class FileSink(Sink):

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.acceptance.harness.front import Front
 from tests.acceptance.harness.landscape import tenant
-from tests.acceptance.harness.operator import Operator
+from tests.acceptance.harness.operations import Operator
 from tests.acceptance.harness.processes import KAKEHASHI, Program, free_ports
 
 

@@ -4,13 +4,16 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from io import BytesIO
+from typing import Any, Final, Self
+from uuid import uuid4
 
 import aiohttp
 
 from tests.acceptance.harness.applications import MUNICIPALITY, body
 
 ACCEPTED: Final = 202
+_UNKNOWN_KEY: Final = 401
 _TRY_AGAIN: Final = frozenset({429, 503})
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
 
@@ -46,8 +49,15 @@ class Front:
         }
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> "Front":
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(headers=self._headers, timeout=_TIMEOUT)
+        for url in self._urls:
+            # A key that was made at one gateway is known to the others two seconds later.
+            for _ in range(50):
+                async with self._session.get(f"{url}/v1/applications/{uuid4()}") as answer:
+                    if answer.status != _UNKNOWN_KEY:
+                        break
+                await asyncio.sleep(0.1)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -61,7 +71,7 @@ class Front:
         url = f"{self._urls[node]}/v1/municipalities/{MUNICIPALITY}/applications"
         headers = {"Idempotency-Key": sent.key}
         try:
-            async with self._session.post(url, data=sent.body, headers=headers) as answer:
+            async with self._session.post(url, data=BytesIO(sent.body), headers=headers) as answer:
                 found = await answer.json(content_type=None)
                 replayed = answer.headers.get("Idempotency-Replayed") == "true"
                 status = answer.status

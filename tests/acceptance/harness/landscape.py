@@ -56,6 +56,12 @@ class Landscape:
             if isinstance(sink, HTTPSink):
                 sink.behave("slow", seconds=seconds)
 
+    def go_down(self) -> None:
+        """Answer 503 from now on, without any effect; the drop folder knows no such thing."""
+        for sink in self.sinks.values():
+            if isinstance(sink, HTTPSink):
+                sink.behave("down")
+
     def destinations(self) -> dict[str, Any]:
         """Return the section ``destinations`` of a configuration."""
         file = self.sinks[FILE]

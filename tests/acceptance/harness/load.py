@@ -22,7 +22,7 @@ class Load:
     def __init__(self, front: Front, *, most: int, seed: int) -> None:
         self._front = front
         self._most = most
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - a rehearsal, not a secret
         self._stop = asyncio.Event()
         self.sent: list[Sent] = []
 

@@ -5,8 +5,11 @@ travel, the worker has an AMQP user with the rights that ``topology show`` print
 its configuration knows no journal that works.
 """
 
+import hashlib
 import json
 import secrets
+import shutil
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,10 +18,13 @@ from typing import Any, Final
 from gateway.testing.rabbitmq import RabbitNode
 from tests.acceptance.harness.front import Front
 from tests.acceptance.harness.landscape import tenant
-from tests.acceptance.harness.operator import Operator
+from tests.acceptance.harness.operations import Operator
 from tests.acceptance.harness.processes import KAKEHASHI, Program, free_ports
 
 NO_JOURNAL: Final = "postgresql://nobody:nothing@127.0.0.1:1/nowhere"
+
+_exchanged: Final[dict[tuple[str, ...], tuple[Path, Path]]] = {}
+"""Who had keys made and exchanged in this session, and where they are."""
 
 
 class Machine:
@@ -77,7 +83,6 @@ class Production:
             "workers": {name: {"destinations": list(destinations)} for name in workers},
             "log": {"level": log_level},
         }
-        rabbit.ctl("add_vhost", self.vhost)
         users = {"gateway": secrets.token_hex(8), "worker": secrets.token_hex(8)}
         ports = free_ports(2 * len(nodes))
         self.machines = {
@@ -121,28 +126,48 @@ class Production:
             for name in workers
         }
         self._make_users(users)
-        self._exchange_keys()
+        self._take_keys()
         self._api_key: str | None = None
 
     def _broker_url(self, kind: str, users: Mapping[str, str]) -> str:
-        user = f"{self.vhost}-{kind}"
-        return f"amqp://{user}:{users[kind]}@127.0.0.1:{self.rabbit.port}/{self.vhost}"
+        return f"amqp://{self._user(kind)}:{users[kind]}@127.0.0.1:{self.rabbit.port}/{self.vhost}"
 
     def _make_users(self, users: Mapping[str, str]) -> None:
         rights = self.gateway_machine.operator.ask("topology", "show")["permissions"]
-        needed = {
-            "gateway": rights["gateway"],
-            # All workers here have the same destinations, and so the same rights.
-            "worker": rights["workers"][self.worker_names[0]],
+        # All workers here have the same destinations, and so the same rights.
+        needed = {"gateway": rights["gateway"], "worker": rights["workers"][self.worker_names[0]]}
+        definitions = {
+            "vhosts": [{"name": self.vhost}],
+            "users": [
+                {
+                    "name": self._user(kind),
+                    "password_hash": _hashed(password),
+                    "hashing_algorithm": "rabbit_password_hashing_sha256",
+                    "tags": "",
+                }
+                for kind, password in users.items()
+            ],
+            "permissions": [
+                {"user": self._user(kind), "vhost": self.vhost, **needed[kind]} for kind in users
+            ],
         }
-        for kind, password in users.items():
-            user = f"{self.vhost}-{kind}"
-            self.rabbit.ctl("add_user", user, password)
-            right = needed[kind]
-            self.rabbit.ctl(
-                "set_permissions", "-p", self.vhost, user,
-                right["configure"], right["write"], right["read"],
-            )  # fmt: skip
+        file = self.worker_machine.folder.parent / "definitions.json"
+        file.write_text(json.dumps(definitions))
+        self.rabbit.ctl("import_definitions", str(file))
+
+    def _user(self, kind: str) -> str:
+        return f"{self.vhost}-{kind}"
+
+    def _take_keys(self) -> None:
+        """Exchange keys once in a session: it takes two dozen commands."""
+        who = (*self.destinations, *self.worker_names)
+        if who not in _exchanged:
+            self._exchange_keys()
+            _exchanged[who] = (self.gateway_machine.keys, self.worker_machine.keys)
+            return
+        gateway, worker = _exchanged[who]
+        shutil.copytree(gateway, self.gateway_machine.keys)
+        shutil.copytree(worker, self.worker_machine.keys)
 
     def _exchange_keys(self) -> None:
         gateway, worker = self.gateway_machine.operator, self.worker_machine.operator
@@ -197,3 +222,9 @@ class Production:
     def front(self) -> Front:
         """Return the front-end system, which knows every gateway."""
         return Front(self.front_urls, self.api_key)
+
+
+def _hashed(password: str) -> str:
+    """Return RabbitMQ's salted SHA-256 of a password (rabbitmq.com/docs/passwords)."""
+    salt = secrets.token_bytes(4)
+    return b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()

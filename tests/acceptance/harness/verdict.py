@@ -1,4 +1,4 @@
-"""Does what the journal says agree with what the core systems saw? Nothing lost, nothing doubled."""
+"""Do the journal and the core systems agree: nothing lost, nothing doubled, nothing stuck?"""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tests.acceptance.harness.front import Sent
 from tests.acceptance.harness.landscape import CARELESS, Landscape
-from tests.acceptance.harness.operator import Operator
+from tests.acceptance.harness.operations import Operator
 from tests.acceptance.harness.processes import CommandFailedError
 
 SETTLE_S: Final = 60.0
@@ -33,7 +33,7 @@ class Verdict:
     settle_s: float
 
 
-async def settled(operator: Operator, landscape: Landscape | None = None) -> float:
+async def settled(operator: Operator) -> float:
     """Wait until every delivery is at rest; return how many seconds that took."""
     began = time.monotonic()
     while True:

@@ -1,0 +1,180 @@
+"""``serve`` and ``work`` apart, over RabbitMQ and PostgreSQL, set up as an operator would."""
+
+import asyncio
+import json
+from base64 import urlsafe_b64decode
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.acceptance.harness.applications import CARE, CHILDCARE, DISASTER, body
+from tests.acceptance.harness.front import ACCEPTED, Front, Sent
+from tests.acceptance.harness.landscape import Landscape
+from tests.acceptance.harness.processes import CommandFailedError
+from tests.acceptance.harness.production import NO_JOURNAL, Production
+from tests.acceptance.harness.verdict import judge, settled
+
+MANY = 200
+
+
+@pytest.fixture
+async def footing(
+    landscape: Landscape, production: Callable[..., Production]
+) -> AsyncIterator[Production]:
+    """Two gateways on one journal, two workers on the same queues, and four core systems."""
+    footing: Production = await asyncio.to_thread(
+        production, landscape.destinations(), nodes=("gw-1", "gw-2"), workers=("w-1", "w-2")
+    )
+    await asyncio.to_thread(footing.start)
+    yield footing
+    await asyncio.to_thread(footing.kill)
+
+
+async def test_gateways_share_a_journal_and_workers_share_a_queue(
+    footing: Production, landscape: Landscape
+) -> None:
+    async with footing.front() as front:
+        sent = await front.submit_all([CARE, CHILDCARE, CARE, DISASTER] * (MANY // 4))
+        sent += await _one_key_at_both_nodes_at_once(front)
+        await _replay_at_the_other_node(front, sent[0])
+        await _repeat_a_receipt_number_at_the_other_node(front)
+        await settled(footing.operator)
+        extra = [each["id"] for each in footing.operator.applications()]
+        verdict = judge(sent, footing.operator, landscape, settle_s=0, others=extra)
+        seen = [await front.status(each.id or "", node=1) for each in sent[:10]]
+
+    assert verdict.states.keys() == {"delivered"}
+    assert {each["status"] for each in seen} == {"delivered"}
+    assert set(_deliveries_by_worker(footing, sent)) == {"w-1", "w-2"}
+    for machine in footing.machines.values():
+        report = machine.operator.verify_audit()
+        assert report["ok"]
+        assert {"gw-1", "gw-2"} <= set(report["nodes"])
+
+
+async def _one_key_at_both_nodes_at_once(front: Front) -> list[Sent]:
+    sent = [Sent(body(CARE)) for _ in range(10)]
+    for each in sent:
+        answers = await asyncio.gather(*(front.post(each, node=node) for node in (0, 1, 0, 1)))
+
+        assert {status for status, _, _ in answers} == {ACCEPTED}
+        assert len({found["id"] for _, found, _ in answers}) == 1
+        assert [replayed for _, _, replayed in answers].count(False) == 1
+        each.id = answers[0][1]["id"]
+    return sent
+
+
+async def _replay_at_the_other_node(front: Front, sent: Sent) -> None:
+    for node in (0, 1):
+        status, found, replayed = await front.post(sent, node=node)
+
+        assert (status, found["id"], replayed) == (ACCEPTED, sent.id, True)
+    other_body = Sent(body(CARE), key=sent.key)
+    status, found, _ = await front.post(other_body, node=1)
+    assert (status, found["code"]) == (422, "idempotency.key_reused")
+
+
+async def _repeat_a_receipt_number_at_the_other_node(front: Front) -> None:
+    first, second = Sent(body(CARE, "T-once-only")), Sent(body(CARE, "T-once-only"))
+    await front.submit(first, node=0)
+
+    status, found, _ = await front.post(second, node=1)
+
+    assert (status, found["code"]) == (422, "application.already_received")
+    assert first.id in json.dumps(found)
+
+
+def _deliveries_by_worker(footing: Production, sent: Iterable[Sent]) -> Counter[str]:
+    """Count whose reports delivered; stop as soon as both workers were seen."""
+    counts: Counter[str] = Counter()
+    for each in sent:
+        for hop in footing.operator.ask("status", each.id or "")[0]["timeline"]:
+            if hop["action"] == "delivery.delivered":
+                counts[hop["actor"].removeprefix("worker:").partition("/")[0]] += 1
+        if len(counts) > 1:
+            break
+    return counts
+
+
+async def test_each_side_holds_its_own_private_keys_and_nothing_else(
+    footing: Production,
+) -> None:
+    async with footing.front() as front:
+        await front.submit_all([CARE])
+
+    gateway = _private_keys(footing.gateway_machine.keys)
+    worker = _private_keys(footing.worker_machine.keys)
+
+    assert set(gateway) == {"gateway/signing", "gateway/pseudonym"}
+    assert set(worker) == {
+        *(f"destination/{name}" for name in footing.destinations),
+        *(f"worker/{name}" for name in footing.worker_names),
+    }
+    # Seals are ECDH-ES on P-256: what has no private point on that curve opens nothing.
+    assert {name for name, jwk in gateway.items() if jwk["kty"] == "EC"} == set()
+    for jwk in (worker[f"destination/{name}"] for name in footing.destinations):
+        private = ec.derive_private_key(_integer(jwk["d"]), ec.SECP256R1())
+        point = private.public_key().public_numbers()
+        assert (point.x, point.y) == (_integer(jwk["x"]), _integer(jwk["y"]))
+        _assert_nowhere(jwk["d"].encode(), footing.gateway_machine.folder)
+
+
+def _private_keys(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return every key below ``folder`` that has a private part, whatever its file is called."""
+    found = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            jwk = json.loads(path.read_text())
+            if {"d", "k"} & set(jwk):
+                name = path.relative_to(folder).as_posix()
+                found[name.removesuffix(".private.jwk")] = jwk
+    return found
+
+
+def _integer(member: str) -> int:
+    return int.from_bytes(urlsafe_b64decode(member + "=" * (-len(member) % 4)), "big")
+
+
+def _assert_nowhere(text: bytes, folder: Path) -> None:
+    for path in folder.rglob("*"):
+        assert not path.is_file() or text not in path.read_bytes(), path
+
+
+async def test_a_worker_works_without_any_way_to_the_journal(footing: Production) -> None:
+    machine = footing.worker_machine
+    assert json.loads(machine.config.read_text())["journal"]["url"] == NO_JOURNAL
+    with pytest.raises(CommandFailedError):
+        machine.operator.applications()
+
+    async with footing.front() as front:
+        await front.submit_all([CARE, CHILDCARE, DISASTER])
+        await settled(footing.operator)
+
+    assert footing.operator.states() == {"delivered": 4}
+    open_sockets = _peers(footing.workers["w-1"].pid)
+    assert footing.rabbit.port in open_sockets
+    assert _journal_port(footing) not in open_sockets
+
+
+def _journal_port(footing: Production) -> int:
+    url = json.loads(footing.gateway_machine.config.read_text())["journal"]["url"]
+    return int(url.rpartition(":")[2].partition("/")[0])
+
+
+def _peers(pid: int) -> set[int]:
+    """Return the ports to which a process has TCP connections (``proc(5)``, /proc/net/tcp)."""
+    inodes = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        target = str(descriptor.readlink()) if descriptor.is_symlink() else ""
+        if target.startswith("socket:["):
+            inodes.add(target.removeprefix("socket:[").removesuffix("]"))
+    ports = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[9] in inodes:
+            ports.add(int(fields[2].partition(":")[2], 16))
+    return ports
