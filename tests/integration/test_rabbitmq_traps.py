@@ -241,6 +241,22 @@ async def test_a_consumer_comes_back_after_its_channel_was_closed(
         await held.ack()
 
 
+async def test_acknowledging_twice_costs_nobody_their_channel(
+    broker: RabbitBroker, queue: str
+) -> None:
+    async with broker.consume(queue, prefetch=1) as messages:
+        await broker.publish(queue, a_message(1))
+        [received] = await take(messages)
+        session = messages._session
+        await received.ack()
+        await received.ack()
+
+        await broker.publish(queue, a_message(2))
+        assert await take_and_ack(messages) == b"2"
+        await session.channel.queue_declare(queue, passive=True)
+        assert messages._session is session
+
+
 async def test_a_consumer_comes_back_from_a_frozen_broker(node: RabbitNode, queue: str) -> None:
     broker = RabbitBroker(node.url, confirm_timeout_s=0.5, connect_timeout_s=1, canary_every_s=0.1)
     await broker.open()
