@@ -225,3 +225,33 @@ def test_a_file_sent_twice_is_accepted_once_and_a_bad_one_is_refused_in_words(
     assert "kept already" in again.stdout
     assert refused.returncode == 1
     assert "#/content  field.required" in refused.stdout
+
+
+def test_a_configuration_without_workers_is_worked_for_all_the_same(tmp_path: Path) -> None:
+    tenant = {"municipality": "131016"}
+    document = {
+        "municipalities": {"131016": {"name": "千代田区"}},
+        "clients": {"portal": {"municipalities": ["131016"], "procedures": ["care/*"]}},
+        "destinations": {
+            "kaigo": {**tenant, "adapter": "file", "config": {"folder": "var/delivered"}}
+        },
+        "routes": [{**tenant, "procedure": "care/*", "to": ["kaigo"]}],
+    }
+    (tmp_path / "kakehashi.yaml").write_text(json.dumps(document))
+    config = ("--config", "kakehashi.yaml")
+    example = run("schema", "show", "care/certification-claim", "--example", cwd=tmp_path)
+    (tmp_path / "body.json").write_text(example)
+    up = Program("up", [*KAKEHASHI, "up", *config, *FREE_PORTS], folder=tmp_path)
+    up.start()
+    try:
+        printed = welcome(up, tmp_path)
+        key = ask("client", "add", "portal", *config, cwd=tmp_path)["key"]
+        (url,) = re.findall(r"http://\S+(?=  \(documentation)", printed)
+
+        sent = outcome("send", "body.json", "--key", key, "--url", url, cwd=tmp_path)
+
+        assert sent.returncode == 0, sent.stderr
+        assert "curl" not in printed
+        assert len(delivered_files(tmp_path, 1)) == 1
+    finally:
+        up.kill()
