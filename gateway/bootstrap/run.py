@@ -66,9 +66,12 @@ async def run_gateway(
     *,
     stop: asyncio.Event,
     workers: Sequence[Deliver] = (),
+    made_keys: Sequence[str] = (),
     started: Callable[[Addresses], Awaitable[None]],
 ) -> None:
     """Run a gateway until ``stop`` is set; with ``workers`` in the same process, if any.
+
+    ``made_keys`` names the keys that were made for this start, for the audit log.
 
     Stops in order: no new connections, answers what was asked, lets workers finish
     what they hold, writes down what they report, and closes the journal last.
@@ -83,7 +86,12 @@ async def run_gateway(
     try:
         await gateway.authenticate.reload()
         await gateway.watch_backlog.look()
-        await gateway.journal.record([_node_entry(Action.NODE_STARTED)])
+        await gateway.journal.record(
+            [
+                *(_node_entry(Action.KEY_MADE, key=name) for name in made_keys),
+                _node_entry(Action.NODE_STARTED),
+            ]
+        )
         if gateway.broker_forgets:
             await _connect(gateway)
             await gateway.relay.recover()
@@ -106,8 +114,8 @@ async def run_gateway(
                 services += late
             for service in services:
                 service.cancel()
-        await gateway.denials.write()
         with suppress(JournalUnavailableError):
+            await gateway.denials.write()
             await gateway.journal.record([_node_entry(Action.NODE_STOPPED)])
     finally:
         await gateway.broker.close()
@@ -248,12 +256,12 @@ def _url(runner: web.BaseRunner, host: str) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _node_entry(action: Action) -> Entry:
+def _node_entry(action: Action, **facts: str) -> Entry:
     return Entry(
         action=action,
         at=SystemClock().now(),
         actor=Actor(ActorKind.GATEWAY, "process"),
-        facts={"version": __version__},
+        facts={"version": __version__, **facts},
     )
 
 
