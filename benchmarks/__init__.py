@@ -1,0 +1,1 @@
+"""Measures Kakehashi beside a peer in the same run; ``python -m benchmarks`` runs it all."""
