@@ -249,7 +249,11 @@ class Journal(Protocol):
         """Return all keys, revoked ones included, oldest first."""
 
     async def put_heartbeat(self, heartbeat: Heartbeat) -> None:
-        """Keep the latest heartbeat per worker and destination; an older one changes nothing."""
+        """Keep the latest heartbeat per worker and destination; an older one changes nothing.
+
+        Those of the same destination that are more than a day older are forgotten: every
+        start of a worker is an instance of its own.
+        """
 
     async def heartbeats(self) -> Sequence[Heartbeat]:
         """Return the latest heartbeat of each worker and destination."""

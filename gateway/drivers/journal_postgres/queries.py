@@ -236,4 +236,7 @@ ON CONFLICT (worker, destination) DO UPDATE SET
     healthy = excluded.healthy, checked_at = excluded.checked_at, at = excluded.at
 WHERE excluded.at > heartbeats.at
 """
+FORGET_HEARTBEATS: Final = """
+DELETE FROM heartbeats WHERE destination = $1 AND at < $2::timestamptz - interval '1 day'
+"""
 HEARTBEATS: Final = "SELECT * FROM heartbeats ORDER BY worker, destination"

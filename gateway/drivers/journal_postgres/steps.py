@@ -57,8 +57,11 @@ async def revoke_client_key(
 
 
 async def put_heartbeat(transaction: Transaction, heartbeat: Heartbeat) -> None:
-    """Keep a heartbeat unless a later one is known."""
+    """Keep a heartbeat unless a later one is known; forget those a day older."""
     await transaction.connection.execute(queries.PUT_HEARTBEAT, *rows.from_heartbeat(heartbeat))
+    await transaction.connection.execute(
+        queries.FORGET_HEARTBEATS, heartbeat.destination, heartbeat.at
+    )
 
 
 async def ping(transaction: Transaction) -> None:

@@ -139,8 +139,10 @@ def revoke_client_key(
 
 
 def put_heartbeat(connection: sqlite3.Connection, heartbeat: Heartbeat) -> None:
-    """Keep a heartbeat unless a later one is known."""
+    """Keep a heartbeat unless a later one is known; forget those a day older."""
     connection.execute(queries.PUT_HEARTBEAT, rows.from_heartbeat(heartbeat))
+    forgotten = (heartbeat.destination, rows.from_time(heartbeat.at))
+    connection.execute(queries.FORGET_HEARTBEATS, forgotten)
 
 
 def ping(connection: sqlite3.Connection, node: NodeName) -> None:

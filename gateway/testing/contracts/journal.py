@@ -752,6 +752,19 @@ class JournalContract:
 
         assert list(await journal.heartbeats()) == [latest, other]
 
+    async def test_a_destination_s_heartbeats_of_more_than_a_day_ago_are_forgotten(
+        self, journal: Journal
+    ) -> None:
+        gone = a_heartbeat(worker=WorkerName("worker-1/gone"))
+        just_kept = a_heartbeat(worker=WorkerName("worker-1/kept"), at=NOW + timedelta(seconds=1))
+        elsewhere = a_heartbeat(destination=DestinationName("archive"))
+        latest = a_heartbeat(at=NOW + timedelta(days=1, seconds=1))
+
+        for heartbeat in (gone, just_kept, elsewhere, latest):
+            await journal.put_heartbeat(heartbeat)
+
+        assert list(await journal.heartbeats()) == [elsewhere, latest, just_kept]
+
     # Opening and closing
 
     async def test_a_ping_answers_while_the_journal_is_open(self, journal: Journal) -> None:
