@@ -7,12 +7,10 @@ import pytest
 from gateway.domain.errors import BrokerUnavailableError, QueueFullError
 from gateway.drivers.memory_broker import MemoryBroker
 from gateway.ports.broker import HEARTBEATS, Message
-from gateway.testing.contracts.broker import BrokerContract, Features, a_message, drain
+from gateway.testing.contracts.broker import BrokerContract, a_message, drain
 
 
 class TestMemoryBroker(BrokerContract):
-    features = Features()
-
     @pytest.fixture
     async def broker(self) -> AsyncIterator[MemoryBroker]:
         broker = MemoryBroker()

@@ -5,15 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.drivers.rabbitmq import QueueLimits, RabbitBroker
-from gateway.testing.contracts.broker import BrokerContract, Features
+from gateway.testing.contracts.broker import BrokerContract
 from gateway.testing.rabbitmq import RabbitNode
 
 pytestmark = pytest.mark.rabbitmq
 
 
 class TestRabbitBroker(BrokerContract):
-    features = Features(dead_letters=True, separate_connections=True)
-
     @pytest.fixture
     async def broker(self, rabbit_node: RabbitNode) -> AsyncIterator[RabbitBroker]:
         broker = RabbitBroker(rabbit_node.url)

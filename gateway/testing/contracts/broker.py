@@ -8,8 +8,6 @@ serve them all.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -29,19 +27,6 @@ from gateway.ports.broker import (
 
 PATIENCE_S = 30.0
 """How long a test waits for what must happen; it never decides what passes by itself."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Features:
-    """In what drivers may differ.
-
-    Attributes:
-        dead_letters: A copy that comes back too often goes to the dead letter queue.
-        separate_connections: Two broker objects reach the same queues.
-    """
-
-    dead_letters: bool = False
-    separate_connections: bool = False
 
 
 def a_message(number: int = 0) -> Message:
@@ -97,11 +82,8 @@ class BrokerContract:
     """The port's docstring, sentence by sentence.
 
     Subclasses give the fixtures ``broker`` (open, nothing of the test's destination
-    declared), ``other`` (open; the same object when ``separate_connections`` is
-    false) and ``cramped`` (open; its destination queues take 5 messages).
+    declared), ``other`` (open; another connection where there are any) and ``cramped`` (open; its destination queues take 5 messages).
     """
-
-    features: ClassVar[Features] = Features()
 
     @pytest.fixture
     def name(self) -> str:
