@@ -64,7 +64,8 @@ class Bench:
         Returns:
             Figures of accepting, until everything is with the broker; figures of delivering.
         """
-        assert system.worker is not None
+        if system.worker is None:
+            raise FailedError(f"{system.name}: has no worker of its own")
         handed_over, delivered = system.handed_over(), system.delivered()
         system.worker.freeze()
         try:

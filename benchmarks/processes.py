@@ -105,6 +105,10 @@ class Process:
         """Return the CPU time of all its threads so far, user and system, to 10 ms."""
         return _cpu_s(self.pid)
 
+    def main_thread_cpu_s(self) -> float:
+        """Return the same of its main thread alone."""
+        return _cpu_s(f"{self.pid}/task/{self.pid}")
+
     def memory_mib(self) -> tuple[float, float]:
         """Return its resident memory, now and at its highest."""
         found = {}
@@ -176,14 +180,14 @@ def _parents() -> dict[int, int]:
     return parents
 
 
-def _cpu_s(pid: int) -> float:
-    fields = _stat(pid)
+def _cpu_s(name: int | str) -> float:
+    fields = _stat(name)
     # utime and stime, fields 14 and 15 (proc(5)); what stands before the state is cut off.
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S if fields else 0.0
 
 
-def _stat(pid: int) -> list[str]:
+def _stat(name: int | str) -> list[str]:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return []

@@ -1,7 +1,10 @@
-"""What dominates a process: py-spy's samples, each counted for one subsystem.
+"""What dominates a process: its CPU, divided by subsystem.
 
-A sample counts for the innermost of its frames that the table knows, so that the shares
-together are 100 %. What C code does counts for the Python frame that called it.
+The kernel says how much CPU the main thread took and how much all others together. The main
+thread's is divided by py-spy's samples: each counts for the innermost of its frames that the
+table knows, so that the shares together are 100 %. What C code does counts for the Python frame
+that called it. The other threads (the SQLite journal's) are not divided: py-spy takes their
+waiting for work here.
 """
 
 import re
@@ -42,6 +45,8 @@ _TABLE: Final[tuple[tuple[str, str], ...]] = (
 )
 _KNOWN: Final = tuple((name, re.compile(pattern)) for name, pattern in _TABLE)
 OTHER: Final = "other"
+THREADS: Final = "other threads (SQLite journal: writer, readers)"
+_OF_A_THREAD: Final = "Thread._bootstrap "
 
 
 class Recording:
@@ -49,6 +54,8 @@ class Recording:
 
     def __init__(self, system: System, folder: Path, *, seconds: float, core: int | None) -> None:
         """Begin to watch the system's door."""
+        self._system = system
+        self._main_s, self._all_s = system.door.main_thread_cpu_s(), system.door.cpu_s()
         self._raw = folder / f"{system.name}.samples"
         command = (
             str(Path(PYTHON).with_name("py-spy")),
@@ -66,7 +73,7 @@ class Recording:
             )
 
     def shares(self) -> dict[str, float]:
-        """Wait for its end; return each subsystem's share of the samples, largest first.
+        """Wait for its end; return each subsystem's share of the CPU, largest first.
 
         Raises:
             FailedError: py-spy may not look into processes here.
@@ -74,14 +81,20 @@ class Recording:
         _, errors = self._process.communicate()
         if self._process.returncode != 0 or not self._raw.exists():
             raise FailedError(f"py-spy: {errors.strip()[-200:]}")
+        main_s = self._system.door.main_thread_cpu_s() - self._main_s
+        all_s = self._system.door.cpu_s() - self._all_s
         counts: Counter[str] = Counter()
         for line in self._raw.read_text().splitlines():
             stack, _, count = line.rpartition(" ")
-            counts[subsystem(stack)] += int(count)
-        total = counts.total()
-        if not total:
+            if not stack.startswith(_OF_A_THREAD):
+                counts[subsystem(stack)] += int(count)
+        if not counts or not all_s:
             raise FailedError("py-spy: no samples")
-        return {name: count / total for name, count in counts.most_common()}
+        shares = Counter(
+            {name: count / counts.total() * main_s / all_s for name, count in counts.items()}
+        )
+        shares[THREADS] = 1 - main_s / all_s
+        return dict(shares.most_common())
 
 
 def subsystem(stack: str) -> str:

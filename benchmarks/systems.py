@@ -104,7 +104,7 @@ class Production(_Kakehashi):
     name = "production"
     label = "Kakehashi, production (`serve`, `work`)"
 
-    def __init__(  # noqa: PLR0913 - each is another process or core
+    def __init__(
         self,
         folder: Path,
         *,
@@ -133,7 +133,7 @@ class Production(_Kakehashi):
 class Peer(System):
     """FastAPI and FastStream."""
 
-    def __init__(  # noqa: PLR0913 - each is another process or core
+    def __init__(
         self,
         folder: Path,
         *,
