@@ -1,8 +1,9 @@
 """Read the configuration from its file and the environment, and say precisely what is wrong."""
 
 import difflib
+import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, get_args
 
@@ -13,6 +14,8 @@ from gateway.domain.errors import ConfigError
 from gateway.settings.model import ENVIRONMENT_PREFIX, Settings
 
 CONFIG_VARIABLE: Final = "KAKEHASHI_CONFIG"
+
+_MOST_VALUES: Final = 100_000
 
 
 def load(path: Path | None = None) -> Settings:
@@ -40,7 +43,7 @@ def build(document: dict[str, object]) -> Settings:
     Raises:
         ConfigError: As ``load``.
     """
-    problems = list(_unknown_variables(os.environ))
+    problems = [*_unknown_variables(os.environ), *_unusable_keys(document)]
     if problems:
         raise ConfigError("\n".join(problems))
     try:
@@ -60,22 +63,74 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            line = key_node.start_mark.line + 1
+            if not isinstance(key, Hashable):
+                raise ConfigError(f"a list or mapping cannot be a key (line {line})")
             if key in seen:
-                raise ConfigError(f"{key}: stands twice (line {key_node.start_mark.line + 1})")
+                raise ConfigError(f"{key}: stands twice (line {line})")
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_document(self, node: yaml.Node) -> object:
+        """Refuse aliases of aliases that would become a million values (a YAML bomb)."""
+        if _values(node, {}) > _MOST_VALUES:
+            raise ConfigError("aliases: too many values, or one inside itself")
+        return super().construct_document(node)
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values below ``node``, every alias as what it stands for."""
+    if id(node) not in known:
+        # Whoever meets a node again before it is counted is inside of it.
+        known[id(node)] = _MOST_VALUES + 1
+        children: Iterable[yaml.Node] = ()
+        if isinstance(node, yaml.MappingNode):
+            children = itertools.chain.from_iterable(node.value)
+        elif isinstance(node, yaml.SequenceNode):
+            children = node.value
+        known[id(node)] = 1 + sum(_values(child, known) for child in children)
+    return known[id(node)]
+
 
 def _read_yaml(path: Path) -> dict[str, object]:
+    """Read a file of sections; what is wrong is told by its place, never by its text."""
     try:
         document = yaml.load(path.read_text("utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from None
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error.args[0]}") from None
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {_place(error)}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 (byte {error.start + 1})") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply") from None
+    except (yaml.YAMLError, ValueError):
+        raise ConfigError(f"{path}: not YAML: a character, date or number is none") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: must be a mapping of sections")
     return document
+
+
+def _place(error: yaml.MarkedYAMLError) -> str:
+    """Return what is wrong and where; without the line itself, which may hold a password."""
+    problem = error.problem or ""
+    if isinstance(error, yaml.composer.ComposerError | yaml.constructor.ConstructorError):
+        problem = problem.partition(" '")[0]
+    mark = error.problem_mark
+    where = "" if mark is None else f" (line {mark.line + 1}, column {mark.column + 1})"
+    return f"{problem}{where}"
+
+
+def _unusable_keys(keys: Iterable[object]) -> Iterator[str]:
+    """Yield a line for every key that the model would not even see.
+
+    A name with an underscore before it would tell pydantic-settings where to read from.
+    """
+    for key in keys:
+        if not isinstance(key, str) or key.startswith("_"):
+            yield f"{key}: unknown key"
 
 
 def _unknown_variables(variables: Iterable[str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.crypto.seal import MAX_PLAINTEXT_BYTES
 from gateway.domain.identifiers import NAME_PATTERN
 from gateway.domain.retry import RetryPolicy
 from gateway.domain.values.municipality_code import fault
@@ -57,7 +58,10 @@ class HTTPSettings(Section):
     )
     operations_port: Port = Field(8081, description="Port of the same; 0 takes a free one.")
     max_body_bytes: int = Field(
-        1_048_576, ge=1024, le=16_777_216, description="Largest request body, in bytes."
+        1_048_576,
+        ge=1024,
+        le=MAX_PLAINTEXT_BYTES,
+        description="Largest request body, in bytes.",
     )
     body_timeout_s: Seconds = Field(20.0, description="Longest time a request body may take.")
     requests_per_s: float = Field(
