@@ -61,13 +61,9 @@ class BuryDeadLetters:
     async def _bury(self, letter: Received, destination: DestinationName) -> None:
         while True:
             try:
-                await self._record(letter)
+                await self._record(letter, destination)
             except DeliveryNotFoundError as error:
                 log.warning("dead_letter.delivery_unknown", code=error.code)
-            except PermanentError as error:
-                log.warning("dead_letter.refused", destination=destination, code=error.code)
-                entry = refusal_entry("dead-letter", error, self._clock.now())
-                await self._journal.record([entry])
             except JournalUnavailableError as error:
                 log.warning("dead_letter.not_committed", code=error.code)
                 await asyncio.sleep(_RETRY_S)
@@ -75,10 +71,16 @@ class BuryDeadLetters:
             await letter.ack()
             return
 
-    async def _record(self, letter: Received) -> None:
-        headers = read_copy_headers(letter.message)
-        self._verifier.verify(letter.message.body, headers.signature, Purpose.DELIVERY)
-        envelope = read_envelope(letter.message.body)
+    async def _record(self, letter: Received, destination: DestinationName) -> None:
+        try:
+            headers = read_copy_headers(letter.message)
+            self._verifier.verify(letter.message.body, headers.signature, Purpose.DELIVERY)
+            envelope = read_envelope(letter.message.body)
+        except PermanentError as error:
+            log.warning("dead_letter.refused", destination=destination, code=error.code)
+            refused = refusal_entry("dead-letter", error, self._clock.now())
+            await self._journal.record([refused])
+            return
         rule = crash_loop_rule(attempt=headers.attempt, now=self._clock.now())
         state = await self._journal.decide(envelope.delivery_id, rule)
         log.error("delivery.crash_looped", delivery_id=str(envelope.delivery_id), state=state)
