@@ -161,7 +161,12 @@ def _manifest(entry_point: metadata.EntryPoint) -> Manifest:
 
 
 def _package_folder(module: str) -> Path | None:
-    """Return the folder of a package, found as an import would, but importing nothing."""
+    """Return the folder of a package, found as an import would, but importing nothing.
+
+    Returns:
+        ``None`` if there is no such package, or one of its parents has no ``__init__.py``:
+        where that lies cannot be told without importing it.
+    """
     spec: ModuleSpec | None = None
     search: list[str] | None = None
     names = module.split(".")
@@ -169,7 +174,11 @@ def _package_folder(module: str) -> Path | None:
         spec = _find(".".join(names[:depth]), search)
         if spec is None:
             return None
-        search = list(spec.submodule_search_locations or ())
+        try:
+            search = list(spec.submodule_search_locations or ())
+        except KeyError:
+            # The path of a namespace package asks for its parent among what is imported.
+            return None
     if spec is None or spec.origin is None:
         return None
     return Path(spec.origin).parent
