@@ -17,7 +17,7 @@ from gateway.ports.journal import Decision, Journal
 from gateway.services.operate.refusals import OperationError, parse_id
 from gateway.services.track import delivery_view
 
-_LONGEST_REASON: Final = 200
+_LONGEST_TEXT: Final = 200
 
 
 class Decide:
@@ -44,10 +44,18 @@ class Decide:
     ) -> dict[str, object]:
         """Record that a person found the delivery in the core system.
 
+        Args:
+            delivery: Its id.
+            actor: Who says so.
+            reason: Why; 1 to 200 printable characters.
+            reference: The core system's own number, as long at most.
+
         Raises:
             OperationError: It does not wait for a person, or there is no reason.
             DeliveryNotFoundError: No such delivery.
         """
+        if reference is not None:
+            reference = _printable(reference, "reference")
 
         def confirmed(record: DeliveryRecord, _: datetime) -> DeliveryRecord:
             return replace(record, code=None, reference=reference or record.reference)
@@ -81,9 +89,7 @@ class Decide:
         reason: str,
         change: Callable[[DeliveryRecord, datetime], DeliveryRecord],
     ) -> dict[str, object]:
-        reason = reason.strip()
-        if not reason or len(reason) > _LONGEST_REASON or not reason.isprintable():
-            raise OperationError(f"a reason of 1 to {_LONGEST_REASON} characters is required")
+        reason = _printable(reason, "reason")
         now = self._clock.now()
 
         def rule(record: DeliveryRecord) -> Decision[DeliveryRecord]:
@@ -121,6 +127,14 @@ class Decide:
                 f"the delivery is {state}: {event.value} is not possible"
             ) from None
         return delivery_view(record)
+
+
+def _printable(text: str, what: str) -> str:
+    """Return ``text`` without space round it, if it is fit for the log and for screens."""
+    text = text.strip()
+    if not text or len(text) > _LONGEST_TEXT or not text.isprintable():
+        raise OperationError(f"a {what} of 1 to {_LONGEST_TEXT} characters is required")
+    return text
 
 
 def _renewed(record: DeliveryRecord, now: datetime) -> DeliveryRecord:
