@@ -115,9 +115,21 @@ def build_operate(
 
 
 def build_gateway(
-    settings: Settings, store: KeyStore, *, broker: Broker, catalogue: Catalogue
+    settings: Settings,
+    store: KeyStore,
+    *,
+    broker: Broker,
+    catalogue: Catalogue,
+    journal: Journal | None = None,
 ) -> Gateway:
     """Put a gateway process together; connects to nothing yet.
+
+    Args:
+        settings: The configuration.
+        store: Where its keys are.
+        broker: What it shares with the workers.
+        catalogue: The procedures.
+        journal: The store, if it is not to be the configured one.
 
     Raises:
         ConfigError: Something configured cannot work.
@@ -125,7 +137,7 @@ def build_gateway(
             keys, each destination's public key, each worker's public key.
     """
     clock: Clock = SystemClock()
-    journal = open_journal(settings)
+    journal = journal or open_journal(settings)
     signer = Signer(store.private(GATEWAY_KEY))
     pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
     worker_keys, register = _trusted_workers(settings, store)

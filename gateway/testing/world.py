@@ -30,6 +30,7 @@ from gateway.domain.records import DeliveryRecord
 from gateway.drivers.memory_broker import MemoryBroker
 from gateway.drivers.memory_keys import MemoryKeys
 from gateway.drivers.system_clock import SystemClock
+from gateway.ports.journal import Journal
 from gateway.sdk import (
     AdapterConfig,
     AdapterSpec,
@@ -165,6 +166,8 @@ class World:
         folder: Path,
         *,
         store: MemoryKeys | None = None,
+        broker: MemoryBroker | None = None,
+        opened: Journal | None = None,
         settle_s: float = 0.0,
         key_memory_s: float = 3600.0,
         send_timeout_s: float = 5.0,
@@ -173,13 +176,16 @@ class World:
         """Put a world together; ``over`` overrides its configuration, section or destination.
 
         ``clients`` and ``workers`` add to those there are; ``routes`` and ``journal``
-        take their place; anything else is the destination's.
+        take their place; anything else is the destination's. ``broker`` and ``opened`` (a
+        journal) may be ones that fail when told to (``gateway.testing.faults``).
         """
         settings = build(_configuration(folder, over))
         store = store or MemoryKeys()
         make_missing_keys(settings, store)
-        broker = MemoryBroker()
-        gateway = build_gateway(settings, store, broker=broker, catalogue=open_catalogue(settings))
+        broker = broker or MemoryBroker()
+        gateway = build_gateway(
+            settings, store, broker=broker, catalogue=open_catalogue(settings), journal=opened
+        )
         adapter = ScriptedDestination()
         gateway_key = store.public(GATEWAY_KEY)
         worker = Deliver(
