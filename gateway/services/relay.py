@@ -65,6 +65,11 @@ def due_rule(
     return rule
 
 
+def _is_out(record: DeliveryRecord) -> bool:
+    """Tell whether a copy was out before: then only ``recover`` puts it back."""
+    return record.state in (State.QUEUED, State.SENDING) or record.copy is not None
+
+
 def _is_due(record: DeliveryRecord, now: datetime) -> bool:
     return record.due_at is None or record.due_at <= now
 
@@ -163,7 +168,7 @@ class Lane:
         self._room = COPIES_OUT
         self._work = asyncio.Event()
         self._sweep_now = asyncio.Event()
-        self._trouble: str | None = None
+        self._troubles: dict[str, str] = {}
 
     def offer(self, delivery: SealedDelivery) -> None:
         """Publish ``delivery`` soon, if there is room; else a sweep finds it in the journal."""
@@ -197,8 +202,10 @@ class Lane:
         while True:
             try:
                 await self._sweep()
-            except (TransientError, UnroutableError) as error:
-                await self._report(error)
+            except TransientError as error:
+                await self._report("sweep", error)
+            else:
+                self._note_success("sweep")
             self._sweep_now.clear()
             try:
                 async with asyncio.timeout(self._sweep_s):
@@ -222,7 +229,8 @@ class Lane:
             now=now,
             until=now + timedelta(seconds=LEASE_S),
         )
-        for delivery in due:
+        fresh = [delivery for delivery in due if delivery.record.id not in self._held]
+        for delivery in fresh[:wanted]:
             self._take(delivery, None)
 
     async def _publish_for_ever(self) -> None:
@@ -234,11 +242,14 @@ class Lane:
             try:
                 await self._publish(delivery, copy)
             except TransientError as error:
-                # Its lease runs out or its own node leases it again: nothing to undo.
-                await self._report(error)
+                await self._report("publish", error)
                 await asyncio.sleep(_HOLD_S)
-            finally:
-                self._held.discard(delivery.record.id)
+                if _is_out(delivery.record):
+                    # No sweep would find it again.
+                    self._waiting.append((delivery, copy))
+                    continue
+                # Its lease runs out or its own node leases it again: nothing to undo.
+            self._held.discard(delivery.record.id)
 
     async def _publish(self, delivery: SealedDelivery, copy: CopyId | None) -> None:
         record: DeliveryRecord | None = delivery.record
@@ -255,16 +266,21 @@ class Lane:
         self._room -= 1
         if self._room <= 0:
             self._sweep_now.set()
-        if self._trouble is not None:
-            log.info("lane.recovered", destination=self._policy.name, code=self._trouble)
-            self._trouble = None
         rule_published = published_rule(attempt=record.attempt, copy=copy, now=self._clock.now())
         await self._journal.decide(record.id, rule_published)
+        self._note_success("publish")
 
-    async def _report(self, error: KakehashiError) -> None:
+    def _note_success(self, step: str) -> None:
+        """Say once that nothing holds up the lane any more."""
+        code = self._troubles.pop(step, None)
+        if code is not None and not self._troubles:
+            log.info("lane.recovered", destination=self._policy.name, code=code)
+
+    async def _report(self, step: str, error: KakehashiError) -> None:
         """Say once that the lane is held up; put right what can be put right from here."""
-        if self._trouble != error.code:
-            self._trouble = error.code
+        is_known = error.code in self._troubles.values()
+        self._troubles[step] = error.code
+        if not is_known:
             log.warning("lane.held_up", destination=self._policy.name, code=error.code)
             if isinstance(error, UnroutableError | QueueFullError):
                 await self._note_return(error)
