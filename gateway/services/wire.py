@@ -6,6 +6,7 @@ replayed as a claim. A delivery's body is its sealed bytes, with CloudEvents 1.0
 attributes as ``ce-`` headers (the RabbitMQ 0-9-1 binding, binary mode).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
@@ -39,6 +40,9 @@ SEALED_CONTENT_TYPE: Final = "application/jose"
 """JWE compact serialisation (RFC 7515, 9.2.1)."""
 
 _MOST_CLAIMS: Final = 256
+_LARGEST_COUNT: Final = 2**31 - 1
+_YEARS: Final = range(1970, 9999)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _MOST_CLAIM_BYTES: Final = 512 * _MOST_CLAIMS
 _MOST_REPORT_BYTES: Final = 8_192
 """What a report says must fit into an audit entry even if every character is escaped."""
@@ -104,22 +108,30 @@ class _Codec(Generic[T]):
             value = self._adapter.validate_json(message.body)
         except ValidationError as error:
             raise MessageMalformedError(self._purpose) from error
-        _require_aware(value)
+        if not is_plain(value):
+            raise MessageMalformedError(self._purpose)
         return value, kid
 
 
-def _require_aware(value: object) -> None:
-    """Refuse a time without a zone: it could not be compared with ours."""
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise MessageMalformedError("naive time")
-    if isinstance(value, tuple):
-        if len(value) > _MOST_CLAIMS:
-            raise MessageMalformedError("too many")
-        for item in value:
-            _require_aware(item)
-    elif is_dataclass(value):
-        for field in fields(value):
-            _require_aware(getattr(value, field.name))
+def is_plain(value: object) -> bool:
+    """Tell whether ``value`` holds nothing that a journal could not store or compare.
+
+    That is a time without a zone or beyond what databases count in, a number that is no
+    count, a control character (PostgreSQL has no NUL), or more claims than one message may have.
+    """
+    match value:
+        case datetime():
+            return value.tzinfo is not None and value.year in _YEARS
+        case int():
+            return 0 <= value <= _LARGEST_COUNT
+        case str():
+            return _CONTROL.search(value) is None
+        case tuple():
+            return len(value) <= _MOST_CLAIMS and all(map(is_plain, value))
+        case _ if is_dataclass(value):
+            return all(is_plain(getattr(value, field.name)) for field in fields(value))
+        case _:
+            return True
 
 
 CLAIMS_CODEC: Final = _Codec(Claims, Purpose.CLAIM, most_bytes=_MOST_CLAIM_BYTES)
@@ -161,6 +173,9 @@ def read_copy_headers(message: Message) -> CopyHeaders:
         copy, attempt = CopyId(UUID(headers[ID_HEADER])), int(headers[ATTEMPT_HEADER])
     except (KeyError, ValueError) as error:
         raise MessageMalformedError("copy headers") from error
+    if not 1 <= attempt <= _LARGEST_COUNT:
+        # Else the claim would be malformed, and with it those asked in the same message.
+        raise MessageMalformedError("attempt")
     if SIGNATURE_HEADER not in headers:
         raise SignatureInvalidError("unsigned")
     return CopyHeaders(
