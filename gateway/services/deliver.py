@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
 from uuid import UUID
 
@@ -12,7 +13,13 @@ import structlog
 from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer, Verifier
 from gateway.domain.claim import Claim, Heartbeat, Verdict
-from gateway.domain.errors import ConfigError, PermanentError, SealInvalidError, TransientError
+from gateway.domain.errors import (
+    ConfigError,
+    DestinationTransientError,
+    PermanentError,
+    SealInvalidError,
+    TransientError,
+)
 from gateway.domain.identifiers import (
     CopyId,
     DeliveryId,
@@ -28,8 +35,8 @@ from gateway.sdk import (
     Context,
     Delivery,
     Destination,
-    DestinationUnavailableError,
     Feedback,
+    FeedbackStatus,
     GivesFeedback,
     Health,
     Idempotency,
@@ -38,7 +45,7 @@ from gateway.sdk import (
 from gateway.services.stages.claim import ClaimDesk
 from gateway.services.stages.open import open_copy
 from gateway.services.stages.report import report
-from gateway.services.stages.send import Result, look_up, safe_code, send
+from gateway.services.stages.send import Result, look_up, safe_code, safe_reference, send
 from gateway.services.stages.verify import VerifiedCopy, verify
 from gateway.services.wire import (
     FEEDBACK_CODEC,
@@ -49,6 +56,7 @@ from gateway.services.wire import (
     OUTCOME_TYPE,
     REFUSED_CODEC,
     REFUSED_TYPE,
+    is_plain,
 )
 
 log = structlog.get_logger()
@@ -143,20 +151,18 @@ class Deliver:
                 await self._consume(stop)
                 for service in services:
                     service.cancel()
-        except* ConfigError as errors:
-            raise errors.exceptions[0] from None
+        except BaseExceptionGroup as errors:
+            raise _config_error(errors) or errors from None
         finally:
-            await self._adapter.close()
+            await self._close()
 
     async def _open(self, stop: asyncio.Event) -> bool:
         """Open and check the adapter until the core system is there; ``False`` if stopped."""
-        pause_s, is_reported = _OPEN_PAUSE_S, False
+        pause_s, is_reported, is_open = _OPEN_PAUSE_S, False, False
         while not stop.is_set():
-            try:
-                await self._adapter.open(self._context)
-                self._note_health(await self._adapter.check())
-            except DestinationUnavailableError as error:
-                self._note_health(Health(ok=False, detail=error.reason))
+            is_open = is_open or await self._succeeds(self._adapter.open(self._context))
+            if is_open:
+                await self._succeeds(self._check())
             if self._health.ok:
                 log.info("destination.opened", destination=self._settings.destination)
                 return True
@@ -175,8 +181,36 @@ class Deliver:
                 pause_s = min(pause_s * 2, _LONGEST_OPEN_PAUSE_S)
         return False
 
+    async def _succeeds(self, step: Awaitable[None]) -> bool:
+        """Take a step of the adapter's; what it raises is bad health, not the worker's end.
+
+        Raises:
+            ConfigError: The adapter cannot work as configured.
+        """
+        try:
+            await step
+        except ConfigError:
+            raise
+        except DestinationTransientError as error:
+            self._note_health(Health(ok=False, detail=safe_code(error.reason, error.code)))
+        except Exception as error:  # noqa: BLE001 - an adapter's defect hurts its destination only
+            self._note_health(Health(ok=False, detail=f"adapter.defect {type(error).__qualname__}"))
+        else:
+            return True
+        return False
+
+    async def _check(self) -> None:
+        health = await self._adapter.check()
+        self._note_health(Health(ok=health.ok, detail=health.detail))
+
     def _note_health(self, health: Health) -> None:
         self._health, self._checked_at = health, self._clock.now()
+
+    async def _close(self) -> None:
+        try:
+            await self._adapter.close()
+        except Exception as error:  # noqa: BLE001 - it is over; nothing can be done about it
+            log.warning("adapter.failed", error=type(error).__qualname__)
 
     async def _consume(self, stop: asyncio.Event) -> None:
         queue = destination_queue(self._settings.destination)
@@ -344,10 +378,7 @@ class Deliver:
         while True:
             await asyncio.sleep(_CHECK_S)
             was_ok = self._health.ok
-            try:
-                self._note_health(await self._adapter.check())
-            except DestinationUnavailableError as error:
-                self._note_health(Health(ok=False, detail=error.reason))
+            await self._succeeds(self._check())
             if was_ok != self._health.ok:
                 event = "destination.recovered" if self._health.ok else "destination.down"
                 log.warning(event, destination=self._settings.destination)
@@ -374,31 +405,61 @@ class Deliver:
             log.debug("heartbeat.not_sent", code=error.code)
 
     async def _carry_feedback(self, adapter: GivesFeedback) -> None:
-        """Report each status; asking the adapter for the next says that this one is safe."""
-        async for feedback in adapter.feedback():
-            record = _feedback_record(feedback, self._clock.now())
-            if record is None:
-                log.error("feedback.unusable", destination=self._settings.destination)
-                continue
-            headers = {KIND_HEADER: FEEDBACK_TYPE}
-            await report(self._broker, FEEDBACK_CODEC.write(record, self._signer, headers))
+        """Report each status; asking the adapter for the next says that this one is safe.
+
+        An adapter that fails at it, or ends, is asked again after a while: what was
+        not taken away comes again with the same id.
+        """
+        pause_s = _OPEN_PAUSE_S
+        while True:
+            try:
+                async for feedback in adapter.feedback():
+                    await self._report_feedback(feedback)
+                    pause_s = _OPEN_PAUSE_S
+            except ConfigError:
+                raise
+            except Exception as error:  # noqa: BLE001 - deliveries go on without feedback
+                log.warning(
+                    "feedback.failed",
+                    destination=self._settings.destination,
+                    error=type(error).__qualname__,
+                )
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_OPEN_PAUSE_S)
+
+    async def _report_feedback(self, feedback: Feedback) -> None:
+        record = _feedback_record(feedback, self._clock.now())
+        if record is None:
+            log.error("feedback.unusable", destination=self._settings.destination)
+            return
+        headers = {KIND_HEADER: FEEDBACK_TYPE}
+        await report(self._broker, FEEDBACK_CODEC.write(record, self._signer, headers))
+
+
+def _config_error(group: BaseExceptionGroup[BaseException]) -> ConfigError | None:
+    """Return the adapter's own word among what ended its tasks, however deep it lies."""
+    for error in group.exceptions:
+        found = _config_error(error) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(found, ConfigError):
+            return found
+    return None
 
 
 def _feedback_record(feedback: Feedback, now: datetime) -> FeedbackRecord | None:
     """Return the status as it is reported; ``None`` if the adapter broke its contract."""
     try:
-        delivery_id = DeliveryId(UUID(feedback.idempotency_key))
-    except ValueError:
+        record = FeedbackRecord(
+            id=feedback.id,
+            delivery_id=DeliveryId(UUID(feedback.idempotency_key)),
+            status=FeedbackStatus(feedback.status),
+            at=feedback.at.astimezone(UTC),
+            received_at=now,
+            code=None if feedback.code is None else safe_code(feedback.code, "feedback.code"),
+            reference=safe_reference(feedback.reference),
+        )
+        is_usable = (
+            feedback.at.tzinfo is not None and len(record.id) <= _LONGEST_TEXT and is_plain(record)
+        )
+    except (ValueError, TypeError, AttributeError, OverflowError):
         return None
-    texts = (feedback.id, feedback.reference or "")
-    if any(len(text) > _LONGEST_TEXT for text in texts) or feedback.at.tzinfo is None:
-        return None
-    return FeedbackRecord(
-        id=feedback.id,
-        delivery_id=delivery_id,
-        status=feedback.status,
-        at=feedback.at,
-        received_at=now,
-        code=None if feedback.code is None else safe_code(feedback.code, "feedback.code"),
-        reference=feedback.reference,
-    )
+    return record if is_usable else None

@@ -1,6 +1,7 @@
 """Fourth stage: hand the application over, or find out what became of it."""
 
 import asyncio
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}")
 _POINTER: Final = re.compile(r"#?(?:/[A-Za-z0-9_~.-]{0,64}){1,16}")
 _LONGEST_REFERENCE: Final = 200
+_LONGEST_WAIT_S: Final = 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ async def send(
     remaining_s = (delivery.deadline - clock.now()).total_seconds()
     try:
         async with asyncio.timeout(remaining_s):
-            receipt = await adapter.send(application, delivery)
+            return _delivered(await adapter.send(application, delivery))
     except RejectedError as error:
         return Result(
             kind=OutcomeKind.REJECTED,
@@ -84,10 +86,8 @@ async def send(
         raise
     except TimeoutError:
         return Result(kind=OutcomeKind.IN_DOUBT, code="send.deadline")
-    except Exception as error:  # noqa: BLE001 - anything else is the adapter's defect
-        _report_defect(error)
-        return Result(kind=OutcomeKind.IN_DOUBT, code="adapter.defect", defect=True)
-    return _delivered(receipt)
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - an adapter's defect
+        return _defect(error)
 
 
 async def look_up(
@@ -105,46 +105,63 @@ async def look_up(
     try:
         async with asyncio.timeout(timeout_s):
             receipt = await adapter.lookup(key)
+            if receipt is not None:
+                return _delivered(receipt)
     except TransientError as error:
         return Result(kind=OutcomeKind.IN_DOUBT, code=safe_code(error.reason, TransientError.code))
     except TimeoutError:
         return Result(kind=OutcomeKind.IN_DOUBT, code="lookup.deadline")
-    except Exception as error:  # noqa: BLE001 - a failed lookup leaves the doubt as it was
-        _report_defect(error)
-        return Result(kind=OutcomeKind.IN_DOUBT, code="adapter.defect", defect=True)
-    if receipt is not None:
-        return _delivered(receipt)
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - leaves the doubt as it was
+        return _defect(error)
     if clock.now() < settled_at:
         return Result(kind=OutcomeKind.IN_DOUBT, code="lookup.settling", retry_at=settled_at)
     return Result(kind=OutcomeKind.DEFERRED, code="lookup.not_found")
 
 
-def _report_defect(error: Exception) -> None:
-    """Log the class only: the text of a foreign exception may hold what was sent."""
+def _defect(error: BaseException) -> Result:
+    """Tell what nobody may raise, by its class: a foreign text may hold what was sent.
+
+    A cancellation that nobody asked this task for came out of the adapter's own tasks.
+    It must not end ours: the copy would stay in hand for ever, and nobody would know.
+    """
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error
     log.error("adapter.failed", error=type(error).__qualname__)
+    return Result(kind=OutcomeKind.IN_DOUBT, code="adapter.defect", defect=True)
 
 
 def _delivered(receipt: Receipt) -> Result:
-    reference = receipt.reference
-    if reference is not None:
-        reference = "".join(c for c in reference if c.isprintable())[:_LONGEST_REFERENCE]
-    return Result(kind=OutcomeKind.DELIVERED, reference=reference or None)
+    return Result(kind=OutcomeKind.DELIVERED, reference=safe_reference(receipt.reference))
 
 
 def _deferred(error: TransientError, clock: Clock, *, counted: bool) -> Result:
-    wait_s = error.retry_after_s
     return Result(
         kind=OutcomeKind.DEFERRED,
         code=safe_code(error.reason, error.code),
-        retry_at=None if wait_s is None else clock.now() + timedelta(seconds=max(0.0, wait_s)),
+        retry_at=_retry_at(error.retry_after_s, clock.now()),
         counted=counted,
     )
 
 
-def safe_code(reason: str, otherwise: str) -> str:
+def _retry_at(wait_s: float | None, now: datetime) -> datetime | None:
+    """Return when the core system wants to be asked again, if that is a time at all."""
+    if not isinstance(wait_s, int | float) or math.isnan(wait_s):
+        return None
+    return now + timedelta(seconds=min(max(0.0, wait_s), _LONGEST_WAIT_S))
+
+
+def safe_code(reason: object, otherwise: str) -> str:
     """Return ``reason`` if it is a code; free text may hold personal data and is replaced."""
-    return reason if _CODE.fullmatch(reason) else otherwise
+    return reason if isinstance(reason, str) and _CODE.fullmatch(reason) else otherwise
 
 
-def _safe_pointer(pointer: str | None) -> str | None:
-    return pointer if pointer is not None and _POINTER.fullmatch(pointer) else None
+def _safe_pointer(pointer: object) -> str | None:
+    return pointer if isinstance(pointer, str) and _POINTER.fullmatch(pointer) else None
+
+
+def safe_reference(reference: object) -> str | None:
+    """Return the core system's number without what is not printable, at most 200 characters."""
+    if reference is None:
+        return None
+    return "".join(c for c in str(reference) if c.isprintable())[:_LONGEST_REFERENCE] or None
