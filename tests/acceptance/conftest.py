@@ -8,8 +8,17 @@ import pytest
 
 from gateway.testing.postgres import PostgresNode
 from gateway.testing.rabbitmq import RabbitNode
+from tests.acceptance.harness import processes
 from tests.acceptance.harness.landscape import Landscape
 from tests.acceptance.harness.production import Production
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """Fail the last test of the session if a process it started lives on."""
+    yield
+    left = [process.args for process in processes.started if process.poll() is None]
+    assert left == []
 
 
 @pytest.fixture

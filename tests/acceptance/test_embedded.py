@@ -46,7 +46,9 @@ async def test_what_waits_goes_on_after_a_restart(
         await asyncio.to_thread(up.start)
 
     async with up.front() as front:
-        await nothing_is_lost_across(restart, front, up.operator, landscape)
+        await nothing_is_lost_across(
+            restart, front, up.operator, landscape, kills=ending == "SIGKILL"
+        )
 
 
 def _kill(up: Embedded) -> None:

@@ -17,7 +17,7 @@ SEED = int(os.environ.get("CRASH_SEED", "20261123"))
 async def test_what_was_accepted_survives_kills_of_up_and_nothing_arrives_twice(
     tmp_path: Path, landscape: Landscape, report: list[str]
 ) -> None:
-    chance = random.Random(SEED)
+    chance = random.Random(SEED)  # noqa: S311 - a rehearsal, not a secret
     up = Embedded(tmp_path / "up", landscape.destinations())
     up.start()
     landscape.slow_down(0.05)
@@ -35,7 +35,7 @@ async def test_what_was_accepted_survives_kills_of_up_and_nothing_arrives_twice(
         verdict = await asyncio.to_thread(
             judge, load.sent, up.operator, landscape, settle_s=settle_s
         )
-        report.append(f"embedded: {KILLS} kills of up, {verdict}")
+        report.append(f"embedded: {KILLS} kills of up: {verdict}")
         assert await asyncio.to_thread(up.program.stop) is not None
     finally:
         up.program.kill()

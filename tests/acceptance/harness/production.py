@@ -7,8 +7,10 @@ its configuration knows no journal that works.
 
 import hashlib
 import json
+import re
 import secrets
 import shutil
+import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,10 +23,13 @@ from tests.acceptance.harness.landscape import tenant
 from tests.acceptance.harness.operations import Operator
 from tests.acceptance.harness.processes import KAKEHASHI, Program, free_ports
 
+WORKERS: Final = ("w-1", "w-2")
+"""The workers of every configuration, whichever of them run."""
 NO_JOURNAL: Final = "postgresql://nobody:nothing@127.0.0.1:1/nowhere"
 
+_QUEUES_TIMEOUT_S: Final = 30.0
 _exchanged: Final[dict[tuple[str, ...], tuple[Path, Path]]] = {}
-"""Who had keys made and exchanged in this session, and where they are."""
+"""For which destinations keys were made and exchanged in this session, and where they are."""
 
 
 class Machine:
@@ -69,18 +74,17 @@ class Production:
         rabbit: RabbitNode,
         journal: str,
         nodes: Sequence[str] = ("gw-1",),
-        workers: Sequence[str] = ("w-1",),
+        workers: Sequence[str] = WORKERS[:1],
         command: Sequence[str] = KAKEHASHI,
         log_level: str = "info",
     ) -> None:
         """Write configurations, make a virtual host and users, exchange keys."""
         self.rabbit = rabbit
         self.destinations = dict(destinations)
-        self.worker_names = tuple(workers)
         self.vhost = f"t-{secrets.token_hex(4)}"
         self._shared = {
             **tenant(destinations),
-            "workers": {name: {"destinations": list(destinations)} for name in workers},
+            "workers": {name: {"destinations": list(destinations)} for name in WORKERS},
             "log": {"level": log_level},
         }
         users = {"gateway": secrets.token_hex(8), "worker": secrets.token_hex(8)}
@@ -135,7 +139,7 @@ class Production:
     def _make_users(self, users: Mapping[str, str]) -> None:
         rights = self.gateway_machine.operator.ask("topology", "show")["permissions"]
         # All workers here have the same destinations, and so the same rights.
-        needed = {"gateway": rights["gateway"], "worker": rights["workers"][self.worker_names[0]]}
+        needed = {"gateway": rights["gateway"], "worker": rights["workers"][WORKERS[0]]}
         definitions = {
             "vhosts": [{"name": self.vhost}],
             "users": [
@@ -160,7 +164,7 @@ class Production:
 
     def _take_keys(self) -> None:
         """Exchange keys once in a session: it takes two dozen commands."""
-        who = (*self.destinations, *self.worker_names)
+        who = tuple(self.destinations)
         if who not in _exchanged:
             self._exchange_keys()
             _exchanged[who] = (self.gateway_machine.keys, self.worker_machine.keys)
@@ -173,7 +177,7 @@ class Production:
         gateway, worker = self.gateway_machine.operator, self.worker_machine.operator
         folder = self.gateway_machine.folder.parent
         theirs = [("destination", name) for name in self.destinations]
-        theirs += [("worker", name) for name in self.worker_names]
+        theirs += [("worker", name) for name in WORKERS]
 
         def travel(sender: Operator, name: str, receiver: Operator) -> None:
             letter = folder / f"{name.replace('/', '.')}.public.jwk"
@@ -202,6 +206,27 @@ class Production:
             program.start()
         for program in self.gateways.values():
             program.first_line()
+        self._wait_until_queues_survive()
+
+    def _wait_until_queues_survive(self) -> None:
+        """Return when the broker may be killed.
+
+        RabbitMQ writes its queues' names with up to half a second's delay. Killed before,
+        it comes back with a queue that never elects a leader (rabbitmq-server issue 15725).
+        """
+        names = ["kakehashi.outcomes", "kakehashi.claims"]
+        names += [f"dest.{name}{end}" for name in self.destinations for end in ("", ".dead")]
+        wanted = [
+            re.compile(re.escape(f"{self.vhost}_{name}").encode() + rb"(?!\.)") for name in names
+        ]
+        deadline = time.monotonic() + _QUEUES_TIMEOUT_S
+        while True:
+            files = (self.rabbit.folder / "mnesia").glob("*/quorum/*/names.dets")
+            registered = b"".join(path.read_bytes() for path in files)
+            if all(name.search(registered) for name in wanted):
+                return
+            assert time.monotonic() < deadline, "the gateway declares no queues"
+            time.sleep(0.05)
 
     def start_gateway(self, node: str) -> None:
         """Start one gateway again and return when it answers."""

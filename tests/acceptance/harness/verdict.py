@@ -20,17 +20,26 @@ _AT_REST: Final = frozenset({"delivered", "parked", "in_doubt"})
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a run.
+    """What came of a run in which nothing was lost, doubled or stuck: else there is none.
 
     Attributes:
         accepted: Applications with a 202.
+        tries: Requests that it took.
         states: State to deliveries.
         settle_s: From the last kill until nothing moved any more.
     """
 
     accepted: int
+    tries: int
     states: Counter[str]
     settle_s: float
+
+    def __str__(self) -> str:
+        states = ", ".join(f"{count} {state}" for state, count in self.states.most_common())
+        return (
+            f"{self.accepted} accepted in {self.tries} tries, {states}; 0 lost, 0 doubled, "
+            f"at rest after {self.settle_s:.1f} s"
+        )
 
 
 async def settled(operator: Operator) -> float:
@@ -95,7 +104,12 @@ def judge(
         )
     audit = operator.verify_audit()
     assert audit["ok"], audit
-    return Verdict(len(promised), Counter(each["state"] for each in deliveries), settle_s)
+    return Verdict(
+        accepted=len(promised),
+        tries=sum(each.tries for each in sent),
+        states=Counter(each["state"] for each in deliveries),
+        settle_s=settle_s,
+    )
 
 
 def _agree(
