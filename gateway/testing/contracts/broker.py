@@ -82,7 +82,8 @@ class BrokerContract:
     """The port's docstring, sentence by sentence.
 
     Subclasses give the fixtures ``broker`` (open, nothing of the test's destination
-    declared), ``other`` (open; another connection where there are any) and ``cramped`` (open; its destination queues take 5 messages).
+    declared), ``other`` (open; another connection where there are any) and ``cramped``
+    (open; its destination queues take 5 messages).
     """
 
     @pytest.fixture
