@@ -5,8 +5,11 @@ import os
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.harness.embedded import Embedded
-from tests.acceptance.harness.landscape import Landscape
+from tests.acceptance.harness.interruption import sent_and_in_hand
+from tests.acceptance.harness.landscape import CARELESS, Landscape
 from tests.acceptance.harness.load import Load
 from tests.acceptance.harness.verdict import judge, settled
 
@@ -23,7 +26,7 @@ async def test_what_was_accepted_survives_kills_of_up_and_nothing_arrives_twice(
     landscape.slow_down(0.05)
     try:
         async with up.front() as front:
-            load = Load(front, most=100 * KILLS, seed=SEED)
+            load = Load(front, most=300 * KILLS, seed=SEED)
             sending = asyncio.create_task(load.run())
             for _ in range(KILLS):
                 await asyncio.sleep(chance.uniform(0.2, 2.0))
@@ -37,5 +40,26 @@ async def test_what_was_accepted_survives_kills_of_up_and_nothing_arrives_twice(
         )
         report.append(f"embedded: {KILLS} kills of up: {verdict}")
         assert await asyncio.to_thread(up.program.stop) is not None
+    finally:
+        up.program.kill()
+
+
+async def test_a_double_is_seen_where_a_core_system_only_claims_to_deduplicate(
+    tmp_path: Path, landscape: Landscape
+) -> None:
+    """The control: were anything sent twice, the verdict of the runs above would say so."""
+    destinations = landscape.destinations()
+    destinations[CARELESS]["idempotency"] = "native"
+    up = Embedded(tmp_path / "up", destinations)
+    up.start()
+    try:
+        async with up.front() as front:
+            sent = await sent_and_in_hand(front, landscape, slow_s=5)
+            up.program.kill()
+            await asyncio.to_thread(up.start)
+        settle_s = await settled(up.operator)
+
+        with pytest.raises(AssertionError, match=f"{CARELESS}: doubled"):
+            judge(sent, up.operator, landscape, settle_s=settle_s)
     finally:
         up.program.kill()

@@ -24,7 +24,7 @@ async def test_what_was_accepted_survives_kills_of_every_part_and_nothing_arrive
     footing.start()
     landscape.slow_down(0.05)
     async with footing.front() as front:
-        load = Load(front, most=100 * KILLS, seed=SEED)
+        load = Load(front, most=300 * KILLS, seed=SEED)
         sending = asyncio.create_task(load.run())
         kills = Counter()
         victims: list[str] = []

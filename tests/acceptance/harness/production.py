@@ -115,9 +115,6 @@ class Production:
         )
         self.gateway_machine = self.machines[nodes[0]]
         self.front_urls = [f"http://127.0.0.1:{ports[2 * index]}" for index in range(len(nodes))]
-        self.operations_urls = [
-            f"http://127.0.0.1:{ports[2 * index + 1]}" for index in range(len(nodes))
-        ]
         self.operator = self.gateway_machine.operator
         self.gateways = {
             node: machine.program(node, command, "serve", "--json")
