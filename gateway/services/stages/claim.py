@@ -69,7 +69,9 @@ class ClaimDesk:
                 answer.copy: answer
                 for answer in ANSWERS_CODEC.read(reply, self._verifier)[0].answers
             }
-            self._is_down = False
+            if self._is_down:
+                self._is_down = False
+                log.info("claims.answered_again")
         except KakehashiError as error:
             failure = error
             if not self._is_down:
