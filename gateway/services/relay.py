@@ -165,6 +165,7 @@ class Lane:
         self._new_copy = new_copy
         self._waiting: deque[tuple[SealedDelivery, CopyId | None]] = deque()
         self._held: set[DeliveryId] = set()
+        self._done_since_sweep: set[DeliveryId] = set()
         self._room = COPIES_OUT
         self._work = asyncio.Event()
         self._sweep_now = asyncio.Event()
@@ -223,13 +224,16 @@ class Lane:
         if wanted <= 0:
             return
         now = self._clock.now()
+        self._done_since_sweep.clear()
         due = await self._journal.lease(
             self._policy.name,
             limit=min(COPIES_OUT, wanted + len(self._held)),
             now=now,
             until=now + timedelta(seconds=LEASE_S),
         )
-        fresh = [delivery for delivery in due if delivery.record.id not in self._held]
+        # What was read as due may have been published while it was read.
+        known = self._held | self._done_since_sweep
+        fresh = [delivery for delivery in due if delivery.record.id not in known]
         for delivery in fresh[:wanted]:
             self._take(delivery, None)
 
@@ -250,6 +254,7 @@ class Lane:
                     continue
                 # Its lease runs out or its own node leases it again: nothing to undo.
             self._held.discard(delivery.record.id)
+            self._done_since_sweep.add(delivery.record.id)
 
     async def _publish(self, delivery: SealedDelivery, copy: CopyId | None) -> None:
         record: DeliveryRecord | None = delivery.record
