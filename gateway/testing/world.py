@@ -1,6 +1,7 @@
 """A whole gateway and one worker in one event loop, over a destination that a test scripts."""
 
 import asyncio
+import functools
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -14,7 +15,6 @@ from gateway.audit.verify import read
 from gateway.bootstrap.embedded import make_missing_keys
 from gateway.bootstrap.gateway import Gateway, build_gateway
 from gateway.bootstrap.key_names import GATEWAY_KEY, destination_key, worker_key
-from gateway.bootstrap.stores import open_catalogue
 from gateway.crypto import keys
 from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer, Verifier
@@ -31,6 +31,7 @@ from gateway.drivers.memory_broker import MemoryBroker
 from gateway.drivers.memory_keys import MemoryKeys
 from gateway.drivers.system_clock import SystemClock
 from gateway.ports.journal import Journal
+from gateway.schema.catalogue import Catalogue, load_catalogue, shipped_schemas
 from gateway.sdk import (
     AdapterConfig,
     AdapterSpec,
@@ -100,6 +101,12 @@ class ScriptedDestination:
 
     async def close(self) -> None:
         """Hold nothing."""
+
+
+@functools.cache
+def shipped_procedures() -> Catalogue:
+    """Return the shipped procedures, read once: that takes longer than most tests."""
+    return load_catalogue(shipped_schemas())
 
 
 def document(folder: Path, **destination: object) -> dict[str, object]:
@@ -184,7 +191,7 @@ class World:
         make_missing_keys(settings, store)
         broker = broker or MemoryBroker()
         gateway = build_gateway(
-            settings, store, broker=broker, catalogue=open_catalogue(settings), journal=opened
+            settings, store, broker=broker, catalogue=shipped_procedures(), journal=opened
         )
         adapter = ScriptedDestination()
         gateway_key = store.public(GATEWAY_KEY)
@@ -286,6 +293,17 @@ class World:
     async def log(self) -> list[Mapping[str, object]]:
         """Return every audit entry so far."""
         return [read(stored.data) async for stored in self.gateway.journal.entries()]
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for ``condition`` to hold.
+
+    Raises:
+        TimeoutError: It did not, within ten seconds.
+    """
+    async with asyncio.timeout(_PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - what a test waits for tells nobody
+            await asyncio.sleep(0.005)
 
 
 def a_submission(gateway: Gateway, number: int, **over: object) -> Submission:
