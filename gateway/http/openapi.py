@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from gateway import __version__
 from gateway.http import answers
-from gateway.http.problems import CONTENT_TYPE, DETAILS, TITLES
+from gateway.http.problems import CONTENT_TYPE, DETAILS, OPERATORS_ONLY, TITLES
 from gateway.schema.catalogue import Catalogue
 from gateway.schema.envelope import ApplicationRequest
 from gateway.schema.procedure import Procedure
@@ -197,7 +197,11 @@ def _accept_language() -> Node:
 
 
 def _refusal(status: int) -> Node:
-    codes = ", ".join(f"`{code}`" for code, detail in DETAILS.items() if detail[0] == status)
+    codes = ", ".join(
+        f"`{code}`"
+        for code, detail in DETAILS.items()
+        if detail[0] == status and code not in OPERATORS_ONLY
+    )
     japanese, english = TITLES[status]
     refusal: Node = {
         "description": f"{english} {japanese} {codes}",

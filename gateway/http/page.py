@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Final, cast
@@ -18,6 +19,8 @@ table{border-collapse:collapse;width:100%}
 th,td{text-align:start;vertical-align:top;padding:.25rem .75rem .25rem 0}
 th{white-space:nowrap}
 """
+
+_CODE: Final = re.compile("`([^`]+)`")
 
 Members = Mapping[str, object]
 
@@ -73,7 +76,7 @@ def _schemas(schemas: Members) -> Iterator[str]:
     for name, schema in schemas.items():
         text = json.dumps(schema, ensure_ascii=False, indent=2)
         yield f'<section><h2 id="{_text(name)}"><code>{_text(name)}</code></h2>'
-        yield f"<details><summary>JSON Schema</summary><pre>{_text(text)}</pre></details></section>"
+        yield f"<details><summary>JSON Schema</summary><pre>{escape(text)}</pre></details></section>"
 
 
 def _members(value: object) -> Members:
@@ -81,4 +84,5 @@ def _members(value: object) -> Members:
 
 
 def _text(value: object) -> str:
-    return escape(str(value))
+    """Return text as HTML, with what stands in backquotes as code."""
+    return _CODE.sub(r"<code>\1</code>", escape(str(value)))

@@ -63,6 +63,9 @@ AT_THE_DOOR: Final = frozenset(
 )
 """Refusals before acceptance begins: counted for the audit log, not written one by one."""
 
+OPERATORS_ONLY: Final = frozenset({"operation.unknown", "operator.unknown"})
+"""Codes that only the operations door answers."""
+
 DETAILS: Final[dict[str, tuple[int, str, str]]] = {
     "request.malformed": (
         400,
