@@ -33,11 +33,6 @@ def describe(folder: Path) -> dict[str, str]:
     }
 
 
-def load() -> float:
-    """Return the load average of the last minute."""
-    return os.getloadavg()[0]
-
-
 def _processor() -> str:
     found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return found[1] if found else platform.machine()

@@ -1,6 +1,7 @@
 """Processes under measurement: on which core they run, what they cost, how they end."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -148,6 +149,28 @@ def family() -> Iterator[Family]:
     pids: set[int] = set()
     yield Family(pids)
     pids |= _children() - before
+
+
+class Others:
+    """How much of the machine's CPU is not ours: what else runs beside the measurement."""
+
+    def __init__(self) -> None:
+        """Start to watch."""
+        self._began = time.monotonic()
+        self._before_s = self._cpu_s()
+
+    def cores(self) -> float:
+        """Return how many cores all others kept busy since the start, on average."""
+        return max(0.0, self._cpu_s() - self._before_s) / (time.monotonic() - self._began)
+
+    @staticmethod
+    def _cpu_s() -> float:
+        # user, nice, system of all CPUs (proc(5)), less what we and our children, living and
+        # dead, have taken.
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ours = Family({os.getpid()}).cpu_s() + ended.ru_utime + ended.ru_stime
+        return sum(int(field) for field in fields[1:4]) / _TICKS_PER_S - ours
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -45,7 +45,7 @@ _TABLE: Final[tuple[tuple[str, str], ...]] = (
 )
 _KNOWN: Final = tuple((name, re.compile(pattern)) for name, pattern in _TABLE)
 OTHER: Final = "other"
-THREADS: Final = "other threads (SQLite journal: writer, readers)"
+THREADS: Final = "other threads (with SQLite: the journal)"
 _OF_A_THREAD: Final = "Thread._bootstrap "
 
 
