@@ -72,10 +72,9 @@ async def _call(
     method: Callable[..., Awaitable[object]], arguments: Mapping[str, object]
 ) -> object:
     try:
-        asked = method(**arguments)
+        return await method(**arguments)
     except ValidationError as error:
         names = ", ".join(
             ".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False)
         )
         raise OperationError(f"arguments: {names}") from None
-    return await asked
