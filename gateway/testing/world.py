@@ -133,7 +133,7 @@ def document(folder: Path, **destination: object) -> dict[str, object]:
 
 
 def _configuration(folder: Path, over: Mapping[str, object]) -> dict[str, object]:
-    sections = ("clients", "workers", "routes", "journal")
+    sections = ("clients", "workers", "routes", "journal", "municipalities", "destinations")
     destination = {key: value for key, value in over.items() if key not in sections}
     configuration = document(folder, **destination)
     for section in sections:
@@ -182,9 +182,9 @@ class World:
     ) -> Self:
         """Put a world together; ``over`` overrides its configuration, section or destination.
 
-        ``clients`` and ``workers`` add to those there are; ``routes`` and ``journal``
-        take their place; anything else is the destination's. ``broker`` and ``opened`` (a
-        journal) may be ones that fail when told to (``gateway.testing.faults``).
+        Clients, workers, municipalities and destinations add to those there are; routes
+        and journal take their place; anything else is the first destination's. ``broker``
+        and ``opened`` (a journal) may be ones that fail when told to (``gateway.testing.faults``).
         """
         settings = build(_configuration(folder, over))
         store = store or MemoryKeys()
@@ -311,7 +311,9 @@ def a_submission(gateway: Gateway, number: int, **over: object) -> Submission:
     procedure = gateway.catalogue.get("childcare/allowance-claim", 1)
     if procedure is None:
         raise AssertionError
-    body: dict[str, object] = {**procedure.example, "receipt_number": f"A-{number:06}"}
+    to = str(over.get("municipality", MUNICIPALITY))
+    example = json.dumps(procedure.example, ensure_ascii=False).replace(MUNICIPALITY, to)
+    body: dict[str, object] = {**json.loads(example), "receipt_number": f"A-{number:06}"}
     body.update({key: over.pop(key) for key in ("receipt_number", "supersedes") if key in over})
     members: dict[str, object] = {
         "client": ClientName(CLIENT),
