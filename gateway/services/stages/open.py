@@ -40,6 +40,6 @@ def application(raw: bytes, envelope: Envelope) -> Application:
             applicant=document["applicant"],
             content=document["content"],
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         # "from None": the parser's error carries the text it stumbled on.
         raise SealInvalidError("content") from None

@@ -447,3 +447,19 @@ async def test_a_broker_that_takes_no_heartbeats_stops_no_worker(
 
     assert await flaky.gateway.journal.heartbeats() == []
     assert flaky.worker._settings.worker.startswith(WorkerName("w1/"))
+
+
+async def test_a_worker_that_is_stopped_while_it_opens_takes_nothing(
+    flaky: World, adapter: Troubled
+) -> None:
+    async def check() -> Health:
+        flaky.stop.set()
+        return Health(ok=True)
+
+    adapter.check = check  # type: ignore[method-assign]
+    delivery = await flaky.accepted()
+
+    await asyncio.wait_for(flaky.worker.run(flaky.stop), 5)
+
+    await flaky.until(delivery, State.QUEUED)
+    assert adapter.counts == {"open": 1, "check": 0, "close": 1}

@@ -109,6 +109,17 @@ async def test_a_claim_of_an_unknown_delivery_gets_no_answer(flaky: World) -> No
     assert "delivery.claimed" not in await flaky.actions()
 
 
+async def test_a_claim_for_a_destination_that_is_no_longer_configured_gets_no_answer(
+    flaky: World,
+) -> None:
+    flaky.gateway.answer_claims._policies = {}
+    with capture_logs() as logs:
+        await flaky.broker.publish(CLAIMS, a_claim(flaky))
+        await eventually(lambda: bool(events(logs, "claim.destination_unknown")))
+
+    assert "delivery.claimed" not in await flaky.actions()
+
+
 async def test_a_forged_claim_is_survived_while_the_journal_cannot_record_it(
     flaky: World, broker: FlakyBroker, journal: FlakyJournal
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,15 +10,24 @@ from structlog.testing import capture_logs
 
 from gateway.bootstrap.key_names import worker_key
 from gateway.crypto.sign import Signer
+from gateway.domain.errors import SignatureInvalidError
 from gateway.domain.identifiers import CopyId, DeliveryId, WorkerName
 from gateway.domain.lifecycle import State
-from gateway.domain.outcome import Outcome, OutcomeKind
+from gateway.domain.outcome import FeedbackStatus, Outcome, OutcomeKind
+from gateway.domain.records import FeedbackRecord
 from gateway.drivers.system_clock import new_id
 from gateway.ports.broker import OUTCOMES, Message
 from gateway.sdk import Receipt
-from gateway.services.wire import KIND_HEADER, OUTCOME_CODEC, OUTCOME_TYPE
+from gateway.services.wire import (
+    FEEDBACK_CODEC,
+    FEEDBACK_TYPE,
+    KIND_HEADER,
+    OUTCOME_CODEC,
+    OUTCOME_TYPE,
+)
+from gateway.services.workers import WorkerRegister
 from gateway.testing.faults import FlakyBroker, FlakyJournal
-from gateway.testing.world import World, eventually
+from gateway.testing.world import MUNICIPALITY, World, eventually
 
 
 def seen(logs: list[Any], name: str) -> bool:
@@ -122,3 +132,35 @@ async def test_a_forged_outcome_is_noted_once_the_journal_is_back(
     await flaky.until(await flaky.accepted(), State.DELIVERED)
 
     assert (await flaky.actions()).count("message.refused") == 1
+
+
+@pytest.mark.parametrize("destinations", [["north"], []])
+async def test_a_status_from_a_worker_of_another_destination_is_refused(
+    tmp_path: Path, destinations: list[str]
+) -> None:
+    north = {"municipality": MUNICIPALITY, "adapter": "file"}
+    workers = {"w2": {"destinations": destinations}}
+    async with World.make(tmp_path, destinations={"north": north}, workers=workers) as world:
+        delivery = await world.accepted()
+        status = FeedbackRecord(
+            id="r1",
+            delivery_id=delivery.id,
+            status=FeedbackStatus.COMPLETED,
+            at=datetime.now(UTC),
+            received_at=datetime.now(UTC),
+        )
+        signer = Signer(world.store.private(worker_key("w2")))
+
+        with capture_logs() as logs:
+            headers = {KIND_HEADER: FEEDBACK_TYPE}
+            await world.broker.publish(OUTCOMES, FEEDBACK_CODEC.write(status, signer, headers))
+            await eventually(lambda: seen(logs, "outcome.refused"))
+            await asyncio.sleep(0.05)
+
+        assert (await world.actions()).count("feedback.received") == 0
+        assert (await world.actions()).count("message.refused") == 1
+
+
+def test_a_key_of_no_worker_speaks_for_nobody() -> None:
+    with pytest.raises(SignatureInvalidError):
+        WorkerRegister({}).require_key("unknown")
