@@ -65,7 +65,10 @@ class HTTPSettings(Section):
     )
     body_timeout_s: Seconds = Field(20.0, description="Longest time a request body may take.")
     requests_per_s: float = Field(
-        200.0, gt=0, description="Requests per second and client, on average (token bucket)."
+        200.0,
+        gt=0,
+        le=1_000_000,
+        description="Requests per second and client, on average (token bucket).",
     )
     request_burst: int = Field(
         400, ge=1, description="Requests that a client may send at once after a pause."
@@ -143,12 +146,14 @@ class DestinationSettings(Section):
         description="What the core system offers against doubles: none, lookup or native.",
     )
     max_in_flight: int = Field(8, ge=1, le=2000, description="Copies in a worker's hands at once.")
-    send_timeout_s: Seconds = Field(
-        60.0, le=1500, description="Deadline of one send; below the broker's 30 min."
+    # Not ``Seconds``: of two upper bounds pydantic takes the one inside the annotation.
+    send_timeout_s: float = Field(
+        60.0, gt=0, le=1500, description="Deadline of one send; below the broker's 30 min."
     )
     settle_s: float = Field(
         0.0,
         ge=0,
+        le=31_536_000,
         description="After a send, how long a lookup's no proves nothing, in seconds.",
     )
     key_memory_s: Seconds = Field(
