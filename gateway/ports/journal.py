@@ -178,6 +178,16 @@ class Journal(Protocol):
         A known idempotency key wins over a known 受付番号.
         """
 
+    async def accepted_under(self, client: ClientName, idempotency_mac: bytes) -> KeyKnown | None:
+        """Return what was accepted for ``client`` under this key; ``None`` if nothing was.
+
+        Sees whatever was committed before the call, by this or another process.
+
+        Args:
+            client: Whose key it is: one key of two clients is two keys.
+            idempotency_mac: 32 bytes, as in ``ApplicationRecord``.
+        """
+
     async def decide(
         self, delivery_id: DeliveryId, rule: Callable[[DeliveryRecord], Decision[T]]
     ) -> T:

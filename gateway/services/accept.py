@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from hmac import compare_digest
 from typing import Final
 from uuid import UUID
 
@@ -61,7 +62,7 @@ class Submission:
     client: ClientName
     municipality: str
     idempotency_key: str
-    raw: bytes
+    raw: bytes = field(repr=False)
     traceparent: str | None = None
 
 
@@ -150,14 +151,37 @@ class AcceptApplication:
                 request must be sent again to learn whether it was.
         """
         if not self._has_room():
-            return Refusal(status=503, code="journal.backlog_full", retry_after_s=_BACKLOG_RETRY_S)
+            full = Refusal(status=503, code="journal.backlog_full", retry_after_s=_BACKLOG_RETRY_S)
+            return await self._replayed(submission) or full
         checked = self._check(submission)
         answer = (
             checked if isinstance(checked, Refusal) else await self._commit(submission, *checked)
         )
-        if isinstance(answer, Refusal):
+        if isinstance(answer, AcceptanceReceipt):
+            return answer
+        replayed = await self._replayed(submission)
+        if replayed is None:
             await self._journal.record([self._refused(submission, answer)])
-        return answer
+        return replayed or answer
+
+    async def _replayed(self, submission: Submission) -> AcceptanceReceipt | None:
+        """Return the receipt of what this very request was accepted as before.
+
+        Whatever stands against it now (a route, a grant or a procedure that changed, a full
+        backlog) does not undo an acceptance, and its client has to learn of it.
+        """
+        mac = self._pseudonyms.idempotency_mac(submission.client, submission.idempotency_key)
+        known = await self._journal.accepted_under(submission.client, mac)
+        if known is None or known.application.municipality != submission.municipality:
+            return None
+        return self._repeated(submission, known)
+
+    def _repeated(self, submission: Submission, known: KeyKnown) -> AcceptanceReceipt | None:
+        """Return the receipt of what is known, unless it had another body."""
+        _, value = self._pseudonyms.commitment(known.application.id, submission.raw)
+        if not compare_digest(value, known.application.commitment):
+            return None
+        return self._receipt(known.application, known.leaf, replayed=True)
 
     def _check(
         self, submission: Submission
@@ -209,11 +233,9 @@ class AcceptApplication:
                     body_bytes=len(submission.raw),
                 )
                 return self._receipt(application, leaf, replayed=False)
-            case KeyKnown(application, leaf):
-                _, value = self._pseudonyms.commitment(application.id, submission.raw)
-                if value != application.commitment:
-                    return Refusal(status=422, code="idempotency.key_reused")
-                return self._receipt(application, leaf, replayed=True)
+            case KeyKnown() as known:
+                reused = Refusal(status=422, code="idempotency.key_reused")
+                return self._repeated(submission, known) or reused
             case ReceiptNumberKnown(existing):
                 return Refusal(status=422, code="application.already_received", existing=existing)
             case NothingToSupersede():

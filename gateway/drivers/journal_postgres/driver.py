@@ -11,7 +11,13 @@ from asyncpg import Connection
 from gateway.domain.claim import Heartbeat
 from gateway.domain.entry import Entry, StoredEntry
 from gateway.domain.errors import JournalUnavailableError
-from gateway.domain.identifiers import ApplicationId, DeliveryId, DestinationName, NodeName
+from gateway.domain.identifiers import (
+    ApplicationId,
+    ClientName,
+    DeliveryId,
+    DestinationName,
+    NodeName,
+)
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord, Dossier, SealedDelivery
 from gateway.drivers.journal_postgres import queries, reading, steps
@@ -37,6 +43,7 @@ from gateway.ports.journal import (
     ClientKey,
     Decision,
     DossierFilter,
+    KeyKnown,
 )
 
 T = TypeVar("T")
@@ -111,6 +118,10 @@ class PostgresJournal:
     async def accept(self, acceptance: Acceptance) -> AcceptAnswer:
         """Commit an application."""
         return cast("AcceptAnswer", await self._submit(Accept(acceptance)))
+
+    async def accepted_under(self, client: ClientName, idempotency_mac: bytes) -> KeyKnown | None:
+        """Return what was accepted under a client's key."""
+        return await self._read(lambda c: reading.accepted_under(c, client, idempotency_mac))
 
     async def decide(
         self, delivery_id: DeliveryId, rule: Callable[[DeliveryRecord], Decision[T]]

@@ -8,15 +8,22 @@ from uuid import UUID
 import asyncpg
 from asyncpg import Connection, Pool
 
+from gateway.audit.chain import leaf
 from gateway.domain.claim import Heartbeat
 from gateway.domain.entry import StoredEntry
 from gateway.domain.errors import JournalUnavailableError
-from gateway.domain.identifiers import ApplicationId, DeliveryId, DestinationName, NodeName
+from gateway.domain.identifiers import (
+    ApplicationId,
+    ClientName,
+    DeliveryId,
+    DestinationName,
+    NodeName,
+)
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord, Dossier, FeedbackRecord, SealedDelivery
 from gateway.drivers.journal_postgres import queries, rows
 from gateway.drivers.journal_postgres.connections import DATABASE_ERRORS, Access, subject
-from gateway.ports.journal import ClientKey, DossierFilter
+from gateway.ports.journal import ClientKey, DossierFilter, KeyKnown
 
 T = TypeVar("T")
 
@@ -69,6 +76,14 @@ class Readers:
                 await self._pool.close()
         except DATABASE_ERRORS:
             self._pool.terminate()
+
+
+async def accepted_under(
+    connection: Connection, client: ClientName, idempotency_mac: bytes
+) -> KeyKnown | None:
+    """Return what was accepted under a client's key."""
+    found = await connection.fetchrow(queries.APPLICATIONS_BY_KEY, [client], [idempotency_mac])
+    return None if found is None else KeyKnown(rows.to_application(found), leaf(found["data"]))
 
 
 async def dossier(connection: Connection, application_id: ApplicationId) -> Dossier | None:

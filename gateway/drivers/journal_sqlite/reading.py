@@ -11,15 +11,22 @@ from queue import SimpleQueue
 from typing import Final, TypeVar
 from uuid import UUID
 
+from gateway.audit.chain import leaf
 from gateway.domain.claim import Heartbeat
 from gateway.domain.entry import StoredEntry
 from gateway.domain.errors import JournalUnavailableError
-from gateway.domain.identifiers import ApplicationId, DeliveryId, DestinationName, NodeName
+from gateway.domain.identifiers import (
+    ApplicationId,
+    ClientName,
+    DeliveryId,
+    DestinationName,
+    NodeName,
+)
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord, Dossier, SealedDelivery
 from gateway.drivers.journal_sqlite import queries, rows
 from gateway.drivers.journal_sqlite.database import subject
-from gateway.ports.journal import ClientKey, DossierFilter
+from gateway.ports.journal import ClientKey, DossierFilter, KeyKnown
 
 T = TypeVar("T")
 
@@ -77,6 +84,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     for setting in queries.READER_SETTINGS:
         connection.execute(setting)
     return connection
+
+
+def accepted_under(
+    connection: sqlite3.Connection, client: ClientName, idempotency_mac: bytes
+) -> KeyKnown | None:
+    """Return what was accepted under a client's key."""
+    found = connection.execute(queries.APPLICATION_BY_KEY, (client, idempotency_mac)).fetchone()
+    if found is None:
+        return None
+    entry = connection.execute(queries.ACCEPTANCE_ENTRY, (found["id"],)).fetchone()
+    return KeyKnown(rows.to_application(found), leaf(entry["data"]))
 
 
 def dossier(connection: sqlite3.Connection, application_id: ApplicationId) -> Dossier | None:

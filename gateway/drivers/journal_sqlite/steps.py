@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from gateway.audit.chain import leaf
 from gateway.audit.head import Head
 from gateway.domain.claim import Heartbeat
 from gateway.domain.entry import Entry
@@ -14,13 +13,13 @@ from gateway.domain.errors import DeliveryNotFoundError
 from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
 from gateway.domain.records import ApplicationRecord, DeliveryRecord
 from gateway.drivers.journal_sqlite import queries, rows
+from gateway.drivers.journal_sqlite.reading import accepted_under
 from gateway.ports.journal import (
     Acceptance,
     AcceptAnswer,
     Accepted,
     ClientKey,
     Decision,
-    KeyKnown,
     NothingToSupersede,
     ReceiptNumberKnown,
 )
@@ -74,12 +73,9 @@ def _supersede(connection: sqlite3.Connection, application: ApplicationRecord) -
 def _refusal(
     connection: sqlite3.Connection, application: ApplicationRecord, *, superseding: bool
 ) -> AcceptAnswer:
-    row = connection.execute(
-        queries.APPLICATION_BY_KEY, (application.client, application.idempotency_mac)
-    ).fetchone()
-    if row is not None:
-        entry = connection.execute(queries.ACCEPTANCE_ENTRY, (row["id"],)).fetchone()
-        return KeyKnown(rows.to_application(row), leaf(entry["data"]))
+    known = accepted_under(connection, application.client, application.idempotency_mac)
+    if known is not None:
+        return known
     if not superseding:
         return NothingToSupersede()
     row = connection.execute(

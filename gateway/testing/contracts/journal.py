@@ -184,6 +184,17 @@ class JournalContract:
         assert isinstance(later, KeyKnown)
         assert answers.count(later) == 4
 
+    async def test_what_was_accepted_under_a_key_is_found_by_it(self, journal: Journal) -> None:
+        first = await accepted(journal)
+        client, mac = first.application.client, first.application.idempotency_mac
+
+        known = await journal.accepted_under(client, mac)
+
+        leaf_then = leaf((await journal.entries_about(first.application.id))[0].data)
+        assert known == KeyKnown(first.application, leaf_then)
+        assert await journal.accepted_under(ClientName("another"), mac) is None
+        assert await journal.accepted_under(client, bytes(32)) is None
+
     async def test_one_key_of_two_clients_is_two_keys(self, journal: Journal) -> None:
         first = await accepted(journal)
 

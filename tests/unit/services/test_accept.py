@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from gateway.bootstrap.key_names import GATEWAY_KEY
 from gateway.crypto import keys
 from gateway.crypto.sign import Purpose, Verifier
 from gateway.domain.identifiers import ClientName
-from gateway.services.accept import AcceptanceReceipt, Refusal
-from gateway.testing.world import World, a_submission
+from gateway.drivers.memory_keys import MemoryKeys
+from gateway.services.accept import AcceptanceReceipt, Refusal, Submission
+from gateway.testing.world import CLIENT, MUNICIPALITY, World, a_submission
 
 
 async def accepted(world: World, **over: Any) -> AcceptanceReceipt:
@@ -181,14 +183,69 @@ async def test_nothing_of_a_body_stands_in_the_journal_in_clear(
         assert canary.encode() not in stored
 
 
-async def test_a_full_backlog_is_refused_early(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {"routes": []},
+        {"clients": {CLIENT: {"municipalities": [MUNICIPALITY], "procedures": ["care/*"]}}},
+        {"clients": {CLIENT: {"municipalities": [], "procedures": ["*"]}}},
+    ],
+    ids=["route removed", "procedure no longer granted", "municipality no longer granted"],
+)
+async def test_what_was_accepted_is_told_again_whatever_changed_since(
+    tmp_path: Path, meanwhile: dict[str, Any]
+) -> None:
+    store = MemoryKeys()
+    async with World.make(tmp_path, store=store) as world:
+        first = await accepted(world)
+
+    async with World.make(tmp_path, store=store, **meanwhile) as world:
+        again = await accepted(world)
+        refusal = await refused(world)
+        actions = await world.actions()
+
+    assert again == replace(first, replayed=True, receipt=again.receipt)
+    assert refusal.code != "idempotency.key_reused"
+    assert actions.count("application.refused") == 1
+
+
+async def test_another_body_or_address_is_not_told_of_what_was_accepted(tmp_path: Path) -> None:
+    store = MemoryKeys()
+    async with World.make(tmp_path, store=store) as world:
+        await accepted(world)
+        raw = a_submission(world.gateway, 1).raw
+
+    async with World.make(tmp_path, store=store, routes=[]) as world:
+        other_body = await refused(world, idempotency_key="key-1", receipt_number="A-2")
+        other_address = await refused(
+            world, idempotency_key="key-1", raw=raw, municipality="141003"
+        )
+
+    assert other_body.code == "procedure.not_offered"
+    assert other_address.code == "municipality.unknown"
+
+
+def test_a_submission_does_not_show_its_body() -> None:
+    submission = Submission(
+        client=ClientName("portal"),
+        municipality=MUNICIPALITY,
+        idempotency_key="key-1",
+        raw=b"614106526000",
+    )
+
+    assert "614106526000" not in repr(submission)
+
+
+async def test_a_full_backlog_is_refused_early_but_tells_what_was_accepted(tmp_path: Path) -> None:
     journal = {"url": f"sqlite:///{tmp_path / 'journal.db'}", "max_unfinished": 1}
     async with World.make(tmp_path, journal=journal) as world:
-        await accepted(world)
+        first = await accepted(world)
         await world.gateway.watch_backlog.look()
 
         refusal = await world.submit()
+        again = await world.gateway.accept(a_submission(world.gateway, 1))
 
     assert isinstance(refusal, Refusal)
     assert (refusal.status, refusal.code) == (503, "journal.backlog_full")
     assert refusal.retry_after_s is not None
+    assert again == replace(first, replayed=True)
