@@ -1,6 +1,6 @@
 """Decide: replay, confirm or cancel what waits for a person, with a reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -10,7 +10,7 @@ from gateway.domain.errors import IllegalTransitionError
 from gateway.domain.identifiers import (
     DeliveryId,
 )
-from gateway.domain.lifecycle import Event, following
+from gateway.domain.lifecycle import FINAL, Event, State, following
 from gateway.domain.records import DeliveryRecord
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
@@ -18,6 +18,12 @@ from gateway.services.operate.refusals import OperationError, parse_id
 from gateway.services.track import delivery_view
 
 _LONGEST_TEXT: Final = 200
+_VERBS: Final[Mapping[Event, str]] = {
+    Event.REPLAYED: "send again",
+    Event.VOUCHED: "confirm",
+    Event.CANCELLED: "take back",
+}
+"""What a person wanted to do."""
 
 
 class Decide:
@@ -122,11 +128,15 @@ class Decide:
         try:
             record = await self._journal.decide(DeliveryId(parse_id(delivery)), rule)
         except IllegalTransitionError as error:
-            state, _ = error.args
-            raise OperationError(
-                f"the delivery is {state}: {event.value} is not possible"
-            ) from None
+            raise OperationError(_not_now(error.args[0], event)) from None
         return delivery_view(record)
+
+
+def _not_now(state: State, event: Event) -> str:
+    verb = _VERBS[event]
+    if state in FINAL:
+        return f"it is {state} already: nothing to {verb}"
+    return f"it is {state}: nothing to {verb} unless it is parked or in doubt"
 
 
 def _printable(text: str, what: str) -> str:

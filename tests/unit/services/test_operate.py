@@ -71,6 +71,24 @@ async def test_a_person_decides_from_the_states_that_allow_it_only(
         assert await quiet.gateway.journal.delivery(delivery.id) == delivery
 
 
+@pytest.mark.parametrize(
+    ("state", "operation", "words"),
+    [
+        (State.DELIVERED, "confirm", "it is delivered already: nothing to confirm"),
+        (State.CANCELLED, "cancel", "it is cancelled already: nothing to take back"),
+        (State.PENDING, "replay", "it is pending: nothing to send again unless it is parked"),
+    ],
+)
+async def test_what_is_not_possible_is_said_in_words_of_operators(
+    quiet: World, state: State, operation: str, words: str
+) -> None:
+    delivery = await stands(quiet, state)
+    decide = getattr(quiet.gateway.operate.decide, operation)
+
+    with pytest.raises(OperationError, match=words):
+        await decide(str(delivery.id), actor=ME, reason="照会済み")
+
+
 async def test_a_replay_is_a_new_attempt_with_a_new_budget(quiet: World) -> None:
     delivery = await stands(quiet, State.PARKED)
 
