@@ -9,6 +9,7 @@ from gateway.domain.identifiers import ApplicationId, ClientName, DestinationNam
 from gateway.domain.lifecycle import State
 from gateway.domain.records import ApplicationRecord, DeliveryRecord, Dossier, FeedbackRecord
 from gateway.ports.journal import Journal
+from gateway.services.policy import DestinationPolicy
 
 NEXT_STEP: Final[Mapping[State, tuple[str, str]]] = {
     State.PENDING: (
@@ -182,11 +183,18 @@ def _text(value: object) -> str | None:
 
 
 def destination_view(
-    name: DestinationName, counts: Mapping[State, int], *, paused: bool
+    name: DestinationName, counts: Mapping[State, int], policy: DestinationPolicy | None
 ) -> dict[str, object]:
-    """Return how many of a destination's deliveries stand where."""
+    """Return how many of a destination's deliveries stand where.
+
+    Args:
+        name: Its name.
+        counts: Its deliveries by state.
+        policy: What is configured for it; ``None`` if nothing is, any more.
+    """
     return {
         "destination": name,
-        "paused": paused,
+        "configured": policy is not None,
+        "paused": policy is not None and policy.paused,
         "deliveries": {state.value: counts[state] for state in State if counts.get(state)},
     }

@@ -32,12 +32,28 @@ def list_parked(
     context: typer.Context,
     *,
     destination: Annotated[str | None, typer.Option(help="Only those for it.")] = None,
+    before: Annotated[str | None, typer.Option(help="Only those older than this id.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Of so many applications.")] = 50,
 ) -> None:
     """List the deliveries that wait for a person, newest first."""
     invocation = Invocation.of(context)
-    found = perform(invocation, "parked.list", destination=destination, limit=limit)
-    screen.show(invocation, found, lambda console: _show_list(console, found))
+
+    def page(before: str | None, limit: int) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = perform(
+            invocation, "parked.list", destination=destination, before=before, limit=limit
+        )
+        return found
+
+    found = page(before, limit)
+    is_full = len({delivery["application"] for delivery in found}) == limit
+
+    def show_page(console: Console) -> None:
+        _show_list(console, found)
+        if is_full and page(found[-1]["id"], 1):
+            shown = words.of((f"{len(found)} 件を表示。続き", f"{len(found)} shown; older"))
+            screen.plain(console, f"{shown}: --before {found[-1]['id']}")
+
+    screen.show(invocation, found, show_page)
 
 
 def _show_list(console: Console, found: list[Mapping[str, Any]]) -> None:

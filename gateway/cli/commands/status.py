@@ -47,9 +47,8 @@ def _show_overview(console: Console, overview: Mapping[str, Any]) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     for line in overview["destinations"]:
-        name = line["destination"] + words.of((" (停止中)", " (paused)")) * bool(line["paused"])
         table.add_row(
-            name,
+            line["destination"] + _remark(line),
             *(
                 Text(str(line["deliveries"].get(state, "-")), style=words.STYLES.get(state, ""))
                 for state in states
@@ -76,6 +75,12 @@ def _show_overview(console: Console, overview: Mapping[str, Any]) -> None:
             f"{worker['last_seen_s']:.0f} s",
         )
     console.print(workers)
+
+
+def _remark(line: Mapping[str, Any]) -> str:
+    if not line["configured"]:
+        return words.of((" (設定にありません)", " (not configured)"))
+    return words.of((" (停止中)", " (paused)")) if line["paused"] else ""
 
 
 def present(workers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -46,14 +46,18 @@ class Look:
         self._track = Track(journal=journal)
 
     async def overview(self) -> dict[str, object]:
-        """Return every destination's counts and every worker's last sign of life."""
+        """Return every destination's counts and every worker's last sign of life.
+
+        Destinations that are configured no more, but have deliveries, come last: what
+        waits there waits until somebody configures them again or cancels it.
+        """
         counts = await self._journal.counts()
         now = self._clock.now()
         return {
             "node": self._journal.node,
             "destinations": [
-                destination_view(name, counts.get(name, {}), paused=policy.paused)
-                for name, policy in self._policies.items()
+                destination_view(name, counts.get(name, {}), self._policies.get(name))
+                for name in (*self._policies, *sorted(counts.keys() - self._policies.keys()))
             ],
             "workers": [_worker(beat, now) for beat in await self._journal.heartbeats()],
         }
@@ -66,7 +70,7 @@ class Look:
         """
         dossiers = await self._find(subject)
         if not dossiers:
-            raise NotFoundError(subject)
+            raise NotFoundError(f"no application has this id or 受付番号: {subject}")
         return [await self._track.timeline(dossier) for dossier in dossiers]
 
     async def _find(self, subject: str) -> list[Dossier]:
@@ -106,20 +110,38 @@ class Look:
         return [summary(dossier) for dossier in dossiers]
 
     async def parked(
-        self, *, destination: str | None = None, limit: int = 50
+        self, *, destination: str | None = None, before: str | None = None, limit: int = 50
     ) -> list[dict[str, object]]:
-        """Return the deliveries that wait for a person, newest application first."""
+        """Return the deliveries that wait for a person, newest application first.
+
+        Args:
+            destination: Only those for it.
+            before: Only those of applications older than this one, or than this delivery's.
+            limit: Those of so many applications; at most 500.
+
+        Raises:
+            NotFoundError: ``before`` is no id.
+        """
         where = DossierFilter(
             destination=None if destination is None else DestinationName(destination),
             states=NEEDS_A_PERSON,
         )
-        dossiers = await self._journal.dossiers(where, limit=max(1, min(limit, _LARGEST_PAGE)))
+        dossiers = await self._journal.dossiers(
+            where,
+            before=None if before is None else await self._application(parse_id(before)),
+            limit=max(1, min(limit, _LARGEST_PAGE)),
+        )
         return [
             delivery_view(delivery)
             for dossier in dossiers
             for delivery in dossier.deliveries
             if delivery.state in NEEDS_A_PERSON and destination in (None, delivery.destination)
         ]
+
+    async def _application(self, either: UUID) -> ApplicationId:
+        """Return the application of the delivery with this id, or else the id itself."""
+        delivery = await self._journal.delivery(DeliveryId(either))
+        return ApplicationId(either) if delivery is None else delivery.application_id
 
     async def parked_one(self, delivery: str) -> dict[str, object]:
         """Return one delivery.
@@ -129,7 +151,7 @@ class Look:
         """
         record = await self._journal.delivery(DeliveryId(parse_id(delivery)))
         if record is None:
-            raise NotFoundError(delivery)
+            raise NotFoundError(f"no delivery has this id: {delivery}")
         return delivery_view(record)
 
 

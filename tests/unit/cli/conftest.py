@@ -57,9 +57,11 @@ def keep(terminal: Terminal) -> Callable[..., Acceptance]:  # noqa: ARG001 - its
     make_missing_keys(settings, store)
     pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
 
-    def put(receipt_number: str = "A-1", **changed: Any) -> Acceptance:
+    def put(
+        receipt_number: str = "A-1", *, destination: str = "delivered", **changed: Any
+    ) -> Acceptance:
         acceptance = an_acceptance(
-            destinations=["delivered"],
+            destinations=[destination],
             receipt_mac=pseudonyms.receipt_mac(MUNICIPALITY, receipt_number),
         )
 

@@ -44,7 +44,9 @@ def test_an_application_is_found_by_its_id_and_by_its_number(
 
     assert terminal.ask("status", application)[0]["id"] == application
     assert terminal.ask("messages", "show", "受付-7")[0]["id"] == application
-    assert terminal.run("status", "B-2", code=1) == "kakehashi: operation.not_found: B-2\n"
+    assert terminal.run("status", "B-2", code=1) == (
+        "kakehashi: operation.not_found: no application has this id or 受付番号: B-2\n"
+    )
 
 
 def test_a_timeline_is_told_in_words_within_80_columns(terminal: Terminal, keep: Keep) -> None:
@@ -77,6 +79,16 @@ def test_the_overview_counts_deliveries_by_destination_and_state(
     (line,) = terminal.ask("status")["destinations"]
     assert line["deliveries"] == {"parked": 1, "delivered": 1}
     assert "No worker has been seen yet." in terminal.run("status")
+
+
+def test_a_destination_that_is_configured_no_more_is_told_as_such(
+    terminal: Terminal, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(destination="gone")
+
+    assert "gone (not configured)" in terminal.run("status")
+    monkeypatch.setenv("LANG", "ja_JP.UTF-8")
+    assert "gone (設定にありません)" in terminal.run("status")
 
 
 def test_a_worker_that_has_a_living_successor_is_not_shown() -> None:
@@ -130,6 +142,20 @@ def test_what_waits_for_a_person_is_listed_with_its_next_step(
     assert "Mend the cause" in terminal.run("parked", "list")
     assert terminal.ask("parked", "show", delivery)["pointer"] == "/content/x"
     assert "core.refused" in terminal.run("parked", "show", delivery)
+
+
+def test_what_waits_for_a_person_is_listed_page_by_page(terminal: Terminal, keep: Keep) -> None:
+    for number in range(3):
+        keep(f"A-{number}", state=State.PARKED)
+
+    ids = [one["id"] for one in terminal.ask("parked", "list")]
+
+    assert f"2 shown; older: --before {ids[1]}" in terminal.run("parked", "list", "--limit", "2")
+    rest = terminal.run("parked", "list", "--limit", "1", "--before", ids[1])
+    assert ids[2] in rest
+    assert "--before" not in rest
+    assert "--before" not in terminal.run("parked", "list", "--limit", "3")
+    assert [one["id"] for one in terminal.ask("parked", "list", "--before", ids[0])] == ids[1:]
 
 
 @pytest.mark.parametrize(

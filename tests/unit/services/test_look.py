@@ -18,7 +18,14 @@ from gateway.sdk import Feedback, FeedbackStatus, RejectedError
 from gateway.services.accept import AcceptanceReceipt
 from gateway.services.operate.refusals import NotFoundError, OperationError
 from gateway.services.track import NEXT_STEP, next_step
-from gateway.testing.builders import NOW, a_delivery, a_heartbeat, an_application, an_entry
+from gateway.testing.builders import (
+    NOW,
+    a_delivery,
+    a_heartbeat,
+    an_acceptance,
+    an_application,
+    an_entry,
+)
 from gateway.testing.world import CLIENT, DESTINATION, MUNICIPALITY, World
 
 OTHER = "011002"
@@ -101,7 +108,7 @@ async def test_a_receipt_number_that_looks_like_an_id_is_found(town: World) -> N
 
 @pytest.mark.parametrize("subject", ["A-0000", "00000000-0000-7000-8000-000000000000", "", "{}"])
 async def test_what_nobody_sent_is_not_found(town: World, subject: str) -> None:
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError, match="no application has this id or 受付番号"):
         await town.gateway.operate.look.status(subject)
 
 
@@ -192,13 +199,48 @@ async def test_the_overview_counts_deliveries_and_tells_living_workers_from_dead
 
     assert overview["node"] == "gw-1"
     assert overview["destinations"] == [
-        {"destination": DESTINATION, "paused": True, "deliveries": {"pending": 1}},
-        {"destination": "north", "paused": True, "deliveries": {}},
+        {
+            "destination": DESTINATION,
+            "configured": True,
+            "paused": True,
+            "deliveries": {"pending": 1},
+        },
+        {"destination": "north", "configured": True, "paused": True, "deliveries": {}},
     ]
     assert {one["worker"]: one["alive"] for one in overview["workers"]} == {
         "w1/alive": True,
         "w1/dead": False,
     }
+
+
+async def test_a_destination_that_is_configured_no_more_is_seen_while_it_has_deliveries(
+    town: World,
+) -> None:
+    gone = an_acceptance(destinations=("gone",))
+    await town.gateway.journal.accept(gone)
+
+    overview: Any = await town.gateway.operate.look.overview()
+
+    assert overview["destinations"][2:] == [
+        {"destination": "gone", "configured": False, "paused": False, "deliveries": {"pending": 1}}
+    ]
+
+
+async def test_what_waits_for_a_person_is_listed_in_pages(town: World) -> None:
+    for _ in range(5):
+        await put(town, await sent(town), State.PARKED)
+    look = town.gateway.operate.look
+
+    first = await look.parked(limit=2)
+    second = await look.parked(limit=2, before=str(first[-1]["id"]))
+    third = await look.parked(limit=2, before=str(second[-1]["application"]))
+
+    pages = [[one["application"] for one in page] for page in (first, second, third)]
+    listed = [id_ for page in pages for id_ in page]
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert listed == sorted(set(listed), reverse=True)
+    with pytest.raises(NotFoundError):
+        await look.parked(before="yesterday")
 
 
 # What a front end is told
