@@ -20,6 +20,7 @@ from gateway.bootstrap.embedded import make_missing_keys
 from gateway.bootstrap.gateway import Gateway, build_gateway
 from gateway.bootstrap.run import Addresses, run_gateway
 from gateway.bootstrap.worker import build_worker
+from gateway.cli import logging, words
 from gateway.cli.demo.applications import MUNICIPALITY, Sample, samples
 from gateway.cli.demo.show import Screen, Tally
 from gateway.domain.entry import Actor, ActorKind
@@ -55,6 +56,7 @@ def demo(
     """
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise typer.BadParameter("must be empty or new", param_hint="--keep")
+    logging.quiet()
     home = keep or Path(tempfile.mkdtemp(prefix="kakehashi-demo-"))
     try:
         is_well = asyncio.run(Demo(home.resolve()).run())
@@ -246,9 +248,10 @@ class Demo:
         self._screen.heading("結果の返却 One result that came back")
         for application, statuses in list(self._tally.feedback.items())[:1]:
             sample, status = self._tally.accepted[application], statuses[0]
+            at = f"{words.moment(str(status['at']))} JST"
             self._screen.line(
                 f"  {sample.receipt_number} {sample.title}\n"
-                f"  {status['status_ja']} 整理番号 {status['reference']} ({status['at']})"
+                f"  {status['status_ja']} 整理番号 {status['reference']} ({at})"
             )
 
 

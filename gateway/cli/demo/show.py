@@ -2,12 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gateway.cli.demo.applications import Sample
+
+_REFERENCE_CELLS: Final = 24
+"""Enough for a 整理番号; a file's name is longer, and its end tells one from another."""
+
+
+def shortened(text: str, cells: int) -> str:
+    """Return the end of ``text`` that fits into so many cells of a terminal."""
+    if cell_len(text) <= cells:
+        return text
+    end = text
+    while cell_len(end) > cells - 1:
+        end = end[1:]
+    return f"…{end}"
 
 
 @dataclass(slots=True)
@@ -50,7 +66,8 @@ class Screen:
 
     def arrived(self, sample: Sample, destination: str, reference: str) -> None:
         """Show that a core system has an application."""
-        self._step("→", "cyan", f"{sample.receipt_number:<16} {destination:<11} {reference}")
+        shown = shortened(reference, _REFERENCE_CELLS)
+        self._step("→", "cyan", f"{sample.receipt_number:<16} {destination:<11} {shown}")
 
     def came_back(self, sample: Sample, feedback: Mapping[str, object]) -> None:
         """Show a status that came back."""
@@ -58,7 +75,9 @@ class Screen:
         self._step("←", "magenta", f"{sample.receipt_number:<16} {words}")
 
     def _step(self, mark: str, style: str, text: str) -> None:
-        self._console.print(f"[{style}]{mark:>4}[/] {text}", highlight=False, soft_wrap=True)
+        line = Text.assemble((f"{mark:>4}", style), " ", text)
+        line.truncate(self._console.width, overflow="ellipsis")
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def destinations(self, rows: Sequence[tuple[str, str, int, int, int]]) -> None:
         """Show what arrived where."""
