@@ -85,6 +85,8 @@ class AdapterSpec:
         idempotency: The most it can support.
         max_in_flight: How many sends it can take at once at most.
         feedback: Whether it implements ``GivesFeedback``.
+        settle_s: After the end of a send, how long its ``lookup`` may still wrongly say
+            "no"; ``None`` when only the operator can know, for each core system.
     """
 
     name: str
@@ -93,6 +95,7 @@ class AdapterSpec:
     idempotency: Idempotency = Idempotency.NONE
     max_in_flight: int = 1
     feedback: bool = False
+    settle_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

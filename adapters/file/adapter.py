@@ -46,6 +46,8 @@ class FileDestination:
         idempotency=Idempotency.LOOKUP,
         max_in_flight=MAX_IN_FLIGHT,
         feedback=True,
+        # A lookup takes the temporary file away: no send can still rename it afterwards.
+        settle_s=0.0,
     )
 
     def __init__(self, config: FileConfig) -> None:

@@ -35,6 +35,7 @@ from gateway.services.operate.decide import Decide
 from gateway.services.operate.look import Look
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.policy import DestinationPolicy
+from gateway.services.reconcile import Reconcile
 from gateway.services.record_heartbeats import RecordHeartbeats
 from gateway.services.record_outcomes import RecordOutcomes
 from gateway.services.relay import Relay
@@ -66,6 +67,7 @@ class Gateway:
     record_heartbeats: RecordHeartbeats
     bury_dead_letters: BuryDeadLetters
     watch_backlog: WatchBacklog
+    reconcile: Reconcile
 
 
 def policies(settings: Settings) -> dict[DestinationName, DestinationPolicy]:
@@ -77,6 +79,7 @@ def policies(settings: Settings) -> dict[DestinationName, DestinationPolicy]:
             idempotency=destination.idempotency,
             retry=destination.retry.policy(),
             paused=destination.paused,
+            send_timeout_s=destination.send_timeout_s,
         )
         for name, destination in settings.destinations.items()
     }
@@ -213,6 +216,13 @@ def build_gateway(
             clock=clock,
         ),
         watch_backlog=backlog,
+        reconcile=Reconcile(
+            policies=by_destination,
+            journal=journal,
+            broker=broker,
+            relay=relay,
+            clock=clock,
+        ),
     )
 
 

@@ -14,7 +14,12 @@ from aiohttp import web
 from gateway import __version__
 from gateway.bootstrap.gateway import Gateway
 from gateway.domain.entry import Action, Actor, ActorKind, Entry
-from gateway.domain.errors import ConfigError, JournalUnavailableError, TransientError
+from gateway.domain.errors import (
+    ConfigError,
+    JournalUnavailableError,
+    TopologyMismatchError,
+    TransientError,
+)
 from gateway.domain.identifiers import ClientName
 from gateway.drivers.system_clock import SystemClock
 from gateway.http.body import BodyLimits
@@ -96,7 +101,9 @@ async def run_gateway(
             await _connect(gateway)
             await gateway.relay.recover()
         async with asyncio.TaskGroup() as tasks:
-            services = [tasks.create_task(_carry(gateway))]
+            services: list[asyncio.Task[None] | asyncio.Task[ConfigError | None]] = [
+                tasks.create_task(_carry(gateway))
+            ]
             services += [
                 tasks.create_task(service())
                 for service in (
@@ -105,7 +112,7 @@ async def run_gateway(
                     gateway.watch_backlog.run,
                 )
             ]
-            delivering = [tasks.create_task(worker.run(stop)) for worker in workers]
+            delivering = [tasks.create_task(_deliver(worker, stop)) for worker in workers]
             async with _listening(gateway, stop) as addresses:
                 await started(addresses)
                 await stop.wait()
@@ -129,8 +136,9 @@ async def _connect(gateway: Gateway) -> None:
     while True:
         try:
             await gateway.broker.declare(list(gateway.settings.destinations))
-        except TransientError as error:
-            log.warning("topology.not_declared", code=error.code)
+        except (TransientError, TopologyMismatchError) as error:
+            # What is accepted waits in the journal until somebody has put it right.
+            log.warning("topology.not_declared", code=error.code, subject=str(error))
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         else:
@@ -147,6 +155,7 @@ async def _carry(gateway: Gateway) -> None:
             gateway.record_outcomes.run,
             gateway.record_heartbeats.run,
             gateway.bury_dead_letters.run,
+            gateway.reconcile.run,
         ):
             tasks.create_task(service())
 
@@ -265,14 +274,26 @@ def _node_entry(action: Action, **facts: str) -> Entry:
     )
 
 
+async def _deliver(worker: Deliver, stop: asyncio.Event) -> ConfigError | None:
+    """Run one worker; its mistake in the configuration must not stop the others."""
+    try:
+        await worker.run(stop)
+    except ConfigError as error:
+        log.error("destination.stopped", destination=worker.destination, reason=str(error))  # noqa: TRY400 - its own words say it
+        return error
+    return None
+
+
 async def run_workers(workers: Sequence[Deliver], broker: Broker, *, stop: asyncio.Event) -> None:
     """Run workers over ``broker`` until ``stop`` is set, then finish what they hold.
 
     What is not finished within ``DRAIN_S`` goes back to the broker; who gets it next
     finds out what became of it.
 
+    A destination that cannot work as configured stops alone.
+
     Raises:
-        ConfigError: A destination cannot work as configured.
+        ConfigError: None of the destinations can work as configured.
     """
     connecting = asyncio.ensure_future(_open_broker(broker))
     stopped = asyncio.ensure_future(stop.wait())
@@ -282,11 +303,16 @@ async def run_workers(workers: Sequence[Deliver], broker: Broker, *, stop: async
             return
         await connecting
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(worker.run(stop)) for worker in workers]
-            await asyncio.wait({stopped, *running}, return_when=asyncio.FIRST_COMPLETED)
-            _, late = await asyncio.wait(running, timeout=DRAIN_S)
+            running = [tasks.create_task(_deliver(worker, stop)) for worker in workers]
+            all_ended = asyncio.ensure_future(asyncio.wait(running))
+            await asyncio.wait({stopped, all_ended}, return_when=asyncio.FIRST_COMPLETED)
+            done, late = await asyncio.wait(running, timeout=DRAIN_S)
+            all_ended.cancel()
             for task in late:
                 task.cancel()
+        errors = [error for task in done if (error := task.result()) is not None]
+        if len(errors) == len(workers):
+            raise errors[0]
     finally:
         connecting.cancel()
         stopped.cancel()

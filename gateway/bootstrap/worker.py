@@ -21,8 +21,9 @@ from gateway.drivers import discovery
 from gateway.drivers.system_clock import SystemClock
 from gateway.ports.broker import Broker
 from gateway.ports.keys import KeyStore
-from gateway.sdk import AdapterConfig, Context, Destination, Idempotency
-from gateway.services.deliver import Deliver, DeliverySettings
+from gateway.sdk import AdapterConfig, AdapterSpec, Context, Destination, Idempotency
+from gateway.services.deliver import Deliver
+from gateway.services.delivery_settings import DeliverySettings
 from gateway.settings.model import DestinationSettings, Settings
 
 _CAPABLE_OF: Final[Mapping[Idempotency, frozenset[Idempotency]]] = {
@@ -46,8 +47,33 @@ def build_adapter(name: str, destination: DestinationSettings) -> Destination:
             f"destinations.{name}.idempotency: {destination.adapter} supports at most "
             f"{spec.idempotency.value}"
         )
+    settle_s(name, destination, spec)
     construct: Callable[[AdapterConfig], Destination] = adapter
     return construct(adapter_config(name, destination, spec.config))
+
+
+def settle_s(name: str, destination: DestinationSettings, spec: AdapterSpec) -> float:
+    """Return how long after a send a lookup's "no" proves nothing.
+
+    Raises:
+        ConfigError: Nobody said so, or it is shorter than a send may take: a delivery
+            that arrives after the "no" would be sent twice.
+    """
+    if destination.idempotency != Idempotency.LOOKUP:
+        return 0.0
+    key = f"destinations.{name}.settle_s"
+    if destination.settle_s is None:
+        if spec.settle_s is None:
+            raise ConfigError(
+                f"{key}: needed with idempotency lookup and adapter {spec.name}; how long, in "
+                "seconds, may the core system take to show what it was sent?"
+            )
+        return spec.settle_s
+    if spec.settle_s is None and destination.settle_s <= destination.send_timeout_s:
+        raise ConfigError(
+            f"{key}: must be longer than send_timeout_s ({destination.send_timeout_s:g})"
+        )
+    return destination.settle_s
 
 
 def adapter_config(
@@ -97,7 +123,7 @@ def build_worker(
             idempotency=configured.idempotency,
             max_in_flight=min(configured.max_in_flight, adapter.spec.max_in_flight),
             send_timeout_s=configured.send_timeout_s,
-            settle_s=configured.settle_s,
+            settle_s=settle_s(destination, configured, adapter.spec),
             key_memory_s=configured.key_memory_s,
         ),
         context=Context(

@@ -51,6 +51,8 @@ class Event(StrEnum):
     """It was looked up or resent as often as is allowed, without an answer."""
     CRASH_LOOPED = "crash_looped"
     """The broker gave the copy up: it kept killing its workers."""
+    ABANDONED = "abandoned"
+    """Whoever claimed it has not been heard of for longer than a send may take."""
     DUE = "due"
     """The wait is over; a new attempt begins."""
     REPLAYED = "replayed"
@@ -85,6 +87,8 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.IN_DOUBT, Event.DOUBTED): State.IN_DOUBT,
     (State.IN_DOUBT, Event.UNRESOLVED): State.PARKED,
     (State.SENDING, Event.UNRESOLVED): State.PARKED,
+    (State.SENDING, Event.ABANDONED): State.IN_DOUBT,
+    (State.IN_DOUBT, Event.ABANDONED): State.IN_DOUBT,
     (State.PENDING, Event.CRASH_LOOPED): State.PARKED,
     (State.QUEUED, Event.CRASH_LOOPED): State.PARKED,
     (State.SENDING, Event.CRASH_LOOPED): State.IN_DOUBT,

@@ -38,7 +38,7 @@ def claim_rule(
 
     def rule(record: DeliveryRecord) -> Decision[ClaimAnswer]:
         if claim.attempt != record.attempt or record.destination != claim.destination:
-            return _answered(record, claim, Verdict.DROP)
+            return _answered(record, claim, Verdict.DROP, now)
         match record.state:
             case State.PENDING | State.QUEUED if policy.paused:
                 return _hold(record, claim, policy, now)
@@ -46,17 +46,23 @@ def claim_rule(
                 return _claimed(record, claim, Event.CLAIMED, Verdict.GO, now)
             case State.SENDING if record.copy == claim.copy:
                 if record.worker == claim.worker and not claim.opened:
-                    return _answered(record, claim, Verdict.GO)
+                    return _answered(record, claim, Verdict.GO, now)
                 return _resolve(record, claim, policy, now)
             case State.IN_DOUBT if record.copy in (None, claim.copy):
                 return _resolve(record, claim, policy, now)
             case _:
-                return _answered(record, claim, Verdict.DROP)
+                return _answered(record, claim, Verdict.DROP, now)
 
     return rule
 
 
-def _answered(record: DeliveryRecord, claim: Claim, verdict: Verdict) -> Decision[ClaimAnswer]:
+def _age_s(since: datetime, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds())
+
+
+def _answered(
+    record: DeliveryRecord, claim: Claim, verdict: Verdict, now: datetime
+) -> Decision[ClaimAnswer]:
     return Decision(
         answer=ClaimAnswer(
             delivery_id=record.id,
@@ -64,6 +70,7 @@ def _answered(record: DeliveryRecord, claim: Claim, verdict: Verdict) -> Decisio
             verdict=verdict,
             attempt=record.attempt,
             first_claimed_at=record.claimed_at,
+            age_s=0.0 if record.claimed_at is None else _age_s(record.claimed_at, now),
         )
     )
 
@@ -82,7 +89,7 @@ def _claimed(
         updated_at=now,
     )
     entry = _entry(Action.DELIVERY_CLAIMED, claimed, claim, now, verdict)
-    return replace(_answered(claimed, claim, verdict), record=claimed, entries=(entry,))
+    return replace(_answered(claimed, claim, verdict, now), record=claimed, entries=(entry,))
 
 
 def _resolve(
@@ -101,7 +108,7 @@ def _resolve(
         updated_at=now,
     )
     entry = _entry(Action.DELIVERY_PARKED, parked, claim, now, Verdict.DROP)
-    return replace(_answered(parked, claim, Verdict.DROP), record=parked, entries=(entry,))
+    return replace(_answered(parked, claim, Verdict.DROP, now), record=parked, entries=(entry,))
 
 
 def _hold(
@@ -115,7 +122,7 @@ def _hold(
         updated_at=now,
     )
     entry = _entry(Action.DELIVERY_HELD, held, claim, now, Verdict.WAIT)
-    return replace(_answered(held, claim, Verdict.WAIT), record=held, entries=(entry,))
+    return replace(_answered(held, claim, Verdict.WAIT, now), record=held, entries=(entry,))
 
 
 def _entry(
@@ -204,6 +211,10 @@ class AnswerClaims:
             return None
         except JournalUnavailableError as error:
             log.warning("claim.not_committed", code=error.code)
+            return None
+        except ValueError:
+            # A step that the journal cannot store, such as an entry that is too long.
+            log.warning("claim.not_storable", destination=claim.destination)
             return None
 
     async def _refuse(self, error: PermanentError) -> None:

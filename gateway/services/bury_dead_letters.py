@@ -81,6 +81,6 @@ class BuryDeadLetters:
             refused = refusal_entry("dead-letter", error, self._clock.now())
             await self._journal.record([refused])
             return
-        rule = crash_loop_rule(attempt=headers.attempt, now=self._clock.now())
+        rule = crash_loop_rule(attempt=headers.attempt, copy=headers.copy, now=self._clock.now())
         state = await self._journal.decide(envelope.delivery_id, rule)
         log.error("delivery.crash_looped", delivery_id=str(envelope.delivery_id), state=state)

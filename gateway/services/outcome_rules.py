@@ -1,10 +1,13 @@
 """What a report does to a delivery: outcomes, feedback, and copies the broker gave up."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from gateway.domain.entry import Action, Actor, ActorKind, Entry, Fact
+from gateway.domain.identifiers import CopyId, WorkerName
 from gateway.domain.lifecycle import FINAL, Event, State, following
 from gateway.domain.outcome import Outcome, OutcomeKind
 from gateway.domain.records import DeliveryRecord, FeedbackRecord
@@ -189,11 +192,67 @@ def feedback_rule(
     return rule
 
 
-def crash_loop_rule(*, attempt: int, now: datetime) -> Callable[[DeliveryRecord], Decision[State]]:
+_UNHEARD_OF_S: Final = 60.0
+_HEARD_OF_S: Final = 600.0
+
+
+def abandoned_rule(
+    policy: DestinationPolicy, alive: AbstractSet[WorkerName], now: datetime
+) -> Callable[[DeliveryRecord], Decision[bool]]:
+    """Return the rule for a claim that came to nothing; the answer is whether it did.
+
+    Its outcome was lost, or its copy and its worker were. It has been in hand for longer
+    than a send may take, with a margin: a minute when its worker gives no sign of life
+    (``alive`` names those who do), ten when it does. What became of it is then looked up
+    where that is possible; an outcome that still comes late is believed.
+    """
+
+    def rule(record: DeliveryRecord) -> Decision[bool]:
+        is_claimed = record.copy is not None and record.state in (State.SENDING, State.IN_DOUBT)
+        margin_s = _HEARD_OF_S if record.worker in alive else _UNHEARD_OF_S
+        limit = timedelta(seconds=policy.send_timeout_s + margin_s)
+        if not is_claimed or now - record.updated_at < limit:
+            return Decision(answer=False)
+        is_old = now - record.budget_since >= timedelta(seconds=policy.retry.max_age_s)
+        can_be_asked = policy.idempotency != Idempotency.NONE and not is_old
+        doubted = replace(
+            record,
+            state=following(record.state, Event.ABANDONED),
+            copy=None,
+            worker=None,
+            due_at=now if can_be_asked else None,
+            code="delivery.abandoned",
+            updated_at=now,
+        )
+        entry = Entry(
+            action=Action.DELIVERY_IN_DOUBT,
+            at=now,
+            actor=Actor(ActorKind.GATEWAY, "reconciliation"),
+            municipality=record.municipality,
+            application=record.application_id,
+            delivery=record.id,
+            facts={
+                "destination": record.destination,
+                "state": doubted.state.value,
+                "attempt": record.attempt,
+                "copy": str(record.copy),
+                "worker": record.worker,
+                "code": doubted.code,
+            },
+        )
+        return Decision(answer=True, record=doubted, entries=(entry,))
+
+    return rule
+
+
+def crash_loop_rule(
+    *, attempt: int, copy: CopyId, now: datetime
+) -> Callable[[DeliveryRecord], Decision[State]]:
     """Return the rule for a copy that the broker gave up: it kept killing its workers."""
 
     def rule(record: DeliveryRecord) -> Decision[State]:
-        if record.attempt != attempt or record.state in FINAL | {State.RETRYING, State.PARKED}:
+        is_over = record.state in FINAL | {State.RETRYING, State.PARKED}
+        if is_over or record.attempt != attempt or record.copy not in (None, copy):
             return Decision(answer=record.state)
         state = following(record.state, Event.CRASH_LOOPED)
         changed = replace(

@@ -18,6 +18,7 @@ class DestinationPolicy:
         retry: Its retry budget.
         paused: Nothing is published, and claims are told to wait.
         hold_s: How long a claim that was told to wait is put off.
+        send_timeout_s: Deadline that its workers give one send.
         resends: How often a delivery in doubt is resent to a core system that
             deduplicates, before a person must look.
     """
@@ -28,4 +29,5 @@ class DestinationPolicy:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     paused: bool = False
     hold_s: float = 30.0
+    send_timeout_s: float = 60.0
     resends: int = 3

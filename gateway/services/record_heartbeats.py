@@ -51,4 +51,6 @@ class RecordHeartbeats:
                         await self._journal.put_heartbeat(beat)
                 except (PermanentError, JournalUnavailableError) as error:
                     log.warning("heartbeat.refused", code=error.code)
+                except ValueError:
+                    log.warning("heartbeat.refused", code="message.malformed")
                 await received.ack()

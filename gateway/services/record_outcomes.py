@@ -13,6 +13,7 @@ from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.errors import (
     DeliveryNotFoundError,
     JournalUnavailableError,
+    MessageMalformedError,
     PermanentError,
     SignatureInvalidError,
 )
@@ -80,9 +81,15 @@ class RecordOutcomes:
                 await record(report)
             except DeliveryNotFoundError as error:
                 log.warning("outcome.delivery_unknown", code=error.code)
-            except PermanentError as error:
-                log.warning("outcome.refused", code=error.code)
-                refused = refusal_entry("outcome", error, self._clock.now())
+            except (PermanentError, ValueError) as error:
+                # ValueError: what the journal cannot store, such as an entry too long.
+                refusal = (
+                    error
+                    if isinstance(error, PermanentError)
+                    else MessageMalformedError("not storable")
+                )
+                log.warning("outcome.refused", code=refusal.code)
+                refused = refusal_entry("outcome", refusal, self._clock.now())
                 if not await self._is_recorded(refused):
                     continue
             except JournalUnavailableError as error:

@@ -43,6 +43,7 @@ _MOST_CLAIMS: Final = 256
 _LARGEST_COUNT: Final = 2**31 - 1
 _YEARS: Final = range(1970, 9999)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_LONGEST_TEXT: Final = 2_048
 _MOST_CLAIM_BYTES: Final = 512 * _MOST_CLAIMS
 _MOST_REPORT_BYTES: Final = 8_192
 """What a report says must fit into an audit entry even if every character is escaped."""
@@ -117,15 +118,18 @@ def is_plain(value: object) -> bool:
     """Tell whether ``value`` holds nothing that a journal could not store or compare.
 
     That is a time without a zone or beyond what databases count in, a number that is no
-    count, a control character (PostgreSQL has no NUL), or more claims than one message may have.
+    count, a control character (PostgreSQL has no NUL), a text beyond 2,048 characters, or more
+    claims than one message may have.
     """
     match value:
         case datetime():
             return value.tzinfo is not None and value.year in _YEARS
         case int():
             return 0 <= value <= _LARGEST_COUNT
+        case float():
+            return 0.0 <= value <= _LARGEST_COUNT
         case str():
-            return _CONTROL.search(value) is None
+            return len(value) <= _LONGEST_TEXT and _CONTROL.search(value) is None
         case tuple():
             return len(value) <= _MOST_CLAIMS and all(map(is_plain, value))
         case _ if is_dataclass(value):

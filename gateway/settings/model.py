@@ -150,11 +150,14 @@ class DestinationSettings(Section):
     send_timeout_s: float = Field(
         60.0, gt=0, le=1500, description="Deadline of one send; below the broker's 30 min."
     )
-    settle_s: float = Field(
-        0.0,
+    settle_s: float | None = Field(
+        None,
         ge=0,
         le=31_536_000,
-        description="After a send, how long a lookup's no proves nothing, in seconds.",
+        description=(
+            "With idempotency lookup: after a send, how long a lookup's no proves nothing, in "
+            "seconds; longer than send_timeout_s. Not needed for adapters that know (file)."
+        ),
     )
     key_memory_s: Seconds = Field(
         timedelta(days=7).total_seconds(),

@@ -44,7 +44,8 @@ from gateway.sdk import (
     Receipt,
 )
 from gateway.services.accept import AcceptanceReceipt, Refusal, Submission
-from gateway.services.deliver import Deliver, DeliverySettings
+from gateway.services.deliver import Deliver
+from gateway.services.delivery_settings import DeliverySettings
 from gateway.settings.load import build
 
 MUNICIPALITY: Final = "131016"

@@ -37,14 +37,18 @@ class ClaimDesk:
         self._asked: asyncio.Queue[tuple[Claim, asyncio.Future[ClaimAnswer]]] = asyncio.Queue()
         self._is_down = False
 
-    async def ask(self, claim: Claim) -> ClaimAnswer:
-        """Return the committed answer, however long it takes."""
-        pause_s = _PAUSE_S
+    async def ask(self, claim: Claim) -> tuple[ClaimAnswer, float]:
+        """Return the committed answer, however long it takes.
+
+        With it comes the event loop's time when the answered question was asked.
+        """
+        pause_s, loop = _PAUSE_S, asyncio.get_running_loop()
         while True:
-            answered: asyncio.Future[ClaimAnswer] = asyncio.get_running_loop().create_future()
+            asked_at = loop.time()
+            answered: asyncio.Future[ClaimAnswer] = loop.create_future()
             self._asked.put_nowait((claim, answered))
             try:
-                return await answered
+                return await answered, asked_at
             except KakehashiError:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)

@@ -57,16 +57,29 @@ class Result:
 
 
 async def send(
-    adapter: Destination, application: Application, delivery: Delivery, clock: Clock
+    adapter: Destination,
+    application: Application,
+    delivery: Delivery,
+    *,
+    timeout_s: float,
+    clock: Clock,
 ) -> Result:
     """Call the adapter and translate what it returns or raises (design, section 4).
+
+    Args:
+        adapter: The destination's, open.
+        application: In clear.
+        delivery: Which attempt.
+        timeout_s: What is left until the deadline; with nothing left it is not called.
+        clock: For the times that the core system asks for.
 
     Raises:
         ConfigError: The adapter cannot work as configured; the worker must stop.
     """
-    remaining_s = (delivery.deadline - clock.now()).total_seconds()
+    if timeout_s <= 0:
+        return Result(kind=OutcomeKind.IN_DOUBT, code="send.deadline")
     try:
-        async with asyncio.timeout(remaining_s):
+        async with asyncio.timeout(timeout_s):
             return _delivered(await adapter.send(application, delivery))
     except RejectedError as error:
         return Result(

@@ -9,10 +9,11 @@ from gateway.domain.identifiers import NodeName
 from gateway.services import (
     authenticate,
     bury_dead_letters,
-    deliver,
+    carry_feedback,
     record_outcomes,
     relay,
     watch_backlog,
+    worker_health,
 )
 from gateway.services.stages import claim, report
 from gateway.testing.faults import FlakyBroker, FlakyJournal
@@ -23,15 +24,16 @@ BRIEF_S = 0.02
 PAUSES = (
     (authenticate, "_RELOAD_S"),
     (bury_dead_letters, "_RETRY_S"),
+    (carry_feedback, "PAUSE_S"),
     (claim, "_ANSWER_TIMEOUT_S"),
     (claim, "_PAUSE_S"),
-    (deliver, "HEARTBEAT_S"),
-    (deliver, "_CHECK_S"),
-    (deliver, "_OPEN_PAUSE_S"),
     (record_outcomes, "_RETRY_S"),
     (relay, "_HOLD_S"),
     (report, "_PAUSE_S"),
     (watch_backlog, "_LOOK_S"),
+    (worker_health, "HEARTBEAT_S"),
+    (worker_health, "PAUSE_S"),
+    (worker_health, "_CHECK_S"),
 )
 
 

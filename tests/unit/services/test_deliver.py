@@ -169,7 +169,9 @@ async def test_a_lookups_no_proves_nothing_until_the_core_system_has_settled(
         record = await world.until(delivery, State.IN_DOUBT, code="lookup.settling")
 
     assert record.claimed_at is not None
-    assert record.due_at == record.claimed_at + timedelta(seconds=3600)
+    assert record.due_at is not None
+    settled_at = record.claimed_at + timedelta(seconds=3600)
+    assert abs(record.due_at - settled_at) < timedelta(seconds=10)
     assert len(world.adapter.sent) == 1
 
 

@@ -212,7 +212,7 @@ def test_a_crash_loop_parks_what_was_not_opened_and_doubts_what_was(
 ) -> None:
     record = a_record(state=state)
 
-    decision = crash_loop_rule(attempt=1, now=LATER)(record)
+    decision = crash_loop_rule(attempt=1, copy=COPY, now=LATER)(record)
 
     assert decision.record is not None
     assert decision.record.state == expected
@@ -220,11 +220,12 @@ def test_a_crash_loop_parks_what_was_not_opened_and_doubts_what_was(
 
 
 @pytest.mark.parametrize(
-    "over", [{"attempt": 2}, {"state": State.DELIVERED}, {"state": State.RETRYING}]
+    "over",
+    [{"attempt": 2}, {"state": State.DELIVERED}, {"state": State.RETRYING}, {"copy": STRAY}],
 )
 def test_a_crash_loop_of_something_over_changes_nothing(over: dict[str, Any]) -> None:
     record = a_record(**over)
 
-    decision = crash_loop_rule(attempt=1, now=LATER)(record)
+    decision = crash_loop_rule(attempt=1, copy=COPY, now=LATER)(record)
 
     assert decision.record is None

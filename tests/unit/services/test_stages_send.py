@@ -53,7 +53,7 @@ class Adapter(ScriptedDestination):
         return self.does
 
 
-async def sends(does: Any) -> Result:
+async def sends(does: Any, timeout_s: float = 0.05) -> Result:
     application = Application(
         id="1",
         municipality="131016",
@@ -68,7 +68,9 @@ async def sends(does: Any) -> Result:
     )
     deadline = NOW + timedelta(seconds=0.05)
     delivery = Delivery(idempotency_key="k", attempt=1, deadline=deadline)
-    return await send(Adapter(does), application, delivery, StoppedClock())
+    return await send(
+        Adapter(does), application, delivery, timeout_s=timeout_s, clock=StoppedClock()
+    )
 
 
 async def looks_up(does: Any, settled_at: datetime = NOW) -> Result:
@@ -95,6 +97,12 @@ async def test_a_worker_that_stops_ends_what_is_sending() -> None:
 
 async def test_a_deadline_leaves_a_doubt() -> None:
     assert (await sends("slow")).code == "send.deadline"
+
+
+async def test_nothing_is_sent_when_no_time_is_left() -> None:
+    result = await sends(Receipt(), timeout_s=0)
+
+    assert (result.kind, result.code) == (OutcomeKind.IN_DOUBT, "send.deadline")
 
 
 async def test_a_configuration_that_cannot_work_is_not_an_outcome() -> None:
