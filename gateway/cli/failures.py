@@ -107,13 +107,23 @@ def failure(error: BaseException) -> Failure | None:
         case OSError():
             return _of_the_system(error)
         case BaseExceptionGroup():
-            return _together([failure(inner) for inner in error.exceptions])
+            # Of tasks that failed together the first did so by itself, the others often after it.
+            together = _together([failure(inner) for inner in error.exceptions])
+            return together or failure(first_leaf(error))
         case _:
             return None
 
 
+def first_leaf(error: BaseException) -> BaseException:
+    """Return the first error in a group of groups that is none itself, or else ``error``."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def unexpected(error: BaseException) -> Failure:
     """Return what to print for an error that is our mistake; its text may hold anything."""
+    error = first_leaf(error)
     place = next(iter(reversed(extract_tb(error.__traceback__))), None)
     where = f" ({PurePath(place.filename).name}:{place.lineno})" if place else ""
     line = f"unexpected {type(error).__qualname__}{where}"

@@ -49,8 +49,30 @@ def test_what_several_tasks_raised_is_told_line_by_line_and_once() -> None:
     assert found.lines == ("a: x", "b: y")
 
 
-def test_a_group_with_something_unexpected_in_it_is_unexpected() -> None:
-    assert failure(ExceptionGroup("tasks", [ConfigError("a"), ValueError("secret")])) is None
+def group(*errors: Exception) -> ExceptionGroup[Exception]:
+    """Return groups in a group, as task groups in a task group raise them."""
+    return ExceptionGroup("tasks", [ExceptionGroup("tasks", errors)])
+
+
+@pytest.mark.parametrize(
+    ("first", "exit_code"),
+    [(ConfigError("a"), 2), (JournalUnavailableError("a"), 3), (KakehashiError("a"), 1)],
+)
+def test_what_failed_first_decides_if_it_is_expected(first: Exception, exit_code: int) -> None:
+    found = failure(group(first, ValueError("secret")))
+
+    assert found is not None
+    assert (found.lines[0][-1], found.exit_code) == ("a", exit_code)
+
+
+def test_what_failed_first_is_named_if_it_is_unexpected() -> None:
+    try:
+        int("a resident's name")
+    except ValueError as raised:
+        error = group(raised, ConfigError("a"))
+
+    assert failure(error) is None
+    assert unexpected(error).lines[0].startswith("unexpected ValueError (test_failures.py:")
 
 
 def test_an_unexpected_error_is_named_by_class_and_never_by_its_text() -> None:
