@@ -1,5 +1,6 @@
 """What cannot work is refused while it is put together, in words."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ def test_a_scheme_that_nobody_knows_is_refused_with_those_there_are(
 
     with pytest.raises(ConfigError, match=rf"{section}\.url: unknown scheme .* use "):
         opened(settings(tmp_path, **{section: {"url": url}}))
+
+
+def test_postgresql_that_is_not_installed_is_refused_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gateway.drivers.journal_postgres", None)
+
+    with pytest.raises(ConfigError, match=r"install kakehashi\[postgres\]"):
+        open_journal(settings(tmp_path, journal={"url": "postgresql://db/kakehashi"}))
 
 
 def test_a_command_beside_the_gateway_has_a_name_of_its_own(tmp_path: Path) -> None:
