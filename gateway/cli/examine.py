@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
 from gateway.bootstrap.stores import open_catalogue, open_journal, open_keys
 from gateway.bootstrap.worker import build_adapter
+from gateway.cli.failures import CommandError, ExitCode, of_code
 from gateway.domain.errors import ConfigError, KeyNotFoundError, KeyUnusableError
 from gateway.ports.keys import KeyStore
 from gateway.settings.model import Settings
@@ -53,6 +54,20 @@ def examine(settings: Settings, role: Role, *, makes_keys: bool) -> list[Problem
         *_destinations(settings),
         *_missing_keys(settings, open_keys(settings), role, _note if makes_keys else _fatal),
     ]
+
+
+def require_keys(settings: Settings, role: Role) -> None:
+    """Refuse to go on without the keys of ``role``, and name all that cannot be used at once.
+
+    Raises:
+        CommandError: Some are missing, or cannot be used.
+    """
+    problems = list(_missing_keys(settings, open_keys(settings), role, _fatal))
+    if problems:
+        lines = "\n".join(problem.text for problem in problems)
+        raise CommandError(
+            lines, ExitCode.USAGE, of_code("keys.not_found", "", transient=False).hint
+        )
 
 
 def likely_role(settings: Settings) -> Role:

@@ -26,7 +26,7 @@ class CommandError(Exception):
     """A command cannot do what it was asked.
 
     Attributes:
-        message: What is wrong, for the person at the terminal.
+        message: What is wrong, for the person at the terminal; a line for each thing.
         exit_code: How the command ends.
         hint: What to do about it.
     """
@@ -97,7 +97,7 @@ def failure(error: BaseException) -> Failure | None:
     """Return what to print for ``error``; ``None`` for one that nobody expected."""
     match error:
         case CommandError():
-            return Failure((error.message,), error.exit_code, error.hint)
+            return Failure(tuple(error.message.splitlines()), error.exit_code, error.hint)
         case ConfigError():
             lines = ": ".join(str(argument) for argument in error.args).splitlines()
             return Failure(tuple(lines) or (error.code,), ExitCode.USAGE)

@@ -8,6 +8,7 @@ from gateway.bootstrap.gateway import build_gateway
 from gateway.bootstrap.run import Addresses, run_gateway, stop_on_signals
 from gateway.bootstrap.stores import open_broker, open_catalogue, open_keys
 from gateway.cli import logging, loop
+from gateway.cli.examine import Role, require_keys
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
 from gateway.settings.model import Settings
@@ -24,6 +25,7 @@ def serve(context: typer.Context) -> None:
     """
     invocation = Invocation.of(context)
     settings = for_production(invocation, "serve")
+    require_keys(settings, Role.GATEWAY)
     logging.configure_server(settings)
     loop.run(_serve(invocation, settings))
 

@@ -35,8 +35,17 @@ def test_a_broker_in_memory_does_not_reach_them(terminal: Terminal, command: lis
     assert "kakehashi up" in terminal.run(*command, *at, code=2)
 
 
-def test_serve_makes_no_keys(terminal: Terminal) -> None:
-    assert "keys.not_found: gateway/signing" in terminal.run("serve", *write(), code=2)
+def test_serve_makes_no_keys_and_names_all_that_it_misses(terminal: Terminal) -> None:
+    lines = terminal.run("serve", *write(), code=2).splitlines()
+
+    missing = {line.split(": ")[2] for line in lines if line.startswith("kakehashi: keys: ")}
+    assert missing == {
+        "gateway/signing",
+        "gateway/pseudonym",
+        "destination/delivered",
+        "worker/embedded",
+    }
+    assert "keys new" in lines[-1]
     assert not Path("var/keys").exists()
 
 
