@@ -16,6 +16,9 @@ from gateway.sdk import JST, Feedback
 _KEY: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\.(csv|json))?")
 _REASON: Final = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _LONGEST_REFERENCE: Final = 200
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 9998
+"""0001 and 9999 stand for "none" in many layouts, and leave ``datetime`` in another zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +140,17 @@ def _reference(values: Mapping[str, str], columns: ResultColumns) -> str | None:
 
 
 def _time(text: str, pattern: str) -> datetime:
-    """Return the aware time; one without a zone is Japan's."""
+    """Return the aware time; one without a zone is Japan's.
+
+    Raises:
+        _Refused: It is none, or of a year in which nobody decides.
+    """
     try:
         moment = (
             datetime.fromisoformat(text) if pattern == "iso" else datetime.strptime(text, pattern)  # noqa: DTZ007 - the zone is added below
         )
     except ValueError:
         raise _Refused("result.time_malformed") from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise _Refused("result.time_out_of_range")
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=JST)

@@ -62,7 +62,7 @@ _LONGEST_REFERENCE: Final = 200
 _LONGEST_WAIT_S: Final = 24 * 3600.0
 """A core system that says "come back next year" is asked again every day."""
 
-_SECONDS: Final = re.compile(r"[0-9]{1,9}")
+_SECONDS: Final = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,15 +133,21 @@ def found(answer: Answer, config: HTTPConfig, now: datetime) -> Receipt | None:
 
 
 def retry_after_s(header: str | None, now: datetime) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for (RFC 9110, 10.2.3), at most a day."""
+    """Return the seconds that ``Retry-After`` asks for (RFC 9110, 10.2.3), at most a day.
+
+    Returns:
+        ``None`` without the header, and for one that says no time.
+    """
     if header is None:
         return None
     header = header.strip()
     if _SECONDS.fullmatch(header):
+        # A number of any length is a float, if need be the infinite one.
         return min(float(header), _LONGEST_WAIT_S)
     try:
         moment = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
+        # A year or a zone that does not fit into a C integer overflows.
         return None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return min(max((aware - now).total_seconds(), 0.0), _LONGEST_WAIT_S)

@@ -73,6 +73,9 @@ def test_the_same_result_has_the_same_id_wherever_it_stands_and_another_has_anot
         (line("A-2026-000123"), "result.key_malformed"),
         (line(KEYS[0], status="保留"), "result.status_unknown"),
         (line(KEYS[0], at="昨日"), "result.time_malformed"),
+        (line(KEYS[0], at="0001-01-01T00:00:00"), "result.time_out_of_range"),
+        (line(KEYS[0], at="1969-12-31T23:59:59"), "result.time_out_of_range"),
+        (line(KEYS[0], at="9999-12-31T23:59:59-12:00"), "result.time_out_of_range"),
         (line(KEYS[0], status=""), "result.column_missing"),
         (line(KEYS[0], more="住所が違います,"), "result.reason_malformed"),
         (line(KEYS[0], more=f",{'1' * 201}"), "result.reference_malformed"),
@@ -199,6 +202,21 @@ async def test_a_file_with_a_bad_line_is_set_aside_with_reasons_and_the_others_g
     reasons = tmp_path / "drop" / "results" / "bad" / "1.csv.reasons.txt"
     assert reasons.read_text() == "line 3: result.status_unknown\n"
     assert "山田" not in str(logs)
+
+
+async def test_a_decision_of_no_possible_year_is_never_taken_for_done(
+    destination: FileDestination, tmp_path: Path
+) -> None:
+    put(tmp_path, "1.csv", line(KEYS[0], at="9999-12-31T23:59:59"))
+    put(tmp_path, "2.csv", line(KEYS[1]))
+    put(tmp_path, "3.csv", line(KEYS[2]))
+    statuses = aiter(destination.feedback())
+
+    found = [await anext(statuses), await anext(statuses)]
+
+    assert [item.idempotency_key for item in found] == [KEYS[1], KEYS[2]]
+    assert files(tmp_path)["bad"] == ["1.csv", "1.csv.reasons.txt"]
+    assert files(tmp_path)["done"] == ["2.csv"]
 
 
 async def test_files_still_being_written_are_left_alone(
