@@ -26,7 +26,7 @@ from gateway.sdk import (
     Receipt,
 )
 from gateway.services import deliver
-from gateway.testing.faults import FlakyBroker
+from gateway.testing.faults import FlakyBroker, FlakyJournal
 from gateway.testing.world import DESTINATION, ScriptedDestination, World, eventually
 
 QUEUE = destination_queue(DESTINATION)
@@ -463,3 +463,35 @@ async def test_a_worker_that_is_stopped_while_it_opens_takes_nothing(
 
     await flaky.until(delivery, State.QUEUED)
     assert adapter.counts == {"open": 1, "check": 0, "close": 1}
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_check_that_never_ends_is_no_good_news(tmp_path: Path) -> None:
+    async with World.make(tmp_path, send_timeout_s=0.02) as world:
+        asked = 0
+
+        async def check() -> Health:
+            nonlocal asked
+            asked += 1
+            if asked < 3:
+                await asyncio.sleep(3600)
+            return Health(ok=True)
+
+        world.adapter.check = check  # type: ignore[method-assign]
+        world.start_worker()
+        with capture_logs() as logs:
+            await eventually(lambda: bool(seen(logs, "destination.opened")))
+
+    assert seen(logs, "destination.not_available")[0]["detail"] == "check.deadline"
+
+
+async def test_a_heartbeat_that_cannot_be_kept_is_passed_over(
+    flaky: World, journal: FlakyJournal
+) -> None:
+    journal.is_down = True
+    with capture_logs() as logs:
+        flaky.start_worker()
+        await eventually(lambda: bool(seen(logs, "heartbeat.refused")))
+    journal.is_down = False
+
+    await flaky.until(await flaky.accepted(), State.DELIVERED)

@@ -157,3 +157,23 @@ CLAIM = Claim(
     copy=CopyId(new_id()),
     worker=WorkerName("w1/aaaa"),
 )
+
+
+async def test_a_claim_that_no_journal_could_store_is_not_answered_and_stops_nothing(
+    flaky: World, journal: FlakyJournal
+) -> None:
+    original = journal.decide
+
+    async def decide(delivery_id: DeliveryId, rule: Any) -> Any:
+        if "claim_rule" in rule.__qualname__:
+            journal.decide = original  # type: ignore[method-assign]
+            raise ValueError("an entry that is too long")
+        return await original(delivery_id, rule)
+
+    journal.decide = decide  # type: ignore[method-assign]
+    with capture_logs() as logs:
+        flaky.start_worker()
+        await flaky.until(await flaky.accepted(), State.DELIVERED)
+
+    assert len(events(logs, "claim.not_storable")) == 1
+    assert len(flaky.adapter.sent) == 1
