@@ -154,3 +154,16 @@ def test_code_that_breaks_or_says_otherwise_than_its_manifest_is_refused(
 
 def test_unknown_keys_of_a_manifest_are_not_kept() -> None:
     assert Manifest.model_config["extra"] == "forbid"
+
+
+def test_an_adapter_below_folders_that_are_no_packages_is_told_by_name(install: Install) -> None:
+    install("toy")
+    (install.folder / "toyhouse" / "__init__.py").unlink()
+    deep = install.folder / "toyhouse" / "deep"
+    (deep / "toy").mkdir(parents=True)
+    (deep / "toy" / "__init__.py").write_text("")
+    entry_points = install.folder / "toy_toy-1.dist-info" / "entry_points.txt"
+    entry_points.write_text("[kakehashi.adapters]\ntoy = toyhouse.deep.toy:Toy\n")
+
+    with pytest.raises(ConfigError, match="adapter toy: its package is not there"):
+        manifest("toy")
