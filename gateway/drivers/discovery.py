@@ -171,13 +171,13 @@ def _package_folder(module: str) -> Path | None:
     search: list[str] | None = None
     names = module.split(".")
     for depth in range(1, len(names) + 1):
-        spec = _find(".".join(names[:depth]), search)
-        if spec is None:
-            return None
         try:
-            search = list(spec.submodule_search_locations or ())
+            spec = _find(".".join(names[:depth]), search)
+            search = list(spec.submodule_search_locations or ()) if spec else None
         except KeyError:
-            # The path of a namespace package asks for its parent among what is imported.
+            # A namespace package's path asks for its parent among what is imported.
+            return None
+        if spec is None:
             return None
     if spec is None or spec.origin is None:
         return None
