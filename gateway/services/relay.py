@@ -17,12 +17,12 @@ from gateway.domain.errors import (
     TransientError,
     UnroutableError,
 )
-from gateway.domain.identifiers import CopyId, DeliveryId, DestinationName
+from gateway.domain.identifiers import ApplicationId, CopyId, DeliveryId, DestinationName
 from gateway.domain.lifecycle import Event, State, following
 from gateway.domain.records import DeliveryRecord, SealedDelivery
 from gateway.ports.broker import Broker, destination_queue
 from gateway.ports.clock import Clock
-from gateway.ports.journal import Decision, Journal
+from gateway.ports.journal import Decision, DossierFilter, Journal
 from gateway.services.policy import DestinationPolicy
 from gateway.services.wire import delivery_message
 
@@ -35,7 +35,9 @@ SWEEP_S: Final = 1.0
 """How often a lane looks for what has become due."""
 _HOLD_S: Final = 2.0
 _PUBLISHERS: Final = 16
-_LOOKUP_PATIENCE: Final = timedelta(minutes=10)
+_LOOKUP_PATIENCE: Final = timedelta(seconds=30)
+"""How long a question about a doubt may stay unclaimed until it is asked again: its copy may be
+lost, as with a broker in memory that was stopped."""
 
 
 def due_rule(
@@ -122,6 +124,25 @@ def published_rule(
     return rule
 
 
+def _is_asked(record: DeliveryRecord) -> bool:
+    """Tell whether ``published_rule`` has sent a worker to look it up, and none has claimed."""
+    return (
+        record.state == State.IN_DOUBT
+        and record.copy is None
+        and record.due_at == record.updated_at + _LOOKUP_PATIENCE
+    )
+
+
+def asked_again_rule(now: datetime) -> Callable[[DeliveryRecord], Decision[None]]:
+    """Return the rule for a question that went down with its broker: ask again at once."""
+
+    def rule(record: DeliveryRecord) -> Decision[None]:
+        asked = replace(record, due_at=now) if _is_asked(record) else None
+        return Decision(answer=None, record=asked)
+
+    return rule
+
+
 def _entry(
     action: Action, record: DeliveryRecord, now: datetime, *, copy: CopyId | None = None
 ) -> Entry:
@@ -198,6 +219,13 @@ class Lane:
         """
         async for delivery in self._journal.unclaimed(self._policy.name):
             self._take(delivery, delivery.record.copy)
+        where = DossierFilter(destination=self._policy.name, states=frozenset({State.IN_DOUBT}))
+        before: ApplicationId | None = None
+        while page := await self._journal.dossiers(where, before=before):
+            for record in (record for dossier in page for record in dossier.deliveries):
+                if _is_asked(record) and record.destination == self._policy.name:
+                    await self._journal.decide(record.id, asked_again_rule(self._clock.now()))
+            before = page[-1].application.id
 
     async def _sweep_for_ever(self) -> None:
         while True:
