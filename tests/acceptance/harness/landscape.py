@@ -75,7 +75,7 @@ class Landscape:
                 "config": {"folder": str(file.drop)},
             },
             # What was sent by a worker that is dead now may still be on its way for a while.
-            ASKED: self._http(ASKED, "lookup", {"settle_s": 2.0}),
+            ASKED: self._http(ASKED, "lookup", {"settle_s": 6.0, "send_timeout_s": 5.0}),
             CARELESS: self._http(CARELESS, "none", {}),
             NATIVE: self._http(NATIVE, "native", {}),
         }
