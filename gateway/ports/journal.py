@@ -226,7 +226,10 @@ class Journal(Protocol):
         """
 
     async def counts(self) -> dict[DestinationName, dict[State, int]]:
-        """Return how many deliveries each destination has in each state."""
+        """Return how many deliveries each destination has in each state. Reads them all."""
+
+    async def unfinished(self) -> int:
+        """Return how many deliveries are not final, without reading those that are."""
 
     # Reading
 

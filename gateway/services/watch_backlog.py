@@ -6,7 +6,6 @@ from typing import Final
 import structlog
 
 from gateway.domain.errors import JournalUnavailableError
-from gateway.domain.lifecycle import FINAL
 from gateway.ports.journal import Journal
 
 log = structlog.get_logger()
@@ -37,15 +36,9 @@ class WatchBacklog:
         """Count now."""
         had_room = self.has_room()
         try:
-            counts = await self._journal.counts()
+            self._unfinished = await self._journal.unfinished()
         except JournalUnavailableError:
             return
-        self._unfinished = sum(
-            count
-            for states in counts.values()
-            for state, count in states.items()
-            if state not in FINAL
-        )
         if had_room != self.has_room():
             event = "backlog.drained" if self.has_room() else "backlog.full"
             log.warning(event, unfinished=self._unfinished, most=self._most)

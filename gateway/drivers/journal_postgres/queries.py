@@ -167,6 +167,11 @@ WHERE d.destination = $1 AND d.state IN ('queued', 'sending', 'in_doubt')
     AND d.id > $2
 ORDER BY d.id LIMIT $3
 """
+UNFINISHED: Final = """
+SELECT count(*) AS deliveries FROM deliveries
+WHERE state IN ('pending', 'queued', 'sending', 'retrying', 'in_doubt', 'parked')
+"""
+
 COUNTS: Final = """
 SELECT destination, state, count(*) AS deliveries FROM deliveries GROUP BY destination, state
 """

@@ -157,6 +157,11 @@ async def counts(connection: Connection) -> dict[DestinationName, dict[State, in
     return counted
 
 
+async def unfinished(connection: Connection) -> int:
+    """Return how many deliveries are not final."""
+    return int(await connection.fetchval(queries.UNFINISHED))
+
+
 async def entries_about(connection: Connection, application_id: ApplicationId) -> list[StoredEntry]:
     """Return an application's entries in the order in which they were stored."""
     found = await connection.fetch(queries.ENTRIES_ABOUT, application_id)

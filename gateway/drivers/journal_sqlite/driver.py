@@ -155,6 +155,10 @@ class SQLiteJournal:
         """Count deliveries."""
         return await self._read(reading.counts)
 
+    async def unfinished(self) -> int:
+        """Count the deliveries that are not final."""
+        return await self._read(reading.unfinished)
+
     # Reading
 
     async def dossier(self, application_id: ApplicationId) -> Dossier | None:

@@ -107,6 +107,11 @@ WHERE d.destination = ? AND d.state IN ('queued', 'sending', 'in_doubt')
     AND d.id > ?
 ORDER BY d.id LIMIT ?
 """
+UNFINISHED: Final = """
+SELECT count(*) AS deliveries FROM deliveries
+WHERE state IN ('pending', 'queued', 'sending', 'retrying', 'in_doubt', 'parked')
+"""
+
 COUNTS: Final = """
 SELECT destination, state, count(*) AS deliveries FROM deliveries GROUP BY destination, state
 """

@@ -195,6 +195,11 @@ def counts(connection: sqlite3.Connection) -> dict[DestinationName, dict[State, 
     return counted
 
 
+def unfinished(connection: sqlite3.Connection) -> int:
+    """Return how many deliveries are not final."""
+    return int(connection.execute(queries.UNFINISHED).fetchone()["deliveries"])
+
+
 def entries_about(
     connection: sqlite3.Connection, application_id: ApplicationId
 ) -> list[StoredEntry]:

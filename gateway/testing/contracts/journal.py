@@ -241,6 +241,15 @@ class JournalContract:
         [winner] = [answer for answer in answers if isinstance(answer, Accepted)]
         assert answers.count(ReceiptNumberKnown(winner.application.id)) == len(acceptances) - 1
 
+    async def test_unfinished_are_all_but_the_final(self, journal: Journal) -> None:
+        first = await accepted(journal)
+        await accepted(journal)
+        await accepted(journal)
+
+        await journal.decide(delivery_of(first), becomes(State.CANCELLED))
+
+        assert await journal.unfinished() == 2
+
     async def test_a_duplicate_leaves_its_neighbours_alone(self, journal: Journal) -> None:
         first = await accepted(journal)
         duplicate = an_acceptance(idempotency_mac=first.application.idempotency_mac)
