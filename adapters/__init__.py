@@ -1,1 +1,1 @@
-"""Adapters: one folder a core system interface; they see ``gateway.sdk`` and ``gateway.formats`` only."""
+"""Adapters: one folder each; they see ``gateway.sdk`` and ``gateway.formats`` only."""

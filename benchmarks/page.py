@@ -7,6 +7,7 @@ from benchmarks.applications import MUNICIPALITIES
 from benchmarks.systems import IN_FLIGHT
 
 Found = dict[str, Any]
+from benchmarks.figures import kinds, median, one, range, ratio, ratios, table
 
 LABELS: Final = {
     "embedded": "embedded (`up`)",
@@ -98,11 +99,11 @@ taken within a round.
 
 def _accepting(found: Found) -> str:
     rows, ratios = [], []
-    for kind in _kinds(found, "accept"):
+    for kind in kinds(found, "accept"):
         names = list(found["rounds"][0][kind])
         rows += [_accepting_row(found, kind, name) for name in names]
         ratios += [_ratio_row(found, kind, name) for name in names if name.startswith("peer")]
-    table = _table(
+    table = table(
         ["system", "connections", "accepted/s", "p50 ms", "p99 ms", "CPU µs", "its core busy",
          "client's CPU", "memory MiB"],
         rows,
@@ -115,7 +116,7 @@ door's: gateway (journal client, relay and confirms included) or FastAPI (publis
 
 {table}
 
-{_table(["ratio", "connections", "accepted/s", "CPU", "p99"], ratios)}
+{table(["ratio", "connections", "accepted/s", "CPU", "p99"], ratios)}
 """
 
 
@@ -123,42 +124,42 @@ def _accepting_row(found: Found, kind: str, name: str) -> list[str]:
     return [
         LABELS[name],
         kind.split("/")[1],
-        _range(found, kind, name, "accepted_per_s"),
-        _one(found, kind, name, "p50_ms", 1),
-        _one(found, kind, name, "p99_ms", 1),
-        _range(found, kind, name, "door_cpu_ms"),
-        f"{100 * _median(found, kind, name, 'door_busy'):.0f} %",
-        f"{100 * _median(found, kind, name, 'client_busy'):.0f} %",
-        _one(found, kind, name, "memory_highest_mib"),
+        range(found, kind, name, "accepted_per_s"),
+        one(found, kind, name, "p50_ms", 1),
+        one(found, kind, name, "p99_ms", 1),
+        range(found, kind, name, "door_cpu_ms"),
+        f"{100 * median(found, kind, name, 'door_busy'):.0f} %",
+        f"{100 * median(found, kind, name, 'client_busy'):.0f} %",
+        one(found, kind, name, "memory_highest_mib"),
     ]
 
 
 def _ratio_row(found: Found, kind: str, peer: str) -> list[str]:
     figures = ("accepted_per_s", "door_cpu_ms", "p99_ms")
-    ratios = (_ratio(found, kind, peer, figure) for figure in figures)
+    ratios = (ratio(found, kind, peer, figure) for figure in figures)
     return [f"production ÷ {LABELS[peer]}", kind.split("/")[1], *ratios]
 
 
 def _delivering(found: Found) -> str:
     rows = []
-    for kind in _kinds(found, "deliver"):
+    for kind in kinds(found, "deliver"):
         for name in found["rounds"][0][kind]:
             ratio = (
-                _ratio(found, kind, "peer-pydantic", "delivered_per_s")
+                ratio(found, kind, "peer-pydantic", "delivered_per_s")
                 if name == "production"
                 else ""
             )
             rows.append(
                 [
                     LABELS[name],
-                    _one(found, kind, name, "count"),
-                    _range(found, kind, name, "delivered_per_s"),
-                    _range(found, kind, name, "worker_cpu_ms"),
-                    _range(found, kind, name, "door_cpu_ms"),
+                    one(found, kind, name, "count"),
+                    range(found, kind, name, "delivered_per_s"),
+                    range(found, kind, name, "worker_cpu_ms"),
+                    range(found, kind, name, "door_cpu_ms"),
                     ratio,
                 ]
             )
-    table = _table(
+    table = table(
         [
             "system",
             "piled up",
@@ -181,24 +182,24 @@ door has the last outcome on record.
 
 def _together(found: Found) -> str:
     rows = []
-    for kind in _kinds(found, "all"):
+    for kind in kinds(found, "all"):
         for name, figures in found["rounds"][0][kind].items():
             rows.append(
                 [
                     LABELS[name],
                     kind.split("/")[1],
-                    _range(found, kind, name, "accepted_per_s"),
-                    _one(found, kind, name, "p50_ms", 1),
-                    _one(found, kind, name, "p99_ms", 1),
-                    _range(found, kind, name, "delivered_per_s"),
-                    _one(found, kind, name, "door_cpu_ms"),
-                    _one(found, kind, name, "worker_cpu_ms") if "worker_cpu_ms" in figures else "–",
-                    _one(found, kind, name, "broker_cpu_ms"),
-                    _one(found, kind, name, "database_cpu_ms"),
-                    _one(found, kind, name, "memory_highest_mib"),
+                    range(found, kind, name, "accepted_per_s"),
+                    one(found, kind, name, "p50_ms", 1),
+                    one(found, kind, name, "p99_ms", 1),
+                    range(found, kind, name, "delivered_per_s"),
+                    one(found, kind, name, "door_cpu_ms"),
+                    one(found, kind, name, "worker_cpu_ms") if "worker_cpu_ms" in figures else "–",
+                    one(found, kind, name, "broker_cpu_ms"),
+                    one(found, kind, name, "database_cpu_ms"),
+                    one(found, kind, name, "memory_highest_mib"),
                 ]
             )
-    table = _table(
+    table = table(
         ["system", "connections", "accepted/s", "p50 ms", "p99 ms", "delivered/s", "door's CPU µs",
          "worker's", "broker's", "database's", "memory MiB"],
         rows,
@@ -244,12 +245,12 @@ def _pieces(found: Found) -> str:
 
 CPU time in one process on one core, a body of {pieces["body_bytes"]:.0f} bytes.
 
-{_table(["piece", "median"], rows)}
+{table(["piece", "median"], rows)}
 
 The SQLite journal alone, each call returned only when durable, in turns with 4 KiB appended and
 `fdatasync`ed on the same disk:
 
-{_table(columns, journal)}
+{table(columns, journal)}
 
 From `kakehashi up` in an empty folder to the first 202, neither bound to a core: {starts} s.
 """
@@ -275,13 +276,13 @@ subsystem that called it; sockets that the event loop reads and writes by itself
             for subsystem, share in shares.items()
             if share >= _LEAST_SHARE
         ]
-        text += f"\n### {LABELS[name]}\n\n{_table(['subsystem', 'share'], rows)}\n"
+        text += f"\n### {LABELS[name]}\n\n{table(['subsystem', 'share'], rows)}\n"
     return text
 
 
 def _goals(found: Found) -> str:
     pieces = found["pieces"]
-    cpu = _median(found, "accept/32", "production", "door_cpu_ms")
+    cpu = median(found, "accept/32", "production", "door_cpu_ms")
     memory = max(
         figures[name]["memory_highest_mib"]
         for each in found["rounds"]
@@ -295,14 +296,14 @@ def _goals(found: Found) -> str:
         _goal(
             "accept, ÷ FastAPI + FastStream, pydantic (32 connections)",
             "≥ 2",
-            _ratio(found, "accept/32", "peer-pydantic", "accepted_per_s"),
-            reached=_ratios(found, "accept/32", "peer-pydantic", "accepted_per_s")[0] >= 2,  # noqa: PLR2004
+            ratio(found, "accept/32", "peer-pydantic", "accepted_per_s"),
+            reached=ratios(found, "accept/32", "peer-pydantic", "accepted_per_s")[0] >= 2,  # noqa: PLR2004
         ),
         _goal(
             "accept, ÷ FastAPI + FastStream, our schema (32 connections)",
             "≥ 2",
-            _ratio(found, "accept/32", "peer-jsonschema", "accepted_per_s"),
-            reached=_ratios(found, "accept/32", "peer-jsonschema", "accepted_per_s")[0] >= 2,  # noqa: PLR2004
+            ratio(found, "accept/32", "peer-jsonschema", "accepted_per_s"),
+            reached=ratios(found, "accept/32", "peer-jsonschema", "accepted_per_s")[0] >= 2,  # noqa: PLR2004
         ),
         _goal(
             "CPU per accepted application, gateway process (production, 32)",
@@ -313,8 +314,8 @@ def _goals(found: Found) -> str:
         _goal(
             "deliver, ÷ FastStream (32)",
             "≥ 1",
-            _ratio(found, "deliver/32", "peer-pydantic", "delivered_per_s"),
-            reached=_ratios(found, "deliver/32", "peer-pydantic", "delivered_per_s")[0] >= 1,
+            ratio(found, "deliver/32", "peer-pydantic", "delivered_per_s"),
+            reached=ratios(found, "deliver/32", "peer-pydantic", "delivered_per_s")[0] >= 1,
         ),
         _goal(
             "audit append, 32 writers",
@@ -355,7 +356,7 @@ def _goals(found: Found) -> str:
 The design's goals (section 7), as far as this run can tell. They are to be reached by finding out
 where the time goes, never by weakening a promise.
 
-{_table(["what", "goal", "measured", "reached"], rows)}
+{table(["what", "goal", "measured", "reached"], rows)}
 """
 
 
@@ -374,42 +375,3 @@ def _caution(found: Found) -> str:
 - The disk is a virtual one; every rate with a commit in it stands and falls with its `fdatasync`.
 - Rounds last seconds. They show neither what hours do to memory nor a large journal.
 """
-
-
-def _kinds(found: Found, kind: str) -> list[str]:
-    return [name for name in found["rounds"][0] if name.startswith(f"{kind}/")]
-
-
-def _values(found: Found, kind: str, name: str, figure: str) -> list[float]:
-    return [each[kind][name][figure] for each in found["rounds"]]
-
-
-def _median(found: Found, kind: str, name: str, figure: str) -> float:
-    return median(_values(found, kind, name, figure))
-
-
-def _one(found: Found, kind: str, name: str, figure: str, places: int = 0) -> str:
-    return f"{_median(found, kind, name, figure):,.{places}f}"
-
-
-def _range(found: Found, kind: str, name: str, figure: str) -> str:
-    values = _values(found, kind, name, figure)
-    return f"{median(values):,.0f} ({min(values):,.0f}–{max(values):,.0f})"
-
-
-def _ratios(found: Found, kind: str, peer: str, figure: str) -> tuple[float, float, float]:
-    values = [
-        each[kind]["production"][figure] / each[kind][peer][figure] for each in found["rounds"]
-    ]
-    return median(values), min(values), max(values)
-
-
-def _ratio(found: Found, kind: str, peer: str, figure: str) -> str:
-    middle, least, greatest = _ratios(found, kind, peer, figure)
-    return f"{middle:.2f} ({least:.2f}–{greatest:.2f})"
-
-
-def _table(columns: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines)

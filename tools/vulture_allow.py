@@ -27,3 +27,5 @@ configure  # a member of RabbitMQ's permissions, unpacked by place
 until  # a parameter of a Protocol's method
 do_POST  # http.server calls it
 log_message  # http.server calls it
+hasty  # a fixture that another one needs
+marshal  # aiormq calls it

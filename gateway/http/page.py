@@ -76,7 +76,8 @@ def _schemas(schemas: Members) -> Iterator[str]:
     for name, schema in schemas.items():
         text = json.dumps(schema, ensure_ascii=False, indent=2)
         yield f'<section><h2 id="{_text(name)}"><code>{_text(name)}</code></h2>'
-        yield f"<details><summary>JSON Schema</summary><pre>{escape(text)}</pre></details></section>"
+        yield f"<details><summary>JSON Schema</summary><pre>{escape(text)}</pre></details>"
+        yield "</section>"
 
 
 def _members(value: object) -> Members:

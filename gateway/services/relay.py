@@ -35,9 +35,7 @@ SWEEP_S: Final = 1.0
 """How often a lane looks for what has become due."""
 _HOLD_S: Final = 2.0
 _PUBLISHERS: Final = 16
-_LOOKUP_PATIENCE: Final = timedelta(seconds=30)
-"""How long a question about a doubt may stay unclaimed until it is asked again: its copy may be
-lost, as with a broker in memory that was stopped."""
+_LOOKUP_PATIENCE: Final = timedelta(minutes=10)
 
 
 def due_rule(

@@ -30,7 +30,6 @@ Tests without a file are here; ``contract`` is ``gateway/testing/contracts/broke
 
 import asyncio
 import struct
-from collections.abc import Callable
 from typing import Any
 
 import aiormq
@@ -362,8 +361,6 @@ async def test_publishing_and_consuming_have_connections_of_their_own(
 
 
 # Hostile messages
-
-Encode = Callable[[], bytes]
 
 
 def a_table(*fields: bytes) -> bytes:

@@ -10,8 +10,6 @@ import pytest
 
 from gateway.http.body import BodyLimits
 
-AUTHORITY = b"Host: door\r\nAuthorization: Bearer portal-key\r\n"
-
 
 async def statuses(front: Any, raw: bytes) -> list[int]:
     """Send ``raw``, end what we send, and return the statuses of all answers."""
