@@ -6,40 +6,40 @@ from typing import Any
 Found = dict[str, Any]
 
 
-def kinds(found: Found, kind: str) -> list[str]:
+def kinds_of(found: Found, kind: str) -> list[str]:
     return [name for name in found["rounds"][0] if name.startswith(f"{kind}/")]
 
 
-def values(found: Found, kind: str, name: str, figure: str) -> list[float]:
+def values_of(found: Found, kind: str, name: str, figure: str) -> list[float]:
     return [each[kind][name][figure] for each in found["rounds"]]
 
 
-def median(found: Found, kind: str, name: str, figure: str) -> float:
-    return median(values(found, kind, name, figure))
+def median_of(found: Found, kind: str, name: str, figure: str) -> float:
+    return median(values_of(found, kind, name, figure))
 
 
-def one(found: Found, kind: str, name: str, figure: str, places: int = 0) -> str:
-    return f"{median(found, kind, name, figure):,.{places}f}"
+def one_of(found: Found, kind: str, name: str, figure: str, places: int = 0) -> str:
+    return f"{median_of(found, kind, name, figure):,.{places}f}"
 
 
-def range(found: Found, kind: str, name: str, figure: str) -> str:
-    values = values(found, kind, name, figure)
+def range_of(found: Found, kind: str, name: str, figure: str) -> str:
+    values = values_of(found, kind, name, figure)
     return f"{median(values):,.0f} ({min(values):,.0f}–{max(values):,.0f})"
 
 
-def ratios(found: Found, kind: str, peer: str, figure: str) -> tuple[float, float, float]:
+def ratios_of(found: Found, kind: str, peer: str, figure: str) -> tuple[float, float, float]:
     values = [
         each[kind]["production"][figure] / each[kind][peer][figure] for each in found["rounds"]
     ]
     return median(values), min(values), max(values)
 
 
-def ratio(found: Found, kind: str, peer: str, figure: str) -> str:
-    middle, least, greatest = ratios(found, kind, peer, figure)
+def ratio_of(found: Found, kind: str, peer: str, figure: str) -> str:
+    middle, least, greatest = ratios_of(found, kind, peer, figure)
     return f"{middle:.2f} ({least:.2f}–{greatest:.2f})"
 
 
-def table(columns: list[str], rows: list[list[str]]) -> str:
+def table_of(columns: list[str], rows: list[list[str]]) -> str:
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines)

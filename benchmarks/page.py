@@ -7,7 +7,7 @@ from benchmarks.applications import MUNICIPALITIES
 from benchmarks.systems import IN_FLIGHT
 
 Found = dict[str, Any]
-from benchmarks.figures import kinds, median, one, range, ratio, ratios, table
+from benchmarks.figures import kinds_of, median_of, one_of, range_of, ratio_of, ratios_of, table_of
 
 LABELS: Final = {
     "embedded": "embedded (`up`)",
@@ -99,11 +99,11 @@ taken within a round.
 
 def _accepting(found: Found) -> str:
     rows, ratios = [], []
-    for kind in kinds(found, "accept"):
+    for kind in kinds_of(found, "accept"):
         names = list(found["rounds"][0][kind])
         rows += [_accepting_row(found, kind, name) for name in names]
         ratios += [_ratio_row(found, kind, name) for name in names if name.startswith("peer")]
-    table = table(
+    table = table_of(
         ["system", "connections", "accepted/s", "p50 ms", "p99 ms", "CPU µs", "its core busy",
          "client's CPU", "memory MiB"],
         rows,
@@ -116,7 +116,7 @@ door's: gateway (journal client, relay and confirms included) or FastAPI (publis
 
 {table}
 
-{table(["ratio", "connections", "accepted/s", "CPU", "p99"], ratios)}
+{table_of(["ratio", "connections", "accepted/s", "CPU", "p99"], ratios)}
 """
 
 
@@ -124,42 +124,42 @@ def _accepting_row(found: Found, kind: str, name: str) -> list[str]:
     return [
         LABELS[name],
         kind.split("/")[1],
-        range(found, kind, name, "accepted_per_s"),
-        one(found, kind, name, "p50_ms", 1),
-        one(found, kind, name, "p99_ms", 1),
-        range(found, kind, name, "door_cpu_ms"),
-        f"{100 * median(found, kind, name, 'door_busy'):.0f} %",
-        f"{100 * median(found, kind, name, 'client_busy'):.0f} %",
-        one(found, kind, name, "memory_highest_mib"),
+        range_of(found, kind, name, "accepted_per_s"),
+        one_of(found, kind, name, "p50_ms", 1),
+        one_of(found, kind, name, "p99_ms", 1),
+        range_of(found, kind, name, "door_cpu_ms"),
+        f"{100 * median_of(found, kind, name, 'door_busy'):.0f} %",
+        f"{100 * median_of(found, kind, name, 'client_busy'):.0f} %",
+        one_of(found, kind, name, "memory_highest_mib"),
     ]
 
 
 def _ratio_row(found: Found, kind: str, peer: str) -> list[str]:
     figures = ("accepted_per_s", "door_cpu_ms", "p99_ms")
-    ratios = (ratio(found, kind, peer, figure) for figure in figures)
+    ratios = (ratio_of(found, kind, peer, figure) for figure in figures)
     return [f"production ÷ {LABELS[peer]}", kind.split("/")[1], *ratios]
 
 
 def _delivering(found: Found) -> str:
     rows = []
-    for kind in kinds(found, "deliver"):
+    for kind in kinds_of(found, "deliver"):
         for name in found["rounds"][0][kind]:
             ratio = (
-                ratio(found, kind, "peer-pydantic", "delivered_per_s")
+                ratio_of(found, kind, "peer-pydantic", "delivered_per_s")
                 if name == "production"
                 else ""
             )
             rows.append(
                 [
                     LABELS[name],
-                    one(found, kind, name, "count"),
-                    range(found, kind, name, "delivered_per_s"),
-                    range(found, kind, name, "worker_cpu_ms"),
-                    range(found, kind, name, "door_cpu_ms"),
+                    one_of(found, kind, name, "count"),
+                    range_of(found, kind, name, "delivered_per_s"),
+                    range_of(found, kind, name, "worker_cpu_ms"),
+                    range_of(found, kind, name, "door_cpu_ms"),
                     ratio,
                 ]
             )
-    table = table(
+    table = table_of(
         [
             "system",
             "piled up",
@@ -182,24 +182,26 @@ door has the last outcome on record.
 
 def _together(found: Found) -> str:
     rows = []
-    for kind in kinds(found, "all"):
+    for kind in kinds_of(found, "all"):
         for name, figures in found["rounds"][0][kind].items():
             rows.append(
                 [
                     LABELS[name],
                     kind.split("/")[1],
-                    range(found, kind, name, "accepted_per_s"),
-                    one(found, kind, name, "p50_ms", 1),
-                    one(found, kind, name, "p99_ms", 1),
-                    range(found, kind, name, "delivered_per_s"),
-                    one(found, kind, name, "door_cpu_ms"),
-                    one(found, kind, name, "worker_cpu_ms") if "worker_cpu_ms" in figures else "–",
-                    one(found, kind, name, "broker_cpu_ms"),
-                    one(found, kind, name, "database_cpu_ms"),
-                    one(found, kind, name, "memory_highest_mib"),
+                    range_of(found, kind, name, "accepted_per_s"),
+                    one_of(found, kind, name, "p50_ms", 1),
+                    one_of(found, kind, name, "p99_ms", 1),
+                    range_of(found, kind, name, "delivered_per_s"),
+                    one_of(found, kind, name, "door_cpu_ms"),
+                    one_of(found, kind, name, "worker_cpu_ms")
+                    if "worker_cpu_ms" in figures
+                    else "–",
+                    one_of(found, kind, name, "broker_cpu_ms"),
+                    one_of(found, kind, name, "database_cpu_ms"),
+                    one_of(found, kind, name, "memory_highest_mib"),
                 ]
             )
-    table = table(
+    table = table_of(
         ["system", "connections", "accepted/s", "p50 ms", "p99 ms", "delivered/s", "door's CPU µs",
          "worker's", "broker's", "database's", "memory MiB"],
         rows,
@@ -245,12 +247,12 @@ def _pieces(found: Found) -> str:
 
 CPU time in one process on one core, a body of {pieces["body_bytes"]:.0f} bytes.
 
-{table(["piece", "median"], rows)}
+{table_of(["piece", "median"], rows)}
 
 The SQLite journal alone, each call returned only when durable, in turns with 4 KiB appended and
 `fdatasync`ed on the same disk:
 
-{table(columns, journal)}
+{table_of(columns, journal)}
 
 From `kakehashi up` in an empty folder to the first 202, neither bound to a core: {starts} s.
 """
@@ -276,13 +278,13 @@ subsystem that called it; sockets that the event loop reads and writes by itself
             for subsystem, share in shares.items()
             if share >= _LEAST_SHARE
         ]
-        text += f"\n### {LABELS[name]}\n\n{table(['subsystem', 'share'], rows)}\n"
+        text += f"\n### {LABELS[name]}\n\n{table_of(['subsystem', 'share'], rows)}\n"
     return text
 
 
 def _goals(found: Found) -> str:
     pieces = found["pieces"]
-    cpu = median(found, "accept/32", "production", "door_cpu_ms")
+    cpu = median_of(found, "accept/32", "production", "door_cpu_ms")
     memory = max(
         figures[name]["memory_highest_mib"]
         for each in found["rounds"]
@@ -296,14 +298,14 @@ def _goals(found: Found) -> str:
         _goal(
             "accept, ÷ FastAPI + FastStream, pydantic (32 connections)",
             "≥ 2",
-            ratio(found, "accept/32", "peer-pydantic", "accepted_per_s"),
-            reached=ratios(found, "accept/32", "peer-pydantic", "accepted_per_s")[0] >= 2,  # noqa: PLR2004
+            ratio_of(found, "accept/32", "peer-pydantic", "accepted_per_s"),
+            reached=ratios_of(found, "accept/32", "peer-pydantic", "accepted_per_s")[0] >= 2,  # noqa: PLR2004
         ),
         _goal(
             "accept, ÷ FastAPI + FastStream, our schema (32 connections)",
             "≥ 2",
-            ratio(found, "accept/32", "peer-jsonschema", "accepted_per_s"),
-            reached=ratios(found, "accept/32", "peer-jsonschema", "accepted_per_s")[0] >= 2,  # noqa: PLR2004
+            ratio_of(found, "accept/32", "peer-jsonschema", "accepted_per_s"),
+            reached=ratios_of(found, "accept/32", "peer-jsonschema", "accepted_per_s")[0] >= 2,  # noqa: PLR2004
         ),
         _goal(
             "CPU per accepted application, gateway process (production, 32)",
@@ -314,8 +316,8 @@ def _goals(found: Found) -> str:
         _goal(
             "deliver, ÷ FastStream (32)",
             "≥ 1",
-            ratio(found, "deliver/32", "peer-pydantic", "delivered_per_s"),
-            reached=ratios(found, "deliver/32", "peer-pydantic", "delivered_per_s")[0] >= 1,
+            ratio_of(found, "deliver/32", "peer-pydantic", "delivered_per_s"),
+            reached=ratios_of(found, "deliver/32", "peer-pydantic", "delivered_per_s")[0] >= 1,
         ),
         _goal(
             "audit append, 32 writers",
@@ -356,7 +358,7 @@ def _goals(found: Found) -> str:
 The design's goals (section 7), as far as this run can tell. They are to be reached by finding out
 where the time goes, never by weakening a promise.
 
-{table(["what", "goal", "measured", "reached"], rows)}
+{table_of(["what", "goal", "measured", "reached"], rows)}
 """
 
 
