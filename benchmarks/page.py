@@ -1,13 +1,20 @@
 """The figures as a page: tables, ratios, and which of the design's numbers are reached."""
 
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.applications import MUNICIPALITIES
+from benchmarks.figures import (
+    Found,
+    kinds_of,
+    median_of,
+    one_of,
+    range_of,
+    ratio_of,
+    ratios_of,
+    table_of,
+)
 from benchmarks.systems import IN_FLIGHT
-
-Found = dict[str, Any]
-from benchmarks.figures import kinds_of, median_of, one_of, range_of, ratio_of, ratios_of, table_of
 
 LABELS: Final = {
     "embedded": "embedded (`up`)",
