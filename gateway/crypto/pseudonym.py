@@ -36,6 +36,7 @@ class Pseudonyms:
             KeyUnusableError: It is not an ``oct`` key of 256 bits.
         """
         self._master = keys.secret(secret_jwk)
+        self._scoped: dict[tuple[str, str], bytes] = {}
 
     def receipt_mac(self, municipality: MunicipalityCode, receipt_number: str) -> bytes:
         """Return 32 bytes that stand for a 受付番号 of a municipality."""
@@ -55,7 +56,11 @@ class Pseudonyms:
         return key, hmac.digest(key, body, "sha256")
 
     def _mac(self, label: str, scope: str, text: bytes) -> bytes:
-        return hmac.digest(self._derive(label, scope), text, "sha256")
+        # Clients and municipalities are configured, so there are few of these keys.
+        key = self._scoped.get((label, scope))
+        if key is None:
+            key = self._scoped[label, scope] = self._derive(label, scope)
+        return hmac.digest(key, text, "sha256")
 
     def _derive(self, label: str, scope: str) -> bytes:
         info = b"kakehashi/1/" + label.encode("ascii") + b"\x00" + scope.encode()
