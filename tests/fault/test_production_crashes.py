@@ -12,7 +12,7 @@ from tests.acceptance.harness.load import Load
 from tests.acceptance.harness.production import WORKERS, Production
 from tests.acceptance.harness.verdict import judge, settled
 
-KILLS = int(os.environ.get("CRASH_KILLS", "6"))
+KILLS = int(os.environ.get("CRASH_KILLS", "5"))
 SEED = int(os.environ.get("CRASH_SEED", "20261123"))
 
 
