@@ -221,6 +221,9 @@ async def test_a_consumer_comes_back_after_its_queue_was_deleted(
         assert await take_and_ack(messages) == b"1"
 
         await asyncio.to_thread(node.ctl, "delete_queue", queue)
+        # A queue that takes the name within milliseconds may hand its first messages to the
+        # consumer of its predecessor, which nobody hears (as in ``topology.apply``).
+        await asyncio.sleep(1)
         await broker.declare([name])
 
         await broker.publish(queue, a_message(2))
