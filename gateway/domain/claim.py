@@ -51,16 +51,14 @@ class ClaimAnswer:
         copy: As asked; an answer for another copy is worth nothing.
         verdict: What the worker may do.
         attempt: The attempt the verdict is for.
-        first_claimed_at: When this attempt was first claimed, by the gateway's clock.
-        age_s: How long ago that was when the gateway answered. ``settle_s`` and
-            ``key_memory_s`` count from there: the two clocks need not agree.
+        age_s: How long ago this attempt was first claimed when the gateway answered.
+            ``settle_s`` and ``key_memory_s`` count from there: clocks need not agree.
     """
 
     delivery_id: DeliveryId
     copy: CopyId
     verdict: Verdict
     attempt: int
-    first_claimed_at: datetime | None = None
     age_s: float = 0.0
 
 

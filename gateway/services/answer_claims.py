@@ -69,7 +69,6 @@ def _answered(
             copy=claim.copy,
             verdict=verdict,
             attempt=record.attempt,
-            first_claimed_at=record.claimed_at,
             age_s=0.0 if record.claimed_at is None else _age_s(record.claimed_at, now),
         )
     )

@@ -48,10 +48,11 @@ def test_a_first_claim_goes_and_is_recorded(state: State) -> None:
     decision = claim_rule(a_claim(record), a_policy(), LATER)(record)
 
     assert decision.answer.verdict == Verdict.GO
-    assert decision.answer.first_claimed_at == LATER
+    assert decision.answer.age_s == 0.0
     assert decision.record is not None
     assert decision.record.state == State.SENDING
     assert (decision.record.copy, decision.record.worker) == (COPY, ME)
+    assert decision.record.claimed_at == LATER
     assert [entry.action for entry in decision.entries] == [Action.DELIVERY_CLAIMED]
 
 
@@ -96,7 +97,7 @@ def test_the_claimed_copy_coming_again_is_resolved_not_sent(state: State) -> Non
     decision = claim_rule(a_claim(record), a_policy(), LATER)(record)
 
     assert decision.answer.verdict == Verdict.RESOLVE
-    assert decision.answer.first_claimed_at == NOW
+    assert decision.answer.age_s == (LATER - NOW).total_seconds()
     assert decision.record is not None
     assert decision.record.state == state
     assert decision.record.resolves == 1
