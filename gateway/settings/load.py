@@ -108,6 +108,8 @@ def _read_yaml(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path}: nested too deeply") from None
     except (yaml.YAMLError, ValueError):
         raise ConfigError(f"{path}: not YAML: a character, date or number is none") from None
+    if document is None:
+        raise ConfigError(f"{path}: says nothing; is everything in it a comment?")
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: must be a mapping of sections")
     return document

@@ -225,7 +225,8 @@ def test_a_file_is_found_by_argument_by_variable_or_not_at_all(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (b"", "must be a mapping of sections"),
+        (b"", "says nothing"),
+        (b"# node: gw-1\n", "says nothing"),
         (b"- a", "must be a mapping of sections"),
         (b"node", "must be a mapping of sections"),
         (b"node: a\nhttp: {}\nnode: b", "node: stands twice (line 3)"),
