@@ -7,6 +7,17 @@ from enum import StrEnum
 from gateway.domain.identifiers import CopyId, DeliveryId, DestinationName, WorkerName
 
 
+class BreakerState(StrEnum):
+    """Whether a worker sends to its core system (Nygard, Release It!: circuit breaker)."""
+
+    CLOSED = "closed"
+    """It sends."""
+    OPEN = "open"
+    """The core system is down: nothing is taken; it is asked now and then."""
+    HALF_OPEN = "half_open"
+    """It answers again: one delivery is tried."""
+
+
 class Verdict(StrEnum):
     """The gateway's answer to a claim."""
 
@@ -32,6 +43,8 @@ class Claim:
         worker: Who asks: ``NAME/INSTANCE``, a new instance for every start of the process.
         opened: Whether this instance has opened the copy already. If it has not and
             the claim is its own, its first answer was lost and it may go ahead.
+        declined: Why the worker does not want it now (its breaker is open, its destination
+            closed): the journal reschedules it, and the copy is spent. ``None`` to be sent.
     """
 
     delivery_id: DeliveryId
@@ -40,6 +53,7 @@ class Claim:
     copy: CopyId
     worker: WorkerName
     opened: bool = False
+    declined: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +89,8 @@ class Heartbeat:
         healthy: What the adapter's last ``check`` said.
         checked_at: When that was.
         at: When this was sent.
+        breaker: Whether the worker sends at all.
+        unclaimed: Copies it holds whose claim was not answered yet.
     """
 
     worker: WorkerName
@@ -85,3 +101,33 @@ class Heartbeat:
     healthy: bool
     checked_at: datetime
     at: datetime
+    breaker: BreakerState = BreakerState.CLOSED
+    unclaimed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the gateway wants of a worker now; the signed answer to its heartbeat.
+
+    Attributes:
+        worker: Whom it is for.
+        destination: What it is about.
+        heard_at: ``at`` of the heartbeat it answers: an older answer is worth nothing.
+        open: Whether copies may be taken: not paused, and within the maintenance window.
+        max_in_flight: This worker's share of what its core system takes at once; 0 stands by.
+        rate_per_s: Its share of the sends a second, or ``None`` for no limit.
+        failures: So many failures in a row open the breaker.
+        probe_s: First wait before an open breaker asks the core system; doubles up to
+            ``probe_cap_s``.
+        probe_cap_s: Longest such wait.
+    """
+
+    worker: WorkerName
+    destination: DestinationName
+    heard_at: datetime
+    open: bool
+    max_in_flight: int
+    rate_per_s: float | None
+    failures: int
+    probe_s: float
+    probe_cap_s: float

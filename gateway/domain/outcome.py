@@ -36,6 +36,7 @@ class Outcome:
         opened_at: When it opened the seal, ``None`` if it never did.
         sent_at: When the adapter was called, ``None`` if it never was.
         answered_at: When the adapter returned or raised.
+        adapter: ``name version`` of the adapter that made the attempt.
     """
 
     delivery_id: DeliveryId
@@ -53,6 +54,7 @@ class Outcome:
     defect: bool = False
     opened_at: datetime | None = None
     sent_at: datetime | None = None
+    adapter: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,10 @@ class DeliveryRecord:
         pointer: JSON pointer the core system objected to, if any.
         reference: The core system's own number for it (整理番号), once delivered.
         flagged: It was delivered although it had been cancelled.
+        order_key: 32 bytes, HMAC-SHA-256 of what its destination is ordered by, or ``None``.
+            Never changed. A delivery is published only when none of its destination that was
+            accepted earlier with the same key is unfinished.
+        adapter: ``name version`` of what made the last attempt, ``None`` before the first.
     """
 
     id: DeliveryId
@@ -93,6 +97,8 @@ class DeliveryRecord:
     pointer: str | None = None
     reference: str | None = None
     flagged: bool = False
+    order_key: bytes | None = None
+    adapter: str | None = None
 
     @property
     def idempotency_key(self) -> str:

@@ -23,6 +23,9 @@ from gateway.domain.records import (
     FeedbackRecord,
     SealedDelivery,
 )
+from gateway.domain.repair import ReplayItem
+from gateway.ports.controls import Controls
+from gateway.ports.repairs import Repairs
 
 T = TypeVar("T")
 
@@ -97,12 +100,14 @@ class Decision(Generic[T]):
         entries: Audit entries to append, in order. A changed record needs at least one,
             but for bookkeeping that is no step of the lifecycle (leases).
         feedback: A status to add; adding a known (delivery, id) again changes nothing.
+        item: A replay order's item to store with its ``result``.
     """
 
     answer: T
     record: DeliveryRecord | None = None
     entries: tuple[Entry, ...] = ()
     feedback: FeedbackRecord | None = None
+    item: ReplayItem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +146,7 @@ class DossierFilter:
     receipt_mac: bytes | None = None
 
 
-class Journal(Protocol):
+class Journal(Controls, Repairs, Protocol):
     """The durable store. What a call has returned survives kill -9 and power loss.
 
     Safe to use from many tasks at once; concurrent calls share commits. A call
@@ -217,6 +222,10 @@ class Journal(Protocol):
         ``in_doubt`` with such a ``due_at`` (one must be set) and no claimed copy. Rows leased
         to another node are skipped until that lease ends; rows this node leased itself are
         returned again (the caller knows which of them it holds). Changes no state.
+
+        A ``pending`` or ``retrying`` row with an ``order_key`` is due only when no row of its
+        destination that was accepted earlier with the same key is unfinished. Earlier is what
+        was committed earlier, whatever the clocks of its processes said.
         """
 
     def unclaimed(self, destination: DestinationName) -> AsyncIterator[SealedDelivery]:

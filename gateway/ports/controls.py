@@ -1,0 +1,21 @@
+"""Where operators' settings for destinations are kept."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.domain.control import Control
+from gateway.domain.entry import Entry
+
+
+class Controls(Protocol):
+    """The part of the journal that keeps what operators set. Errors are the journal's."""
+
+    async def controls(self) -> Sequence[Control]:
+        """Return every destination's last control, by destination."""
+
+    async def put_control(self, control: Control, entry: Entry) -> bool:
+        """Store ``control`` and its entry if it is the next version of its destination's.
+
+        Returns:
+            ``False``, and nothing is written, when it is not: somebody else changed it.
+        """
