@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from gateway.domain.claim import Heartbeat
+from gateway.domain.control import Control
 from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.identifiers import (
     ApplicationId,
@@ -22,6 +23,7 @@ from gateway.domain.identifiers import (
 )
 from gateway.domain.lifecycle import State
 from gateway.domain.records import ApplicationRecord, DeliveryRecord, SealedDelivery
+from gateway.domain.repair import ReplayId, ReplayOrder
 from gateway.ports.journal import Acceptance, ClientKey
 
 NOW: Final = datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
@@ -85,6 +87,7 @@ def an_acceptance(
     *,
     destinations: Sequence[str] = (DESTINATION,),
     facts: Mapping[str, str] | None = None,
+    order_key: bytes | None = None,
     **over: Any,
 ) -> Acceptance:
     """Return an application with one delivery to each destination; ``over`` changes its record."""
@@ -92,7 +95,8 @@ def an_acceptance(
     return Acceptance(
         application=application,
         deliveries=tuple(
-            a_delivery(application, destination=destination) for destination in destinations
+            a_delivery(application, destination=destination, order_key=order_key)
+            for destination in destinations
         ),
         entry=an_entry(
             action=Action.APPLICATION_ACCEPTED,
@@ -129,3 +133,31 @@ def a_heartbeat(**over: Any) -> Heartbeat:
         at=NOW,
     )
     return replace(heartbeat, **over)
+
+
+def a_control(**over: Any) -> Control:
+    """Return a destination's first control: an operator has paused it."""
+    control = Control(
+        destination=DESTINATION,
+        version=1,
+        settings={"paused": True},
+        changed_by="operator-1",
+        changed_at=NOW,
+        reason="The core system is being repaired",
+    )
+    return replace(control, **over)
+
+
+def a_replay_order(**over: Any) -> ReplayOrder:
+    """Return an order that has just been given, without a canary."""
+    order = ReplayOrder(
+        id=ReplayId(an_id()),
+        ordered_by="operator-1",
+        ordered_at=NOW,
+        reason="The core system has been repaired",
+        selection="parked, jido-teate",
+        canary=0,
+        rate_per_s=10.0,
+        updated_at=NOW,
+    )
+    return replace(order, **over)

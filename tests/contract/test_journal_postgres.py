@@ -20,6 +20,9 @@ from gateway.testing.contracts.journal import (
     chain_of,
     delivery_of,
 )
+from gateway.testing.contracts.journal_controls import SharedControlsContract
+from gateway.testing.contracts.journal_order import SharedOrderContract
+from gateway.testing.contracts.journal_repairs import SharedRepairsContract
 from gateway.testing.postgres import PostgresNode
 
 pytestmark = pytest.mark.postgres
@@ -37,7 +40,9 @@ def url(server: PostgresNode) -> str:
     return server.database()
 
 
-class TestPostgresJournal(SharedJournalContract):
+class TestPostgresJournal(
+    SharedJournalContract, SharedOrderContract, SharedControlsContract, SharedRepairsContract
+):
     @pytest.fixture
     def a_node(self, url: str) -> NodeMaker:
         return lambda name: PostgresJournal(url, node=NodeName(name))

@@ -21,6 +21,9 @@ from gateway.testing.contracts.journal import (
     accepted,
     chain_of,
 )
+from gateway.testing.contracts.journal_controls import ControlsContract
+from gateway.testing.contracts.journal_order import OrderContract
+from gateway.testing.contracts.journal_repairs import RepairsContract
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal" / "journal.db"
 
 
-class TestSQLiteJournal(JournalContract):
+class TestSQLiteJournal(JournalContract, OrderContract, ControlsContract, RepairsContract):
     @pytest.fixture
     def a_node(self, path: Path) -> NodeMaker:
         return lambda name: SQLiteJournal(path, node=NodeName(name))

@@ -16,6 +16,7 @@ import pytest
 
 from gateway.audit.chain import leaf
 from gateway.audit.verify import verify
+from gateway.domain.claim import BreakerState
 from gateway.domain.entry import Action
 from gateway.domain.errors import (
     DeliveryNotFoundError,
@@ -123,7 +124,10 @@ class JournalContract:
 
     async def test_what_was_accepted_is_found_as_it_was_given(self, journal: Journal) -> None:
         acceptance = an_acceptance(
-            destinations=("jido-teate", "archive"), traceparent="00-" + "1" * 32 + "-x", version=3
+            destinations=("jido-teate", "archive"),
+            order_key=bytes(range(32)),
+            traceparent="00-" + "1" * 32 + "-x",
+            version=3,
         )
 
         answer = await journal.accept(acceptance)
@@ -397,6 +401,7 @@ class JournalContract:
             pointer="#/content",
             reference="整理番号 1",
             flagged=True,
+            adapter="file 1.0.0",
         )
         entry = an_entry(application=acceptance.application.id, delivery=delivery_id)
 
@@ -764,7 +769,9 @@ class JournalContract:
         assert await chain_of(journal) == {"gw-1": 2}
 
     async def test_the_latest_heartbeat_is_kept(self, journal: Journal) -> None:
-        latest = a_heartbeat(at=LATER, in_flight=3, healthy=False)
+        latest = a_heartbeat(
+            at=LATER, in_flight=3, healthy=False, breaker=BreakerState.HALF_OPEN, unclaimed=2
+        )
         other = a_heartbeat(worker=WorkerName("worker-2"))
 
         for heartbeat in (a_heartbeat(), latest, a_heartbeat(), other):
