@@ -43,6 +43,8 @@ class Purpose(StrEnum):
     """Worker to gateway."""
     HEARTBEAT = "heartbeat"
     """Worker to gateway."""
+    TERMS = "terms"
+    """Gateway to worker: the answer to a heartbeat."""
     RECEIPT = "receipt"
     """Gateway to front end, attached."""
 

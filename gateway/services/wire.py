@@ -16,7 +16,7 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.crypto.sign import Purpose, Signer, Verifier
-from gateway.domain.claim import Claim, ClaimAnswer, Heartbeat
+from gateway.domain.claim import Claim, ClaimAnswer, Heartbeat, Terms
 from gateway.domain.errors import MessageMalformedError, SignatureInvalidError
 from gateway.domain.identifiers import CopyId, NodeName
 from gateway.domain.outcome import CopyRefused, Outcome
@@ -144,6 +144,7 @@ OUTCOME_CODEC: Final = _Codec(Outcome, Purpose.OUTCOME)
 FEEDBACK_CODEC: Final = _Codec(FeedbackRecord, Purpose.FEEDBACK)
 REFUSED_CODEC: Final = _Codec(CopyRefused, Purpose.OUTCOME)
 HEARTBEAT_CODEC: Final = _Codec(Heartbeat, Purpose.HEARTBEAT)
+TERMS_CODEC: Final = _Codec(Terms, Purpose.TERMS)
 
 
 def delivery_message(delivery: SealedDelivery, *, copy: CopyId, node: NodeName) -> Message:
