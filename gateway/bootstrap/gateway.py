@@ -16,6 +16,7 @@ from gateway.domain.identifiers import (
     MunicipalityCode,
     WorkerName,
 )
+from gateway.domain.window import Window, parse_openings
 from gateway.drivers.memory_broker import MemoryBroker
 from gateway.drivers.system_clock import SystemClock, new_id
 from gateway.ports.broker import Broker
@@ -28,13 +29,14 @@ from gateway.services.answer_claims import AnswerClaims
 from gateway.services.authenticate import Authenticate
 from gateway.services.bury_dead_letters import BuryDeadLetters
 from gateway.services.count_denials import CountDenials
+from gateway.services.destinations import Destinations
 from gateway.services.limit import Limit
 from gateway.services.operate.by_name import Operations
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
 from gateway.services.operate.look import Look
 from gateway.services.operate.verify_log import VerifyLog
-from gateway.services.policy import DestinationPolicy
+from gateway.services.policy import BreakerPolicy, DestinationPolicy
 from gateway.services.reconcile import Reconcile
 from gateway.services.record_heartbeats import RecordHeartbeats
 from gateway.services.record_outcomes import RecordOutcomes
@@ -43,6 +45,7 @@ from gateway.services.routing import Grant, Route, RoutingTable
 from gateway.services.track import Track
 from gateway.services.watch_backlog import WatchBacklog
 from gateway.services.workers import WorkerGrant, WorkerRegister
+from gateway.settings.holidays import load_holidays, shipped_holidays
 from gateway.settings.model import Settings
 
 
@@ -68,16 +71,31 @@ class Gateway:
     bury_dead_letters: BuryDeadLetters
     watch_backlog: WatchBacklog
     reconcile: Reconcile
+    destinations: Destinations
 
 
 def policies(settings: Settings) -> dict[DestinationName, DestinationPolicy]:
-    """Return how the gateway treats each destination."""
+    """Return how the gateway treats each destination, as configured.
+
+    Raises:
+        ConfigError: The list of holidays cannot be read.
+    """
+    calendar = settings.calendar
+    listed = load_holidays(calendar.file or shipped_holidays())
+    closed_on = (listed.days | set(calendar.closed_on)) - set(calendar.open_on)
     return {
         DestinationName(name): DestinationPolicy(
             name=DestinationName(name),
             municipality=MunicipalityCode(destination.municipality),
             idempotency=destination.idempotency,
             retry=destination.retry.policy(),
+            breaker=BreakerPolicy(**destination.breaker.model_dump()),
+            window=Window(
+                openings=parse_openings(destination.window.open),
+                closed_on=closed_on if destination.window.on_holidays == "closed" else frozenset(),
+            ),
+            rate_per_s=destination.rate_per_s,
+            max_in_flight=destination.max_in_flight,
             paused=destination.paused,
             send_timeout_s=destination.send_timeout_s,
         )
@@ -147,9 +165,9 @@ def build_gateway(
     own_key = store.public(GATEWAY_KEY)
     own_verifier = Verifier({keys.thumbprint(own_key): own_key})
     worker_verifier = Verifier(worker_keys)
-    by_destination = policies(settings)
+    destinations = Destinations(policies(settings), journal=journal, clock=clock)
     relay = Relay(
-        policies=by_destination,
+        destinations=destinations,
         journal=journal,
         broker=broker,
         clock=clock,
@@ -172,7 +190,7 @@ def build_gateway(
             municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
             grants=_grants(settings),
             routing=_routing(settings),
-            sealers={name: Sealer(store.public(destination_key(name))) for name in by_destination},
+            sealers={name: Sealer(store.public(destination_key(name))) for name in destinations},
             signer=signer,
             pseudonyms=pseudonyms,
             journal=journal,
@@ -190,7 +208,7 @@ def build_gateway(
             signer=signer,
             verifier=worker_verifier,
             workers=register,
-            policies=by_destination,
+            policies=destinations,
             clock=clock,
         ),
         record_outcomes=RecordOutcomes(
@@ -198,31 +216,34 @@ def build_gateway(
             broker=broker,
             verifier=worker_verifier,
             workers=register,
-            policies=by_destination,
+            policies=destinations,
             clock=clock,
         ),
         record_heartbeats=RecordHeartbeats(
             journal=journal,
             broker=broker,
+            signer=signer,
             verifier=worker_verifier,
             workers=register,
+            destinations=destinations,
             clock=clock,
         ),
         bury_dead_letters=BuryDeadLetters(
             journal=journal,
             broker=broker,
             verifier=own_verifier,
-            destinations=by_destination,
+            destinations=destinations,
             clock=clock,
         ),
         watch_backlog=backlog,
         reconcile=Reconcile(
-            policies=by_destination,
+            policies=destinations,
             journal=journal,
             broker=broker,
             relay=relay,
             clock=clock,
         ),
+        destinations=destinations,
     )
 
 

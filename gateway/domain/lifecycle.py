@@ -73,6 +73,9 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.QUEUED, Event.CLAIMED): State.SENDING,
     (State.PENDING, Event.HELD): State.RETRYING,
     (State.QUEUED, Event.HELD): State.RETRYING,
+    # Claimed before: what became of it is asked once the core system may be asked again.
+    (State.SENDING, Event.HELD): State.IN_DOUBT,
+    (State.IN_DOUBT, Event.HELD): State.IN_DOUBT,
     (State.SENDING, Event.RESOLVING): State.SENDING,
     (State.IN_DOUBT, Event.PUBLISHED): State.IN_DOUBT,
     (State.IN_DOUBT, Event.RESOLVING): State.IN_DOUBT,

@@ -67,7 +67,8 @@ class DeliveryRecord:
         worker: Who claimed it.
         claimed_at: When this attempt was first claimed; aware UTC.
         due_at: Not published before; ``None`` in ``in_doubt`` means a person must decide.
-        budget_since: Start of the retry budget's time: acceptance or the last replay.
+        budget_since: Start of the retry budget's time: the first counted failure since
+            acceptance or the last replay; before it, that moment itself.
         updated_at: The last change of this row.
         code: Stable code of the last outcome, ``None`` before the first.
         pointer: JSON pointer the core system objected to, if any.

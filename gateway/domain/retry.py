@@ -10,7 +10,7 @@ class RetryPolicy:
 
     Attributes:
         max_attempts: Counted attempts before the delivery is parked.
-        max_age_s: Seconds since acceptance or replay after which it is parked.
+        max_age_s: Seconds since its first counted failure after which it is parked.
         base_s: Upper bound of the first wait.
         cap_s: Upper bound of every wait.
     """

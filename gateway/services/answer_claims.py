@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
@@ -22,7 +23,7 @@ from gateway.ports.broker import CLAIMS, Broker, Received
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
 from gateway.sdk import Idempotency
-from gateway.services.policy import DestinationPolicy
+from gateway.services.policy import DestinationPolicy, Hold
 from gateway.services.wire import ANSWERS_CODEC, CLAIMS_CODEC, Answers
 from gateway.services.workers import WorkerRegister
 
@@ -31,24 +32,34 @@ log = structlog.get_logger()
 _MESSAGES_AT_ONCE = 200
 
 
+_SAYS_WHY: Final = frozenset({Action.DELIVERY_PARKED, Action.DELIVERY_HELD})
+
+
 def claim_rule(
     claim: Claim, policy: DestinationPolicy, now: datetime
 ) -> Callable[[DeliveryRecord], Decision[ClaimAnswer]]:
     """Return the rule that answers ``claim``; the answer and its entry are one commit."""
+    hold = policy.hold(now) or _declined(claim)
 
-    def rule(record: DeliveryRecord) -> Decision[ClaimAnswer]:
+    def rule(record: DeliveryRecord) -> Decision[ClaimAnswer]:  # noqa: PLR0911 - one a verdict
         if claim.attempt != record.attempt or record.destination != claim.destination:
             return _answered(record, claim, Verdict.DROP, now)
         match record.state:
-            case State.PENDING | State.QUEUED if policy.paused:
-                return _hold(record, claim, policy, now)
             case State.PENDING | State.QUEUED:
+                if hold is not None:
+                    return _hold(record, claim, policy, hold, now)
                 return _claimed(record, claim, Event.CLAIMED, Verdict.GO, now)
             case State.SENDING if record.copy == claim.copy:
-                if record.worker == claim.worker and not claim.opened:
+                is_sealed = record.worker == claim.worker and not claim.opened
+                if hold is not None:
+                    event = Event.DEFERRED if is_sealed else Event.HELD
+                    return _hold(record, claim, policy, hold, now, event)
+                if is_sealed:
                     return _answered(record, claim, Verdict.GO, now)
                 return _resolve(record, claim, policy, now)
             case State.IN_DOUBT if record.copy in (None, claim.copy):
+                if hold is not None:
+                    return _hold(record, claim, policy, hold, now)
                 return _resolve(record, claim, policy, now)
             case _:
                 return _answered(record, claim, Verdict.DROP, now)
@@ -110,18 +121,38 @@ def _resolve(
     return replace(_answered(parked, claim, Verdict.DROP, now), record=parked, entries=(entry,))
 
 
+def _declined(claim: Claim) -> Hold | None:
+    return None if claim.declined is None else Hold(code="destination.unavailable")
+
+
 def _hold(
-    record: DeliveryRecord, claim: Claim, policy: DestinationPolicy, now: datetime
+    record: DeliveryRecord,
+    claim: Claim,
+    policy: DestinationPolicy,
+    hold: Hold,
+    now: datetime,
+    event: Event = Event.HELD,
 ) -> Decision[ClaimAnswer]:
+    """Put it off: what was not opened is tried later, what was is asked about later."""
+    state = following(record.state, event)
+    due_at: datetime | None = hold.until or now + timedelta(seconds=policy.hold_s)
+    if state == State.IN_DOUBT and policy.idempotency == Idempotency.NONE:
+        due_at = None
     held = replace(
         record,
-        state=following(record.state, Event.HELD),
-        due_at=now + timedelta(seconds=policy.hold_s),
-        code="destination.paused",
+        state=state,
+        copy=None,
+        worker=None,
+        due_at=due_at,
+        code=hold.code,
         updated_at=now,
     )
     entry = _entry(Action.DELIVERY_HELD, held, claim, now, Verdict.WAIT)
     return replace(_answered(held, claim, Verdict.WAIT, now), record=held, entries=(entry,))
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="milliseconds")
 
 
 def _entry(
@@ -140,7 +171,8 @@ def _entry(
             "copy": str(claim.copy),
             "verdict": verdict.value,
             "state": record.state.value,
-            "code": record.code if action == Action.DELIVERY_PARKED else None,
+            "code": record.code if action in _SAYS_WHY else None,
+            "due_at": _iso(record.due_at) if action == Action.DELIVERY_HELD else None,
         },
     )
 

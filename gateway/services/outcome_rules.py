@@ -66,10 +66,11 @@ def _deferred(
     now: datetime,
     fraction: float,
 ) -> Decision[State]:
-    counted = record.counted + outcome.counted
-    record = replace(record, counted=counted)
-    if policy.retry.is_spent(counted=counted, since=record.budget_since, now=now):
-        return _changed(record, outcome, now, Event.EXHAUSTED, Action.DELIVERY_PARKED)
+    if outcome.counted:
+        since = record.budget_since if record.counted else now
+        record = replace(record, counted=record.counted + 1, budget_since=since)
+        if policy.retry.is_spent(counted=record.counted, since=since, now=now):
+            return _changed(record, outcome, now, Event.EXHAUSTED, Action.DELIVERY_PARKED)
     due_at = now + timedelta(seconds=policy.retry.wait_s(record.attempt, fraction))
     return _changed(
         record,
@@ -77,18 +78,17 @@ def _deferred(
         now,
         Event.DEFERRED,
         Action.DELIVERY_DEFERRED,
-        due_at=_not_before(due_at, outcome.retry_at, policy, record),
+        due_at=_not_before(due_at, outcome.retry_at, policy, now),
     )
 
 
 def _not_before(
-    due_at: datetime, retry_at: datetime | None, policy: DestinationPolicy, record: DeliveryRecord
+    due_at: datetime, retry_at: datetime | None, policy: DestinationPolicy, now: datetime
 ) -> datetime:
-    """Honour what the core system asked for, but never past the end of the budget."""
+    """Honour what the core system asked for, but not for longer than the budget lasts."""
     if retry_at is None:
         return due_at
-    end = record.budget_since + timedelta(seconds=policy.retry.max_age_s)
-    return max(due_at, min(retry_at, end))
+    return max(due_at, min(retry_at, now + timedelta(seconds=policy.retry.max_age_s)))
 
 
 def _doubted(
@@ -98,12 +98,17 @@ def _doubted(
     now: datetime,
     fraction: float,
 ) -> Decision[State]:
-    is_old = now - record.budget_since >= timedelta(seconds=policy.retry.max_age_s)
     due_at = None
-    if policy.idempotency != Idempotency.NONE and not is_old:
+    if policy.idempotency != Idempotency.NONE and not _is_old(record, policy, now):
         wait = timedelta(seconds=policy.retry.wait_s(record.resolves + 1, fraction))
-        due_at = _not_before(now + wait, outcome.retry_at, policy, record)
+        due_at = _not_before(now + wait, outcome.retry_at, policy, now)
     return _changed(record, outcome, now, Event.DOUBTED, Action.DELIVERY_IN_DOUBT, due_at=due_at)
+
+
+def _is_old(record: DeliveryRecord, policy: DestinationPolicy, now: datetime) -> bool:
+    """Tell whether the attempt has been in doubt for so long that a person must look."""
+    since = record.claimed_at or record.updated_at
+    return now - since >= timedelta(seconds=policy.retry.max_age_s)
 
 
 def _changed(
@@ -124,6 +129,7 @@ def _changed(
         due_at=due_at,
         code=outcome.code,
         pointer=outcome.pointer,
+        adapter=outcome.adapter or record.adapter,
         updated_at=now,
     )
     return Decision(answer=state, record=changed, entries=(_entry(action, changed, outcome, now),))
@@ -213,8 +219,7 @@ def abandoned_rule(
         limit = timedelta(seconds=policy.send_timeout_s + margin_s)
         if not is_claimed or now - record.updated_at < limit:
             return Decision(answer=False)
-        is_old = now - record.budget_since >= timedelta(seconds=policy.retry.max_age_s)
-        can_be_asked = policy.idempotency != Idempotency.NONE and not is_old
+        can_be_asked = policy.idempotency != Idempotency.NONE and not _is_old(record, policy, now)
         doubted = replace(
             record,
             state=following(record.state, Event.ABANDONED),

@@ -1,10 +1,45 @@
-"""What the gateway has been told about each destination."""
+"""What the gateway has been told about each destination, and what an operator may change."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Annotated, Any, Final
 
+from pydantic import Field, TypeAdapter
+
+from gateway.domain.control import Setting
 from gateway.domain.identifiers import DestinationName, MunicipalityCode
 from gateway.domain.retry import RetryPolicy
+from gateway.domain.window import Window, parse_openings
 from gateway.sdk import Idempotency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerPolicy:
+    """When a worker stops sending, and how it tries again.
+
+    Attributes:
+        failures: So many failures in a row open its breaker.
+        probe_s: First wait before the core system is asked again; it doubles each time.
+        probe_cap_s: Longest such wait.
+    """
+
+    failures: int = 5
+    probe_s: float = 5.0
+    probe_cap_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why nothing is sent to a destination now.
+
+    Attributes:
+        code: Stable code.
+        until: When that ends by itself; ``None`` if a person or a core system must end it.
+    """
+
+    code: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +51,10 @@ class DestinationPolicy:
         municipality: Whose core system it is.
         idempotency: What the core system offers against doubles.
         retry: Its retry budget.
+        breaker: When its workers stop sending.
+        window: When it may be sent to.
+        rate_per_s: Most sends a second, all workers together; ``None`` for no limit.
+        max_in_flight: Most sends at once, all workers together.
         paused: Nothing is published, and claims are told to wait.
         hold_s: How long a claim that was told to wait is put off.
         send_timeout_s: Deadline that its workers give one send.
@@ -27,7 +66,76 @@ class DestinationPolicy:
     municipality: MunicipalityCode
     idempotency: Idempotency = Idempotency.NONE
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    window: Window = field(default_factory=Window)
+    rate_per_s: float | None = None
+    max_in_flight: int = 8
     paused: bool = False
     hold_s: float = 30.0
     send_timeout_s: float = 60.0
     resends: int = 3
+
+    def hold(self, now: datetime) -> Hold | None:
+        """Return why nothing may be sent now by what operators said; ``None`` if it may."""
+        if self.paused:
+            return Hold(code="destination.paused")
+        if not self.window.is_open(now):
+            return Hold(code="destination.closed", until=self.window.opens_at(now))
+        return None
+
+
+_Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+_CHECKS: Final[Mapping[str, TypeAdapter[Any]]] = {
+    "paused": TypeAdapter(bool),
+    "max_in_flight": TypeAdapter(Annotated[int, Field(ge=1, le=2000)]),
+    "rate_per_s": TypeAdapter(Annotated[float, Field(gt=0, le=100_000)] | None),
+    "window": TypeAdapter(Annotated[tuple[str, ...], Field(max_length=50)]),
+    "retry.max_attempts": TypeAdapter(Annotated[int, Field(ge=1)]),
+    "retry.max_age_s": TypeAdapter(_Seconds),
+    "retry.base_s": TypeAdapter(_Seconds),
+    "retry.cap_s": TypeAdapter(_Seconds),
+    "breaker.failures": TypeAdapter(Annotated[int, Field(ge=1, le=1000)]),
+    "breaker.probe_s": TypeAdapter(_Seconds),
+    "breaker.probe_cap_s": TypeAdapter(_Seconds),
+}
+CHANGEABLE: Final = tuple(_CHECKS)
+"""The settings that an operator may change while the gateway runs, as in the configuration."""
+
+
+def checked(name: str, value: object) -> Setting:
+    """Return ``value`` as a setting of this name.
+
+    Raises:
+        KeyError: There is no such changeable setting.
+        ValueError: The value does not fit it; pydantic's error says why.
+    """
+    found: Setting = _CHECKS[name].validate_python(value)
+    if name == "window" and isinstance(found, tuple):
+        parse_openings(found)
+    return found
+
+
+def applied(policy: DestinationPolicy, settings: Mapping[str, Setting]) -> DestinationPolicy:
+    """Return the configured ``policy`` with what an operator has set instead.
+
+    Raises:
+        KeyError: A name is not changeable.
+        ValueError: A value does not fit.
+    """
+    for name, value in settings.items():
+        policy = _with(policy, name, checked(name, value))
+    return policy
+
+
+def _with(policy: DestinationPolicy, name: str, value: Setting) -> DestinationPolicy:
+    section, _, key = name.rpartition(".")
+    if name == "window" and isinstance(value, tuple):
+        return replace(policy, window=replace(policy.window, openings=parse_openings(value)))
+    changes: dict[str, Any] = {key: value}
+    match section:
+        case "retry":
+            return replace(policy, retry=replace(policy.retry, **changes))
+        case "breaker":
+            return replace(policy, breaker=replace(policy.breaker, **changes))
+        case _:
+            return replace(policy, **changes)

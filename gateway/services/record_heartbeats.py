@@ -1,16 +1,18 @@
-"""Keep each worker's last sign of life, for those who look."""
+"""Keep each worker's last sign of life, and tell it on what terms it works now."""
 
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from gateway.crypto.sign import Verifier
+from gateway.crypto.sign import Signer, Verifier
+from gateway.domain.claim import Heartbeat
 from gateway.domain.errors import JournalUnavailableError, PermanentError
-from gateway.ports.broker import HEARTBEATS, Broker
+from gateway.ports.broker import HEARTBEATS, Broker, Message
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
-from gateway.services.wire import HEARTBEAT_CODEC
+from gateway.services.destinations import Destinations
+from gateway.services.wire import HEARTBEAT_CODEC, TERMS_CODEC
 from gateway.services.workers import WorkerRegister
 
 log = structlog.get_logger()
@@ -27,15 +29,19 @@ class RecordHeartbeats:
         *,
         journal: Journal,
         broker: Broker,
+        signer: Signer,
         verifier: Verifier,
         workers: WorkerRegister,
+        destinations: Destinations,
         clock: Clock,
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._journal = journal
         self._broker = broker
+        self._signer = signer
         self._verifier = verifier
         self._workers = workers
+        self._destinations = destinations
         self._clock = clock
 
     async def run(self) -> None:
@@ -49,8 +55,15 @@ class RecordHeartbeats:
                     # would hide a dead worker until its time comes.
                     if beat.at <= self._clock.now() + _MOST_AHEAD:
                         await self._journal.put_heartbeat(beat)
+                        await self._answer(received.message, beat)
                 except (PermanentError, JournalUnavailableError) as error:
                     log.warning("heartbeat.refused", code=error.code)
                 except ValueError:
                     log.warning("heartbeat.refused", code="message.malformed")
                 await received.ack()
+
+    async def _answer(self, question: Message, beat: Heartbeat) -> None:
+        """Tell the worker its terms, if it asks for them: earlier versions do not."""
+        terms = self._destinations.terms(beat)
+        if terms is not None and question.reply_to is not None:
+            await self._broker.reply(question, TERMS_CODEC.write(terms, self._signer))

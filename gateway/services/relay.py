@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -23,6 +23,7 @@ from gateway.domain.records import DeliveryRecord, SealedDelivery
 from gateway.ports.broker import Broker, destination_queue
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, DossierFilter, Journal
+from gateway.services.destinations import Destinations
 from gateway.services.policy import DestinationPolicy
 from gateway.services.wire import delivery_message
 
@@ -55,9 +56,8 @@ def due_rule(
             case State.IN_DOUBT if record.copy is None and record.due_at is not None:
                 return Decision(answer=record)
             case State.RETRYING if _is_due(record, now):
-                is_spent = policy.retry.is_spent(
-                    counted=record.counted, since=record.budget_since, now=now
-                )
+                # An operator may have lowered the budget meanwhile.
+                is_spent = record.counted >= policy.retry.max_attempts
                 return _park(record, now) if is_spent else _next_attempt(record, now)
             case _:
                 return Decision(answer=None)
@@ -167,7 +167,8 @@ class Lane:
     def __init__(
         self,
         *,
-        policy: DestinationPolicy,
+        name: DestinationName,
+        destinations: Destinations,
         journal: Journal,
         broker: Broker,
         clock: Clock,
@@ -176,8 +177,9 @@ class Lane:
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._sweep_s = sweep_s
-        self._policy = policy
-        self._queue = destination_queue(policy.name)
+        self._name = name
+        self._destinations = destinations
+        self._queue = destination_queue(name)
         self._journal = journal
         self._broker = broker
         self._clock = clock
@@ -191,9 +193,21 @@ class Lane:
         self._troubles: dict[str, str] = {}
 
     def offer(self, delivery: SealedDelivery) -> None:
-        """Publish ``delivery`` soon, if there is room; else a sweep finds it in the journal."""
-        if len(self._waiting) < min(self._room, COPIES_OUT) and not self._policy.paused:
+        """Publish ``delivery`` soon, if there is room; else a sweep finds it in the journal.
+
+        What stands in an order is left to a sweep, which knows whether it is its turn.
+        """
+        if delivery.record.order_key is not None:
+            self._sweep_now.set()
+        elif len(self._waiting) < min(self._room, COPIES_OUT) and self._is_open():
             self._take(delivery, None)
+
+    def nudge(self) -> None:
+        """Look at once for what has become due: a turn has come, or the destination opened."""
+        self._sweep_now.set()
+
+    def _is_open(self) -> bool:
+        return self._destinations.hold(self._name) is None
 
     def _take(self, delivery: SealedDelivery, copy: CopyId | None) -> None:
         if delivery.record.id not in self._held:
@@ -215,13 +229,13 @@ class Lane:
         it is looked up, never blindly resent. Must end before anything is accepted or
         claimed; it is short, as no more than ``COPIES_OUT`` were out.
         """
-        async for delivery in self._journal.unclaimed(self._policy.name):
+        async for delivery in self._journal.unclaimed(self._name):
             self._take(delivery, delivery.record.copy)
-        where = DossierFilter(destination=self._policy.name, states=frozenset({State.IN_DOUBT}))
+        where = DossierFilter(destination=self._name, states=frozenset({State.IN_DOUBT}))
         before: ApplicationId | None = None
         while page := await self._journal.dossiers(where, before=before):
             for record in (record for dossier in page for record in dossier.deliveries):
-                if _is_asked(record) and record.destination == self._policy.name:
+                if _is_asked(record) and record.destination == self._name:
                     await self._journal.decide(record.id, asked_again_rule(self._clock.now()))
             before = page[-1].application.id
 
@@ -243,7 +257,7 @@ class Lane:
             await asyncio.sleep(self._sweep_s / 20)
 
     async def _sweep(self) -> None:
-        if self._policy.paused:
+        if not self._is_open():
             return
         self._room = COPIES_OUT - await self._broker.depth(self._queue)
         wanted = self._room - len(self._held)
@@ -252,7 +266,7 @@ class Lane:
         now = self._clock.now()
         self._done_since_sweep.clear()
         due = await self._journal.lease(
-            self._policy.name,
+            self._name,
             limit=min(COPIES_OUT, wanted + len(self._held)),
             now=now,
             until=now + timedelta(seconds=LEASE_S),
@@ -284,8 +298,10 @@ class Lane:
 
     async def _publish(self, delivery: SealedDelivery, copy: CopyId | None) -> None:
         record: DeliveryRecord | None = delivery.record
+        if not _is_out(delivery.record) and not self._is_open():
+            return
         if copy is None and delivery.record.state != State.PENDING:
-            rule = due_rule(self._policy, self._clock.now())
+            rule = due_rule(self._destinations[self._name], self._clock.now())
             record = await self._journal.decide(delivery.record.id, rule)
         if record is None:
             return
@@ -305,19 +321,19 @@ class Lane:
         """Say once that nothing holds up the lane any more."""
         code = self._troubles.pop(step, None)
         if code is not None and not self._troubles:
-            log.info("lane.recovered", destination=self._policy.name, code=code)
+            log.info("lane.recovered", destination=self._name, code=code)
 
     async def _report(self, step: str, error: KakehashiError) -> None:
         """Say once that the lane is held up; put right what can be put right from here."""
         is_known = error.code in self._troubles.values()
         self._troubles[step] = error.code
         if not is_known:
-            log.warning("lane.held_up", destination=self._policy.name, code=error.code)
+            log.warning("lane.held_up", destination=self._name, code=error.code)
             if isinstance(error, UnroutableError | QueueFullError):
                 await self._note_return(error)
         if isinstance(error, UnroutableError):
             try:
-                await self._broker.declare([self._policy.name])
+                await self._broker.declare([self._name])
             except KakehashiError as problem:
                 log.warning("queue.not_declared", queue=self._queue, code=problem.code)
 
@@ -326,8 +342,8 @@ class Lane:
             action=Action.DELIVERY_RETURNED,
             at=self._clock.now(),
             actor=Actor(ActorKind.GATEWAY, "relay"),
-            municipality=self._policy.municipality,
-            facts={"destination": self._policy.name, "code": error.code},
+            municipality=self._destinations[self._name].municipality,
+            facts={"destination": self._name, "code": error.code},
         )
         try:
             await self._journal.record([entry])
@@ -341,7 +357,7 @@ class Relay:
     def __init__(
         self,
         *,
-        policies: Mapping[DestinationName, DestinationPolicy],
+        destinations: Destinations,
         journal: Journal,
         broker: Broker,
         clock: Clock,
@@ -351,20 +367,27 @@ class Relay:
         """Build one lane per destination; opens nothing."""
         self._lanes = {
             name: Lane(
-                policy=policy,
+                name=name,
+                destinations=destinations,
                 journal=journal,
                 broker=broker,
                 clock=clock,
                 new_copy=new_copy,
                 sweep_s=sweep_s,
             )
-            for name, policy in policies.items()
+            for name in destinations
         }
 
     def offer(self, deliveries: Iterable[SealedDelivery]) -> None:
         """Publish what was just accepted, without waiting for a sweep."""
         for delivery in deliveries:
             self._lanes[delivery.record.destination].offer(delivery)
+
+    def nudge(self, destination: DestinationName) -> None:
+        """Look at once for what a destination's lane may publish now."""
+        lane = self._lanes.get(destination)
+        if lane is not None:
+            lane.nudge()
 
     async def recover(self) -> None:
         """Give a broker without memory back what it held before the last stop."""

@@ -1,6 +1,6 @@
 """The whole configuration, as one frozen model."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -17,6 +18,7 @@ from gateway.crypto.seal import MAX_PLAINTEXT_BYTES
 from gateway.domain.identifiers import NAME_PATTERN
 from gateway.domain.retry import RetryPolicy
 from gateway.domain.values.municipality_code import fault
+from gateway.domain.window import parse_openings
 from gateway.sdk import Idempotency
 
 ENVIRONMENT_PREFIX: Final = "KAKEHASHI_"
@@ -107,6 +109,16 @@ class KeySettings(Section):
     folder: Path = Field(Path("var/keys"), description="Folder of the key files (0700, 0600).")
 
 
+class CalendarSettings(Section):
+    """On which days offices are closed; read by the windows of destinations."""
+
+    file: Path | None = Field(
+        None, description="A list of holidays instead of the shipped one of Japan."
+    )
+    closed_on: tuple[date, ...] = Field((), description="Further days, such as 2026-12-28.")
+    open_on: tuple[date, ...] = Field((), description="Days of the list that are working days.")
+
+
 class MunicipalitySettings(Section):
     """One tenant."""
 
@@ -131,6 +143,33 @@ class RetrySettings(Section):
     def policy(self) -> RetryPolicy:
         """Return the same as a domain value."""
         return RetryPolicy(**self.model_dump())
+
+
+class BreakerSettings(Section):
+    """When a worker stops sending to a core system that is down, and how it tries again."""
+
+    failures: int = Field(5, ge=1, le=1000, description="Failures in a row that open it.")
+    probe_s: Seconds = Field(
+        5.0, description="First wait before the core system is asked again; it doubles."
+    )
+    probe_cap_s: Seconds = Field(60.0, description="Longest such wait.")
+
+
+class WindowSettings(Section):
+    """When a core system may be sent to, in Japan's time. Outside, everything waits."""
+
+    open: tuple[str, ...] = Field(
+        (), description="Openings like mon-fri 08:30-17:15; none means always."
+    )
+    on_holidays: Literal["closed", "open"] = Field(
+        "closed", description="Whether it stays closed on the calendar's days."
+    )
+
+    @field_validator("open")
+    @classmethod
+    def _is_readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_openings(value)
+        return value
 
 
 class DestinationSettings(Section):
@@ -164,6 +203,27 @@ class DestinationSettings(Section):
         description="How long the core system remembers an idempotency key, in seconds.",
     )
     retry: RetrySettings = Field(default_factory=RetrySettings, description="Retry budget.")
+    breaker: BreakerSettings = Field(
+        default_factory=BreakerSettings, description="Circuit breaker of its workers."
+    )
+    rate_per_s: float | None = Field(
+        None,
+        gt=0,
+        le=100_000,
+        description="Most sends a second, all workers together; none means no limit.",
+    )
+    window: WindowSettings = Field(
+        default_factory=WindowSettings, description="When it may be sent to."
+    )
+    order_by: str | None = Field(
+        None,
+        pattern=r"^((/[^/]+)+|\*)$",
+        max_length=200,
+        description=(
+            "Deliver in the order of acceptance what has the same value at this JSON pointer "
+            "of the application, such as /applicant/resident_code; * keeps all of it in order."
+        ),
+    )
     paused: bool = Field(False, description="Keep everything for it in the journal.")
 
 
@@ -214,6 +274,9 @@ class Settings(BaseSettings):
     journal: JournalSettings = Field(default_factory=JournalSettings, description="The journal.")
     broker: BrokerSettings = Field(default_factory=BrokerSettings, description="The broker.")
     keys: KeySettings = Field(default_factory=KeySettings, description="The key store.")
+    calendar: CalendarSettings = Field(
+        default_factory=CalendarSettings, description="The days on which offices are closed."
+    )
     schemas: SchemaSettings = Field(default_factory=SchemaSettings, description="Procedures.")
     log: LogSettings = Field(default_factory=LogSettings, description="Logging.")
     municipalities: dict[Municipality, MunicipalitySettings] = Field(

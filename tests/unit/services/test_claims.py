@@ -11,6 +11,7 @@ from gateway.domain.entry import Action
 from gateway.domain.identifiers import CopyId, DestinationName, WorkerName
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord
+from gateway.domain.window import Window, parse_openings
 from gateway.sdk import Idempotency
 from gateway.services.answer_claims import claim_rule
 from gateway.services.policy import DestinationPolicy
@@ -152,3 +153,51 @@ def test_a_paused_destination_s_copies_wait_in_the_journal() -> None:
     assert decision.record is not None
     assert decision.record.state == State.RETRYING
     assert decision.record.due_at == LATER + timedelta(seconds=30)
+
+
+def test_outside_its_window_a_destination_s_copies_wait_until_it_opens() -> None:
+    record = a_record(state=State.QUEUED)
+    window = Window(openings=parse_openings(["mon-fri 08:30-09:00"]))
+
+    decision = claim_rule(a_claim(record), a_policy(window=window), LATER)(record)
+
+    assert decision.answer.verdict == Verdict.WAIT
+    assert (decision.record.state, decision.record.code) == (State.RETRYING, "destination.closed")
+    assert decision.record.due_at == window.opens_at(LATER) > LATER
+
+
+def test_a_copy_that_a_worker_declines_is_rescheduled_and_spends_nothing() -> None:
+    record = a_record(state=State.QUEUED, counted=3)
+    claim = a_claim(record, declined="destination.unavailable")
+
+    decision = claim_rule(claim, a_policy(), LATER)(record)
+
+    assert decision.answer.verdict == Verdict.WAIT
+    assert (decision.record.state, decision.record.counted) == (State.RETRYING, 3)
+    assert [entry.action for entry in decision.entries] == [Action.DELIVERY_HELD]
+
+
+@pytest.mark.parametrize(
+    ("idempotency", "is_asked"), [(Idempotency.LOOKUP, True), (Idempotency.NONE, False)]
+)
+def test_a_copy_that_may_have_been_sent_is_asked_about_once_its_destination_is_open(
+    idempotency: Idempotency,
+    is_asked: bool,  # noqa: FBT001 - what the table says
+) -> None:
+    record = a_record(state=State.SENDING, copy=COPY, worker=WorkerName("w1/dead"))
+    policy = a_policy(idempotency=idempotency, paused=True)
+
+    decision = claim_rule(a_claim(record), policy, LATER)(record)
+
+    assert decision.answer.verdict == Verdict.WAIT
+    assert (decision.record.state, decision.record.copy) == (State.IN_DOUBT, None)
+    assert (decision.record.due_at is not None) == is_asked
+
+
+def test_a_claimed_copy_that_was_never_opened_goes_back_when_its_destination_closes() -> None:
+    record = a_record(state=State.SENDING, copy=COPY, worker=ME)
+
+    decision = claim_rule(a_claim(record), a_policy(paused=True), LATER)(record)
+
+    assert decision.answer.verdict == Verdict.WAIT
+    assert (decision.record.state, decision.record.copy) == (State.RETRYING, None)

@@ -153,21 +153,31 @@ def test_what_the_core_system_asked_for_is_waited_but_not_beyond_the_budget() ->
     bounded = decide(record, an_outcome(record, OutcomeKind.DEFERRED, retry_at=never))
 
     assert waits.record.due_at == soon
-    assert bounded.record.due_at == record.budget_since + timedelta(days=1)
+    assert bounded.record.due_at == LATER + timedelta(days=1)
 
 
 @pytest.mark.parametrize(
     "policy",
-    [RetryPolicy(max_attempts=1), RetryPolicy(max_age_s=1)],
+    [RetryPolicy(max_attempts=2), RetryPolicy(max_age_s=1)],
     ids=["attempts", "age"],
 )
 def test_a_spent_budget_parks(policy: RetryPolicy) -> None:
-    record = a_record()
+    record = a_record(counted=1)
 
     decision = decide(record, an_outcome(record, OutcomeKind.DEFERRED), retry=policy)
 
     assert decision.record.state == State.PARKED
     assert decision.record.due_at is None
+
+
+def test_time_before_the_first_failure_is_nobody_s_fault_and_spends_no_budget() -> None:
+    record = a_record(budget_since=NOW - timedelta(days=30))
+
+    counted = decide(record, an_outcome(record, OutcomeKind.DEFERRED))
+    uncounted = decide(record, an_outcome(record, OutcomeKind.DEFERRED, counted=False))
+
+    assert (counted.record.state, counted.record.budget_since) == (State.RETRYING, LATER)
+    assert (uncounted.record.state, uncounted.record.counted) == (State.RETRYING, 0)
 
 
 def test_a_doubt_waits_for_a_person_where_nothing_can_be_asked() -> None:
