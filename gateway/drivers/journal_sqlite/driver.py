@@ -3,12 +3,14 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
 from gateway.domain.claim import Heartbeat
+from gateway.domain.control import Control
 from gateway.domain.entry import Entry, StoredEntry
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import (
@@ -20,7 +22,16 @@ from gateway.domain.identifiers import (
 )
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord, Dossier, SealedDelivery
-from gateway.drivers.journal_sqlite import reading, steps
+from gateway.domain.repair import (
+    ReplayId,
+    ReplayItem,
+    ReplayOrder,
+    ReplayState,
+    ReplayTally,
+    WaitingFilter,
+    WaitingGroup,
+)
+from gateway.drivers.journal_sqlite import controls, reading, repairs, steps
 from gateway.drivers.journal_sqlite.database import FileLock, open_database
 from gateway.drivers.journal_sqlite.reading import Readers
 from gateway.drivers.journal_sqlite.writer import Step, Writer
@@ -194,6 +205,73 @@ class SQLiteJournal:
     async def _entries_after(self, node: NodeName, nseq: int) -> list[StoredEntry]:
         return await self._read(
             lambda connection: reading.entries(connection, node, nseq, PAGE_ENTRIES)
+        )
+
+    # What waits for a person
+
+    async def waiting_groups(self, where: WaitingFilter) -> Sequence[WaitingGroup]:
+        """Return what waits, grouped by its cause."""
+        return await self._read(lambda connection: repairs.waiting_groups(connection, where))
+
+    async def order_replay(
+        self, order: ReplayOrder, where: WaitingFilter, entry: Callable[[int], Entry]
+    ) -> ReplayOrder:
+        """Freeze a selection; ``entry`` is called in the writer's thread."""
+        return await self._write(
+            lambda connection, head: repairs.order_replay(connection, head, order, where, entry)
+        )
+
+    async def replay_orders(self, *, limit: int = 50) -> Sequence[ReplayOrder]:
+        """Return the latest orders."""
+        return await self._read(lambda connection: repairs.replay_orders(connection, limit))
+
+    async def replay_order(self, order: ReplayId) -> ReplayOrder | None:
+        """Return one order."""
+        return await self._read(lambda connection: repairs.replay_order(connection, order))
+
+    async def lease_replays(
+        self,
+        *,
+        now: datetime,  # noqa: ARG002 - the port's; see the class
+        until: datetime,  # noqa: ARG002 - the port's; see the class
+    ) -> Sequence[ReplayOrder]:
+        """Return the running orders; there is no other node to keep away."""
+        return await self._read(repairs.running_replays)
+
+    async def replay_items(self, order: ReplayId, *, limit: int) -> Sequence[ReplayItem]:
+        """Return an order's next items."""
+        return await self._read(lambda connection: repairs.replay_items(connection, order, limit))
+
+    async def replay_tally(self, order: ReplayId) -> Sequence[ReplayTally]:
+        """Return where an order's deliveries stand."""
+        return await self._read(lambda connection: repairs.replay_tally(connection, order))
+
+    async def change_replay(
+        self,
+        order: ReplayId,
+        *,
+        was: AbstractSet[ReplayState],
+        becomes: ReplayState,
+        at: datetime,
+        entry: Entry,
+        canary: int | None = None,
+    ) -> bool:
+        """Change an order."""
+        change = repairs.Change(order=order, was=was, becomes=becomes, at=at, canary=canary)
+        return await self._write(
+            lambda connection, head: repairs.change_replay(connection, head, change, entry)
+        )
+
+    # What operators set
+
+    async def controls(self) -> Sequence[Control]:
+        """Return every destination's last control."""
+        return await self._read(controls.controls)
+
+    async def put_control(self, control: Control, entry: Entry) -> bool:
+        """Store the next version of a control."""
+        return await self._write(
+            lambda connection, head: controls.put_control(connection, head, control, entry)
         )
 
     # Client keys and workers

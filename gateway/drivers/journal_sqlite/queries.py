@@ -59,8 +59,14 @@ WHERE application_id = ? AND action = 'application.accepted' ORDER BY seq LIMIT 
 INSERT_DELIVERY: Final = """
 INSERT INTO deliveries (
     id, application_id, municipality, destination, state, budget_since, updated_at, attempt,
-    counted, resolves, copy, worker, claimed_at, due_at, code, pointer, reference, flagged
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    counted, resolves, copy, worker, claimed_at, due_at, code, pointer, reference, flagged,
+    adapter, order_key, order_seq, behind
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+LAST_IN_ORDER: Final = """
+SELECT max(order_seq) AS order_seq FROM deliveries
+WHERE destination = ? AND order_key = ?
+    AND state IN ('pending', 'queued', 'sending', 'retrying', 'in_doubt', 'parked')
 """
 INSERT_PAYLOAD: Final = "INSERT INTO payloads (delivery_id, sealed, signature) VALUES (?, ?, ?)"
 INSERT_ENTRY: Final = """
@@ -75,8 +81,17 @@ UPDATE_DELIVERY: Final = """
 UPDATE deliveries SET
     state = ?2, budget_since = ?3, updated_at = ?4, attempt = ?5, counted = ?6, resolves = ?7,
     copy = ?8, worker = ?9, claimed_at = ?10, due_at = ?11, code = ?12, pointer = ?13,
-    reference = ?14, flagged = ?15
+    reference = ?14, flagged = ?15, adapter = ?16
 WHERE id = ?1
+"""
+FREE_NEXT_IN_ORDER: Final = """
+UPDATE deliveries SET behind = 0
+WHERE behind = 1 AND id = (
+    SELECT id FROM deliveries
+    WHERE destination = ?1 AND order_key = ?2
+        AND state IN ('pending', 'queued', 'sending', 'retrying', 'in_doubt', 'parked')
+    ORDER BY order_seq LIMIT 1
+)
 """
 INSERT_FEEDBACK: Final = """
 INSERT INTO feedback (delivery_id, id, status, at, received_at, code, reference)
@@ -93,6 +108,7 @@ FROM deliveries d
     JOIN applications a ON a.id = d.application_id
 WHERE d.destination = :destination
     AND d.state IN ('pending', 'retrying', 'in_doubt')
+    AND (d.behind = 0 OR d.state = 'in_doubt')
     AND (d.due_at <= :now OR d.due_at IS NULL AND d.state <> 'in_doubt')
     AND (d.state <> 'in_doubt' OR d.copy IS NULL)
 ORDER BY d.id LIMIT :limit
@@ -167,14 +183,88 @@ UPDATE client_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL
 CLIENT_KEYS: Final = "SELECT * FROM client_keys ORDER BY created_at, id"
 PUT_HEARTBEAT: Final = """
 INSERT INTO heartbeats (
-    worker, destination, version, adapter, in_flight, healthy, checked_at, at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    worker, destination, version, adapter, in_flight, healthy, checked_at, at, breaker, unclaimed
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (worker, destination) DO UPDATE SET
     version = excluded.version, adapter = excluded.adapter, in_flight = excluded.in_flight,
-    healthy = excluded.healthy, checked_at = excluded.checked_at, at = excluded.at
+    healthy = excluded.healthy, checked_at = excluded.checked_at, at = excluded.at,
+    breaker = excluded.breaker, unclaimed = excluded.unclaimed
 WHERE excluded.at > heartbeats.at
 """
 FORGET_HEARTBEATS: Final = """
 DELETE FROM heartbeats WHERE destination = ?1 AND at < ?2 - 24 * 60 * 60 * 1000000
 """
 HEARTBEATS: Final = "SELECT * FROM heartbeats ORDER BY worker, destination"
+
+# Operators' settings
+
+CONTROLS: Final = "SELECT * FROM controls ORDER BY destination"
+PUT_CONTROL: Final = """
+INSERT INTO controls (destination, version, settings, changed_by, changed_at, reason)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6
+WHERE ?2 = 1 + coalesce((SELECT version FROM controls WHERE destination = ?1), 0)
+ON CONFLICT (destination) DO UPDATE SET
+    version = excluded.version, settings = excluded.settings, changed_by = excluded.changed_by,
+    changed_at = excluded.changed_at, reason = excluded.reason
+"""
+
+# What waits for a person, and orders to send it again
+
+WAITING_GROUPS: Final = """
+SELECT state, destination, code, adapter, count(*) AS deliveries,
+    min(updated_at) AS first_at, max(updated_at) AS last_at
+FROM deliveries
+WHERE (state = 'parked' OR state = 'in_doubt' AND due_at IS NULL AND copy IS NULL)
+    AND state IN (SELECT value FROM json_each(:states))
+    AND (:destination IS NULL OR destination = :destination)
+    AND (:municipality IS NULL OR municipality = :municipality)
+    AND (:code IS NULL OR code = :code)
+    AND (:adapter IS NULL OR adapter = :adapter)
+    AND (:since IS NULL OR updated_at >= :since)
+    AND (:until IS NULL OR updated_at < :until)
+    AND (:ids IS NULL OR hex(id) IN (SELECT value FROM json_each(:ids)))
+GROUP BY destination, state, code, adapter
+ORDER BY deliveries DESC, destination, state DESC, code, adapter
+"""
+INSERT_REPLAY: Final = """
+INSERT INTO replays (
+    id, ordered_by, ordered_at, reason, selection, canary, rate_per_s, state, updated_at, total
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+"""
+SELECT_REPLAY_ITEMS: Final = """
+INSERT INTO replay_items (replay_id, position, delivery_id, attempt)
+SELECT :replay, row_number() OVER (ORDER BY id), id, attempt
+FROM deliveries
+WHERE (state = 'parked' OR state = 'in_doubt' AND due_at IS NULL AND copy IS NULL)
+    AND state IN (SELECT value FROM json_each(:states))
+    AND (:destination IS NULL OR destination = :destination)
+    AND (:municipality IS NULL OR municipality = :municipality)
+    AND (:code IS NULL OR code = :code)
+    AND (:adapter IS NULL OR adapter = :adapter)
+    AND (:since IS NULL OR updated_at >= :since)
+    AND (:until IS NULL OR updated_at < :until)
+    AND (:ids IS NULL OR hex(id) IN (SELECT value FROM json_each(:ids)))
+"""
+SET_REPLAY_TOTAL: Final = "UPDATE replays SET total = ?2 WHERE id = ?1"
+REPLAYS: Final = "SELECT * FROM replays ORDER BY ordered_at DESC, id DESC LIMIT ?"
+REPLAY: Final = "SELECT * FROM replays WHERE id = ?"
+RUNNING_REPLAYS: Final = "SELECT * FROM replays WHERE state = 'running' ORDER BY ordered_at, id"
+OPEN_REPLAY_ITEMS: Final = """
+SELECT * FROM replay_items WHERE replay_id = ? AND result IS NULL ORDER BY position LIMIT ?
+"""
+SET_REPLAY_RESULT: Final = """
+UPDATE replay_items SET result = ?3 WHERE replay_id = ?1 AND position = ?2
+"""
+REPLAY_TALLY: Final = """
+SELECT i.result, d.state, i.position <= r.canary AS is_canary, count(*) AS deliveries
+FROM replays r
+    JOIN replay_items i ON i.replay_id = r.id
+    JOIN deliveries d ON d.id = i.delivery_id
+WHERE r.id = ?
+GROUP BY i.result, d.state, is_canary
+"""
+CHANGE_REPLAY: Final = """
+UPDATE replays
+SET state = :becomes, updated_at = :at, canary = coalesce(:canary, canary)
+WHERE id = :id AND state IN (SELECT value FROM json_each(:was))
+"""

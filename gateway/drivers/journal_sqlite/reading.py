@@ -130,7 +130,7 @@ def _page(
     connection: sqlite3.Connection, where: DossierFilter, before: bytes, limit: int
 ) -> list[bytes]:
     states = [state.value for state in where.states or State]
-    parameters = {
+    parameters: dict[str, rows.Value] = {
         "before": before,
         "destination": where.destination,
         "limit": limit,

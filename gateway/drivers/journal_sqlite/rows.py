@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from gateway.audit.head import ChainedEntry
-from gateway.domain.claim import Heartbeat
+from gateway.domain.claim import BreakerState, Heartbeat
 from gateway.domain.entry import StoredEntry
 from gateway.domain.identifiers import ApplicationId, CopyId, DeliveryId, NodeName
 from gateway.domain.lifecycle import State
@@ -17,9 +17,10 @@ from gateway.domain.records import (
     FeedbackRecord,
     SealedDelivery,
 )
+from gateway.domain.repair import ReplayItem
 from gateway.ports.journal import ClientKey
 
-Value = bytes | str | int | None
+Value = bytes | str | int | float | None
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -100,6 +101,7 @@ def from_delivery(record: DeliveryRecord) -> tuple[Value, ...]:
         record.pointer,
         record.reference,
         int(record.flagged),
+        record.adapter,
     )
 
 
@@ -124,6 +126,8 @@ def to_delivery(row: sqlite3.Row) -> DeliveryRecord:
         pointer=row["pointer"],
         reference=row["reference"],
         flagged=bool(row["flagged"]),
+        order_key=row["order_key"],
+        adapter=row["adapter"],
     )
 
 
@@ -184,6 +188,12 @@ def to_feedback(row: sqlite3.Row) -> FeedbackRecord:
     )
 
 
+def from_result(item: ReplayItem) -> tuple[Value, ...]:
+    """Return the parameters of ``SET_REPLAY_RESULT``."""
+    result = None if item.result is None else item.result.value
+    return (item.order.bytes, item.position, result)
+
+
 def from_client_key(key: ClientKey) -> tuple[Value, ...]:
     """Return the parameters of ``INSERT_CLIENT_KEY``."""
     return (
@@ -217,6 +227,8 @@ def from_heartbeat(heartbeat: Heartbeat) -> tuple[Value, ...]:
         int(heartbeat.healthy),
         from_time(heartbeat.checked_at),
         from_time(heartbeat.at),
+        heartbeat.breaker.value,
+        heartbeat.unclaimed,
     )
 
 
@@ -231,4 +243,6 @@ def to_heartbeat(row: sqlite3.Row) -> Heartbeat:
         healthy=bool(row["healthy"]),
         checked_at=to_time(row["checked_at"]),
         at=to_time(row["at"]),
+        breaker=BreakerState(row["breaker"]),
+        unclaimed=row["unclaimed"],
     )

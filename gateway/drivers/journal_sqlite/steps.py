@@ -11,6 +11,7 @@ from gateway.domain.claim import Heartbeat
 from gateway.domain.entry import Entry
 from gateway.domain.errors import DeliveryNotFoundError
 from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
+from gateway.domain.lifecycle import FINAL
 from gateway.domain.records import ApplicationRecord, DeliveryRecord
 from gateway.drivers.journal_sqlite import queries, rows
 from gateway.drivers.journal_sqlite.reading import accepted_under
@@ -45,6 +46,7 @@ def accept(connection: sqlite3.Connection, head: Head, acceptance: Acceptance) -
                 record.municipality,
                 record.destination,
                 *rows.from_delivery(record),
+                *_place(connection, record),
             ),
         )
         connection.execute(
@@ -56,6 +58,15 @@ def accept(connection: sqlite3.Connection, head: Head, acceptance: Acceptance) -
 def _insert(connection: sqlite3.Connection, application: ApplicationRecord) -> bool:
     parameters = rows.from_application(application)
     return connection.execute(queries.INSERT_APPLICATION, parameters).rowcount == 1
+
+
+def _place(connection: sqlite3.Connection, record: DeliveryRecord) -> tuple[rows.Value, ...]:
+    """Return ``order_key``, ``order_seq`` and ``behind`` of a delivery that is accepted now."""
+    if record.order_key is None:
+        return (None, None, 0)
+    parameters = (record.destination, record.order_key)
+    last = connection.execute(queries.LAST_IN_ORDER, parameters).fetchone()["order_seq"]
+    return (record.order_key, (last or 0) + 1, int(last is not None))
 
 
 def _supersede(connection: sqlite3.Connection, application: ApplicationRecord) -> bool:
@@ -97,12 +108,17 @@ def decide(
     row = connection.execute(queries.DELIVERY, (delivery_id.bytes,)).fetchone()
     if row is None:
         raise DeliveryNotFoundError(delivery_id)
-    decision = rule(rows.to_delivery(row))
+    known = rows.to_delivery(row)
+    decision = rule(known)
     if decision.record is not None:
         parameters = (delivery_id.bytes, *rows.from_delivery(decision.record))
         connection.execute(queries.UPDATE_DELIVERY, parameters)
+        if known.order_key is not None and decision.record.state in FINAL:
+            connection.execute(queries.FREE_NEXT_IN_ORDER, (known.destination, known.order_key))
     if decision.feedback is not None:
         connection.execute(queries.INSERT_FEEDBACK, rows.from_feedback(decision.feedback))
+    if decision.item is not None:
+        connection.execute(queries.SET_REPLAY_RESULT, rows.from_result(decision.item))
     append(connection, head, decision.entries)
     return decision.answer
 
