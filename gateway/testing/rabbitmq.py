@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
+from urllib.parse import quote
 
 SERVER: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The script itself: the wrapper in ``sbin`` insists on root or the system's user."""
@@ -25,12 +26,22 @@ _STOP_TIMEOUT_S: Final = 20.0
 _PROTOCOL_HEADER: Final = b"AMQP\x00\x00\x09\x01"  # AMQP 0-9-1, section 2.2.4.
 _METHOD_FRAME: Final = b"\x01"
 
+_DISK_FREE_LIMIT_BYTES: Final = 50_000_000
+
 _CONF: Final = """\
 listeners.tcp.1 = 127.0.0.1:{port}
 log.console = false
 log.file.level = warning
-disk_free_limit.absolute = 50MB
+disk_free_limit.absolute = 50000000
 """
+
+
+class Ports(NamedTuple):
+    """Where a node listens, on 127.0.0.1: for AMQP, Erlang's distribution, and its epmd."""
+
+    amqp: int
+    dist: int
+    epmd: int
 
 
 class RabbitNode:
@@ -42,16 +53,18 @@ class RabbitNode:
         url: For its default user and virtual host.
     """
 
-    def __init__(self, folder: Path, ports: tuple[int, int, int]) -> None:
+    def __init__(self, folder: Path, ports: Ports, *, more_conf: str = "") -> None:
         """Plan a node; nothing is started or written.
 
         Args:
             folder: An existing folder of its own.
-            ports: Free ports for AMQP, Erlang's distribution and epmd.
+            ports: Free ones.
+            more_conf: Further lines of ``rabbitmq.conf``.
         """
         self.folder = folder
         self.port, self._dist_port, self._epmd_port = ports
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
+        self._more_conf = more_conf
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -63,21 +76,41 @@ class RabbitNode:
         Raises:
             TimeoutError: It was not ready within ``START_TIMEOUT_S``; nothing is left running.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        node = cls(folder, _free_ports())
-        node._write_configuration()
+        node = cls(folder, free_ports())
         try:
-            node._start_epmd()
+            node.prepare()
             node.restart()
         except BaseException:
             node.stop()
             raise
         return node
 
+    def prepare(self, *, cookie: str | None = None, shares_epmd: bool = False) -> None:
+        """Write what the server reads when it starts, and start its epmd.
+
+        Args:
+            cookie: The Erlang cookie of its cluster; without one it gets its own.
+            shares_epmd: Whether another node's epmd serves it too, on the same port.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "rabbitmq.conf").write_text(_CONF.format(port=self.port) + self._more_conf)
+        (self.folder / "enabled_plugins").write_text("[].\n")
+        file = self.folder / ".erlang.cookie"
+        if not file.exists():
+            file.write_text(cookie or secrets.token_hex(20))
+            file.chmod(0o400)
+        if not shares_epmd:
+            self._start_epmd()
+
     @staticmethod
     def is_installed() -> bool:
         """Tell whether this machine has a RabbitMQ to start."""
         return SERVER.exists()
+
+    @property
+    def name(self) -> str:
+        """Its Erlang node name."""
+        return f"kakehashi-{self.port}@localhost"
 
     @property
     def is_running(self) -> bool:
@@ -86,7 +119,7 @@ class RabbitNode:
 
     def restart(self) -> None:
         """Stop the server in order if it runs, start it with the same data, wait until ready."""
-        self._stop_server()
+        self.shut_down()
         log = (self.folder / "server.out").open("ab")
         with log:
             self._server = subprocess.Popen(
@@ -108,6 +141,19 @@ class RabbitNode:
             self._server = None
             self._end_guard()
 
+    def shut_down(self) -> None:
+        """Stop the server in order (SIGTERM); ``restart`` brings it back. Idempotent."""
+        if self._server is None:
+            return
+        self._signal(signal.SIGCONT)
+        self._signal(signal.SIGTERM)
+        try:
+            self._server.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._server = None
+        self._end_guard()
+
     def pause(self) -> None:
         """Freeze the server (SIGSTOP): connections stay, nothing answers."""
         self._signal(signal.SIGSTOP)
@@ -118,7 +164,7 @@ class RabbitNode:
 
     def stop(self) -> None:
         """End the server and its epmd; the folder stays. Idempotent."""
-        self._stop_server()
+        self.shut_down()
         if self._epmd is not None:
             self._epmd.terminate()
             self._epmd.wait()
@@ -139,12 +185,41 @@ class RabbitNode:
             timeout=START_TIMEOUT_S,
         ).stdout
 
+    def evaluate(self, expression: str) -> str:
+        """Evaluate Erlang on this node and return what it shows; takes about a second."""
+        return self.ctl("eval", expression)
+
+    def raise_memory_alarm(self) -> None:
+        """Make the server believe that it is out of memory, until ``clear_alarms``."""
+        self.ctl("set_vm_memory_high_watermark", "0.0000001")
+
+    def raise_disk_alarm(self) -> None:
+        """Make the server believe that its disk is nearly full, until ``clear_alarms``."""
+        self.ctl("set_disk_free_limit", "1000000GB")
+
+    def clear_alarms(self) -> None:
+        """Give it back the limits that it started with."""
+        self.evaluate(
+            "vm_memory_monitor:set_vm_memory_high_watermark(0.4), "
+            f"rabbit_disk_monitor:set_disk_free_limit({_DISK_FREE_LIMIT_BYTES})."
+        )
+
+    def add_vhosts(self, *names: str) -> None:
+        """Add virtual hosts with every right for the default user, in one go."""
+        listed = ",".join(f'<<"{name}">>' for name in names)
+        self.evaluate(
+            '[begin rabbit_vhost:add(Name, <<"test">>), '
+            "rabbit_auth_backend_internal:set_permissions("
+            '<<"guest">>, Name, <<".*">>, <<".*">>, <<".*">>, <<"test">>) '
+            f"end || Name <- [{listed}]]."
+        )
+
     def url_for(self, user: str, password: str) -> str:
         """Return the address for another user."""
         return f"amqp://{user}:{password}@127.0.0.1:{self.port}/"
 
-    def is_on_disk(self, queue: str) -> bool:
-        """Tell whether a quorum queue of the default virtual host survives ``kill``.
+    def is_on_disk(self, queue: str, *, vhost: str = "/") -> bool:
+        """Tell whether a quorum queue survives ``kill``.
 
         The server writes its queues' names with up to half a second's delay. A node
         killed before that comes back with a queue that never elects a leader
@@ -152,14 +227,15 @@ class RabbitNode:
         """
         names = (self.folder / "mnesia").glob("*/quorum/*/names.dets")
         # Not its dead letters, whose name begins with it.
-        registered = re.compile(b"%2F_" + re.escape(queue).encode() + rb"(?!\.)")
+        name = f"{quote(vhost, safe='')}_{queue}"
+        registered = re.compile(re.escape(name).encode() + rb"(?!\.)")
         return any(registered.search(path.read_bytes()) for path in names)
 
     def _environment(self) -> Mapping[str, str]:
         inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         return inherited | {
             "HOME": str(self.folder),
-            "RABBITMQ_NODENAME": f"kakehashi-{self.port}@localhost",
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
@@ -176,14 +252,6 @@ class RabbitNode:
             ),
             "RABBITMQ_CTL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         }
-
-    def _write_configuration(self) -> None:
-        (self.folder / "rabbitmq.conf").write_text(_CONF.format(port=self.port))
-        (self.folder / "enabled_plugins").write_text("[].\n")
-        cookie = self.folder / ".erlang.cookie"
-        if not cookie.exists():
-            cookie.write_text(secrets.token_hex(20))
-            cookie.chmod(0o400)
 
     def _start_epmd(self) -> None:
         # Started here, in the foreground: the one that a node starts outlives it.
@@ -226,18 +294,6 @@ class RabbitNode:
                 raise TimeoutError(str(self.folder))
             time.sleep(0.05)
 
-    def _stop_server(self) -> None:
-        if self._server is None:
-            return
-        self._signal(signal.SIGCONT)
-        self._signal(signal.SIGTERM)
-        try:
-            self._server.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        self._server = None
-        self._end_guard()
-
     def _signal(self, number: signal.Signals) -> None:
         # To the whole session: the server's script has Erlang as its child.
         if self._server is not None:
@@ -245,13 +301,14 @@ class RabbitNode:
                 os.killpg(self._server.pid, number)
 
 
-def _free_ports() -> tuple[int, int, int]:
+def free_ports() -> Ports:
+    """Return ports that nobody listens on now."""
     with (
         socket.create_server(("127.0.0.1", 0)) as first,
         socket.create_server(("127.0.0.1", 0)) as second,
         socket.create_server(("127.0.0.1", 0)) as third,
     ):
-        return first.getsockname()[1], second.getsockname()[1], third.getsockname()[1]
+        return Ports(*(each.getsockname()[1] for each in (first, second, third)))
 
 
 def _accepts(port: int) -> bool:
