@@ -213,7 +213,7 @@ ON CONFLICT (destination) DO UPDATE SET
 WAITING_GROUPS: Final = """
 SELECT state, destination, code, adapter, count(*) AS deliveries,
     min(updated_at) AS first_at, max(updated_at) AS last_at
-FROM deliveries
+FROM deliveries INDEXED BY deliveries_waiting
 WHERE (state = 'parked' OR state = 'in_doubt' AND due_at IS NULL AND copy IS NULL)
     AND state IN (SELECT value FROM json_each(:states))
     AND (:destination IS NULL OR destination = :destination)
@@ -234,7 +234,7 @@ INSERT INTO replays (
 SELECT_REPLAY_ITEMS: Final = """
 INSERT INTO replay_items (replay_id, position, delivery_id, attempt)
 SELECT :replay, row_number() OVER (ORDER BY id), id, attempt
-FROM deliveries
+FROM deliveries INDEXED BY deliveries_waiting
 WHERE (state = 'parked' OR state = 'in_doubt' AND due_at IS NULL AND copy IS NULL)
     AND state IN (SELECT value FROM json_each(:states))
     AND (:destination IS NULL OR destination = :destination)
@@ -250,7 +250,8 @@ REPLAYS: Final = "SELECT * FROM replays ORDER BY ordered_at DESC, id DESC LIMIT 
 REPLAY: Final = "SELECT * FROM replays WHERE id = ?"
 RUNNING_REPLAYS: Final = "SELECT * FROM replays WHERE state = 'running' ORDER BY ordered_at, id"
 OPEN_REPLAY_ITEMS: Final = """
-SELECT * FROM replay_items WHERE replay_id = ? AND result IS NULL ORDER BY position LIMIT ?
+SELECT * FROM replay_items INDEXED BY replay_items_open
+WHERE replay_id = ? AND result IS NULL ORDER BY position LIMIT ?
 """
 SET_REPLAY_RESULT: Final = """
 UPDATE replay_items SET result = ?3 WHERE replay_id = ?1 AND position = ?2

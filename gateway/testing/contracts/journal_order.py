@@ -158,12 +158,13 @@ class OrderContract:
         assert await leased(journal) == []
 
     async def test_earlier_is_what_was_committed_earlier(self, journal: Journal) -> None:
-        older_by_its_id, younger = [an_acceptance(order_key=KEY) for _ in range(2)]
+        oldest_by_its_id, older, youngest = [an_acceptance(order_key=KEY) for _ in range(3)]
+        for acceptance in (youngest, older, oldest_by_its_id):
+            await journal.accept(acceptance)
 
-        await journal.accept(younger)
-        await journal.accept(older_by_its_id)
-
-        assert await leased(journal) == by_id(younger)
+        for acceptance in (youngest, older, oldest_by_its_id):
+            assert await leased(journal) == by_id(acceptance)
+            await journal.decide(delivery_of(acceptance), becomes(State.DELIVERED))
 
     async def test_what_waits_takes_nobody_s_place_in_a_lease(self, journal: Journal) -> None:
         head = await accepted(journal, order_key=KEY)
