@@ -3,7 +3,8 @@
 All are inserted in one statement, sorted by key so that two processes take locks
 in the same order, and duplicates are left out by ``ON CONFLICT DO NOTHING``, which
 waits for another process that is just inserting the same. What was left out is
-explained at the end of the transaction.
+explained at the end of the transaction. The deliveries of what was taken are stored
+later than the applications: they wait for the locks of their order (``ordering``).
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from datetime import timedelta
 
 from gateway.audit.chain import leaf
 from gateway.domain.records import ApplicationRecord
-from gateway.drivers.journal_postgres import queries, rows
+from gateway.drivers.journal_postgres import ordering, queries, rows
 from gateway.drivers.journal_postgres.connections import ContestedError
 from gateway.drivers.journal_postgres.transaction import Transaction, Waiting
 from gateway.ports.journal import (
@@ -50,8 +51,30 @@ class Refused:
     superseding: bool = True
 
 
-async def accept_all(transaction: Transaction, asked: Sequence[Asked]) -> list[Refused]:
-    """Store what can be stored and answer for it; return the rest."""
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What became of acceptances.
+
+    Attributes:
+        taken: Their applications are stored; in order of arrival.
+        refused: The rest.
+    """
+
+    taken: list[Asked]
+    refused: list[Refused]
+
+    def turns(self) -> set[ordering.Turn]:
+        """Return the turns that the deliveries get places in."""
+        return {
+            turn
+            for one in self.taken
+            for sealed in one.acceptance.deliveries
+            if (turn := ordering.turn(sealed.record)) is not None
+        }
+
+
+async def take(transaction: Transaction, asked: Sequence[Asked]) -> Sorted:
+    """Store the applications that can be stored."""
     plain = [one for one in asked if one.application.supersedes is None]
     taken, refused = await _insert(transaction, plain)
     for one in asked:
@@ -61,11 +84,17 @@ async def accept_all(transaction: Transaction, asked: Sequence[Asked]) -> list[R
                 taken.append(one)
             else:
                 refused.append(refusal)
+    arrived = {id(one): place for place, one in enumerate(asked)}
+    taken.sort(key=lambda one: arrived[id(one)])
+    return Sorted(taken, refused)
+
+
+async def store(transaction: Transaction, taken: Sequence[Asked]) -> None:
+    """Store the deliveries of what was taken and answer for it; their turns are locked."""
     if taken:
         await _store_deliveries(transaction, taken)
     for one in taken:
         one.waiting.answer = Accepted(one.application, transaction.append((one.acceptance.entry,)))
-    return refused
 
 
 async def _insert(
@@ -116,6 +145,7 @@ async def _store_deliveries(transaction: Transaction, taken: Sequence[Asked]) ->
         for one in taken
         for sealed in one.acceptance.deliveries
     ]
+    behind = await ordering.behind(transaction, [sealed.record for _, sealed in deliveries])
     columns = rows.columns(
         [
             (
@@ -125,8 +155,10 @@ async def _store_deliveries(transaction: Transaction, taken: Sequence[Asked]) ->
                 sealed.record.destination,
                 *rows.from_delivery(sealed.record),
                 leased_until,
+                sealed.record.order_key,
+                is_behind,
             )
-            for leased_until, sealed in deliveries
+            for (leased_until, sealed), is_behind in zip(deliveries, behind, strict=True)
         ]
     )
     node, opening = transaction.head.node, transaction.lease.opening

@@ -1,7 +1,8 @@
 """Many decisions in a handful of round trips.
 
 All rows are locked in one statement, in order of their ids; the rules are applied
-here, in order of arrival; what they changed is written in one statement.
+here, in order of arrival; what they changed is written in one statement. Between the
+two, whoever finishes an ordered delivery locks its turn (``ordering``).
 """
 
 from collections.abc import Sequence
@@ -9,9 +10,9 @@ from dataclasses import dataclass, field
 
 from gateway.domain.errors import DeliveryNotFoundError
 from gateway.domain.identifiers import DeliveryId
-from gateway.domain.lifecycle import State
+from gateway.domain.lifecycle import FINAL, State
 from gateway.domain.records import DeliveryRecord
-from gateway.drivers.journal_postgres import queries, rows
+from gateway.drivers.journal_postgres import ordering, queries, rows
 from gateway.drivers.journal_postgres.transaction import Decide, Transaction, Waiting
 from gateway.ports.journal import Decision
 
@@ -28,6 +29,7 @@ class Asked:
 class _Locked:
     """A locked row as the rules have left it so far."""
 
+    stored: DeliveryRecord
     record: DeliveryRecord
     changed: bool = False
     ends_lease: bool = False
@@ -39,28 +41,45 @@ class _Locked:
         self.record = record
         self.changed = True
 
+    @property
+    def ends_turn(self) -> bool:
+        """Whether others may have waited for it to be finished."""
+        is_finished = self.record.state in FINAL and self.stored.state not in FINAL
+        return is_finished and self.stored.order_key is not None
+
 
 @dataclass(slots=True)
-class _Ruled:
+class Ruled:
     """What is to be written."""
 
-    locked: dict[DeliveryId, _Locked]
+    locked: dict[DeliveryId, _Locked] = field(default_factory=dict)
     feedback: list[rows.Row] = field(default_factory=list)
+    items: list[rows.Row] = field(default_factory=list)
+
+    def turns(self) -> set[ordering.Turn]:
+        """Return the turns that end."""
+        return {
+            turn
+            for locked in self.locked.values()
+            if locked.ends_turn and (turn := ordering.turn(locked.stored)) is not None
+        }
 
 
-async def decide_all(transaction: Transaction, asked: Sequence[Asked]) -> None:
-    """Apply the rules, write what they decide, and answer."""
+async def rule_all(transaction: Transaction, asked: Sequence[Asked]) -> Ruled:
+    """Lock the rows, apply the rules and answer; nothing is written yet."""
+    ruled = Ruled()
     if not asked:
-        return
+        return ruled
     ids = sorted({one.step.delivery_id for one in asked})
-    found = await transaction.connection.fetch(queries.DELIVERIES_LOCKED, ids)
-    ruled = _Ruled({row["id"]: _Locked(rows.to_delivery(row)) for row in found})
+    for row in await transaction.connection.fetch(queries.DELIVERIES_LOCKED, ids):
+        record = rows.to_delivery(row)
+        ruled.locked[record.id] = _Locked(record, record)
     for one in asked:
         _rule(transaction, one, ruled)
-    await _write(transaction, ruled)
+    return ruled
 
 
-def _rule(transaction: Transaction, asked: Asked, ruled: _Ruled) -> None:
+def _rule(transaction: Transaction, asked: Asked, ruled: Ruled) -> None:
     locked = ruled.locked.get(asked.step.delivery_id)
     if locked is None:
         asked.waiting.error = DeliveryNotFoundError(asked.step.delivery_id)
@@ -75,10 +94,13 @@ def _rule(transaction: Transaction, asked: Asked, ruled: _Ruled) -> None:
         locked.change(decision.record)
     if decision.feedback is not None:
         ruled.feedback.append(rows.from_feedback(decision.feedback))
+    if decision.item is not None:
+        ruled.items.append(rows.from_item(decision.item))
     asked.waiting.answer = decision.answer
 
 
-async def _write(transaction: Transaction, ruled: _Ruled) -> None:
+async def write(transaction: Transaction, ruled: Ruled) -> None:
+    """Write what the rules decided; the turns that end are locked."""
     changed = [
         (delivery_id, *rows.from_delivery(locked.record), locked.ends_lease)
         for delivery_id, locked in ruled.locked.items()
@@ -88,3 +110,9 @@ async def _write(transaction: Transaction, ruled: _Ruled) -> None:
         await transaction.connection.execute(queries.UPDATE_DELIVERIES, *rows.columns(changed))
     if ruled.feedback:
         await transaction.connection.execute(queries.INSERT_FEEDBACK, *rows.columns(ruled.feedback))
+    if ruled.items:
+        await transaction.connection.execute(
+            queries.UPDATE_REPLAY_ITEMS, *rows.columns(ruled.items)
+        )
+    finished = [delivery_id for delivery_id, one in ruled.locked.items() if one.ends_turn]
+    await ordering.advance(transaction, finished)

@@ -1,6 +1,7 @@
 """The journal for production: one database, any number of gateway processes."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar, cast
@@ -9,6 +10,7 @@ from uuid import UUID
 from asyncpg import Connection
 
 from gateway.domain.claim import Heartbeat
+from gateway.domain.control import Control
 from gateway.domain.entry import Entry, StoredEntry
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import (
@@ -20,7 +22,16 @@ from gateway.domain.identifiers import (
 )
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord, Dossier, SealedDelivery
-from gateway.drivers.journal_postgres import queries, reading, steps
+from gateway.domain.repair import (
+    ReplayId,
+    ReplayItem,
+    ReplayOrder,
+    ReplayState,
+    ReplayTally,
+    WaitingFilter,
+    WaitingGroup,
+)
+from gateway.drivers.journal_postgres import queries, reading, repairing, steps
 from gateway.drivers.journal_postgres.connections import (
     DATABASE_ERRORS,
     Access,
@@ -212,7 +223,68 @@ class PostgresJournal:
             lambda connection: reading.entries(connection, node, nseq, PAGE_ENTRIES)
         )
 
-    # Client keys and workers
+    # What waits for a person
+
+    async def waiting_groups(self, where: WaitingFilter) -> Sequence[WaitingGroup]:
+        """Return what waits, by its cause."""
+        return await self._read(lambda connection: repairing.waiting_groups(connection, where))
+
+    async def order_replay(
+        self, order: ReplayOrder, where: WaitingFilter, entry: Callable[[int], Entry]
+    ) -> ReplayOrder:
+        """Freeze a selection and store the order."""
+        return await self._write(
+            lambda transaction: repairing.order_replay(transaction, order, where, entry)
+        )
+
+    async def replay_orders(self, *, limit: int = 50) -> Sequence[ReplayOrder]:
+        """Return the latest orders."""
+        return await self._read(lambda connection: repairing.replay_orders(connection, limit))
+
+    async def replay_order(self, order: ReplayId) -> ReplayOrder | None:
+        """Return one order."""
+        return await self._read(lambda connection: repairing.replay_order(connection, order))
+
+    async def lease_replays(self, *, now: datetime, until: datetime) -> Sequence[ReplayOrder]:
+        """Take the running orders."""
+        return await self._write(
+            lambda transaction: repairing.lease_replays(transaction, now=now, until=until)
+        )
+
+    async def replay_items(self, order: ReplayId, *, limit: int) -> Sequence[ReplayItem]:
+        """Return an order's next items."""
+        return await self._read(lambda connection: repairing.replay_items(connection, order, limit))
+
+    async def replay_tally(self, order: ReplayId) -> Sequence[ReplayTally]:
+        """Return where an order's deliveries stand."""
+        return await self._read(lambda connection: repairing.replay_tally(connection, order))
+
+    async def change_replay(
+        self,
+        order: ReplayId,
+        *,
+        was: AbstractSet[ReplayState],
+        becomes: ReplayState,
+        at: datetime,
+        entry: Entry,
+        canary: int | None = None,
+    ) -> bool:
+        """Change an order's state."""
+        return await self._write(
+            lambda transaction: repairing.change_replay(
+                transaction, order, was=was, becomes=becomes, at=at, entry=entry, canary=canary
+            )
+        )
+
+    # Settings, client keys and workers
+
+    async def controls(self) -> Sequence[Control]:
+        """Return what operators set."""
+        return await self._read(reading.controls)
+
+    async def put_control(self, control: Control, entry: Entry) -> bool:
+        """Store the next version of a destination's control."""
+        return await self._write(lambda transaction: steps.put_control(transaction, control, entry))
 
     async def add_client_key(self, key: ClientKey, entry: Entry) -> None:
         """Store a client's key."""

@@ -80,14 +80,18 @@ INSERT_DELIVERIES: Final = """
 INSERT INTO deliveries (
     id, application_id, municipality, destination, state, budget_since, updated_at, attempt,
     counted, resolves, copy, worker, claimed_at, due_at, code, pointer, reference, flagged,
-    leased_until, leased_by, leased_in
+    adapter, leased_until, order_key, behind, order_seq, leased_by, leased_in
 )
-SELECT *, $20, $21
+SELECT *, CASE WHEN order_key IS NOT NULL THEN nextval('deliveries_order_seq') END, $23, $24
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
     $7::timestamptz[], $8::integer[], $9::integer[], $10::integer[], $11::uuid[], $12::text[],
     $13::timestamptz[], $14::timestamptz[], $15::text[], $16::text[], $17::text[],
-    $18::boolean[], $19::timestamptz[]
+    $18::boolean[], $19::text[], $20::timestamptz[], $21::bytea[], $22::boolean[]
+) AS stored (
+    id, application_id, municipality, destination, state, budget_since, updated_at, attempt,
+    counted, resolves, copy, worker, claimed_at, due_at, code, pointer, reference, flagged,
+    adapter, leased_until, order_key, behind
 )
 """
 INSERT_PAYLOADS: Final = """
@@ -111,15 +115,15 @@ UPDATE deliveries d SET
     state = u.state, budget_since = u.budget_since, updated_at = u.updated_at,
     attempt = u.attempt, counted = u.counted, resolves = u.resolves, copy = u.copy,
     worker = u.worker, claimed_at = u.claimed_at, due_at = u.due_at, code = u.code,
-    pointer = u.pointer, reference = u.reference, flagged = u.flagged,
+    pointer = u.pointer, reference = u.reference, flagged = u.flagged, adapter = u.adapter,
     leased_by = CASE WHEN u.ends_lease THEN NULL ELSE d.leased_by END
 FROM unnest(
     $1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::integer[], $6::integer[],
     $7::integer[], $8::uuid[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[],
-    $13::text[], $14::text[], $15::boolean[], $16::boolean[]
+    $13::text[], $14::text[], $15::boolean[], $16::text[], $17::boolean[]
 ) AS u (
     id, state, budget_since, updated_at, attempt, counted, resolves, copy, worker, claimed_at,
-    due_at, code, pointer, reference, flagged, ends_lease
+    due_at, code, pointer, reference, flagged, adapter, ends_lease
 )
 WHERE d.id = u.id
 """
@@ -130,6 +134,38 @@ SELECT * FROM unnest(
 )
 ON CONFLICT (delivery_id, id) DO NOTHING
 """
+UPDATE_REPLAY_ITEMS: Final = """
+UPDATE replay_items i SET result = u.result
+FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS u (replay_id, position, result)
+WHERE i.replay_id = u.replay_id AND i.position = u.position
+"""
+
+# Order
+
+# One by one as the array is sorted. The first number keeps these locks apart from others.
+LOCK_KEYS: Final = "SELECT pg_advisory_xact_lock($1, key) FROM unnest($2::integer[]) AS key"
+KEYS_IN_USE: Final = """
+SELECT wanted.destination, wanted.order_key
+FROM unnest($1::text[], $2::bytea[]) AS wanted (destination, order_key)
+CROSS JOIN LATERAL (
+    SELECT FROM deliveries d
+    WHERE d.destination = wanted.destination AND d.order_key = wanted.order_key
+        AND d.state NOT IN ('delivered', 'cancelled')
+    LIMIT 1
+) unfinished
+"""
+# Whoever was behind when it was finished was not the first of its key: nobody's turn comes.
+ADVANCE: Final = """
+UPDATE deliveries d SET behind = false
+FROM deliveries finished
+CROSS JOIN LATERAL (
+    SELECT n.id FROM deliveries n
+    WHERE n.destination = finished.destination AND n.order_key = finished.order_key
+        AND n.order_seq > finished.order_seq AND n.state NOT IN ('delivered', 'cancelled')
+    ORDER BY n.order_seq LIMIT 1
+) next
+WHERE finished.id = ANY($1) AND NOT finished.behind AND d.id = next.id
+"""
 
 # The relay
 
@@ -138,6 +174,7 @@ WITH due AS MATERIALIZED (
     SELECT d.id FROM deliveries d
     WHERE d.destination = $1
         AND d.state IN ('pending', 'retrying', 'in_doubt')
+        AND (NOT d.behind OR d.state = 'in_doubt')
         AND (d.due_at <= $2 OR d.due_at IS NULL AND d.state <> 'in_doubt')
         AND (d.state <> 'in_doubt' OR d.copy IS NULL)
         AND (
@@ -148,7 +185,8 @@ WITH due AS MATERIALIZED (
     FOR UPDATE OF d SKIP LOCKED
 ), leased AS (
     UPDATE deliveries d SET leased_by = $3, leased_in = $4, leased_until = $5
-    FROM due WHERE d.id = due.id
+    -- As an array: a join is planned for the limit, and reads whole tables for one row.
+    WHERE d.id = ANY(ARRAY(SELECT due.id FROM due))
     RETURNING d.*
 )
 SELECT leased.*, p.sealed, p.signature, a.procedure, a.version, a.traceparent
@@ -234,14 +272,100 @@ UPDATE client_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETU
 CLIENT_KEYS: Final = "SELECT * FROM client_keys ORDER BY created_at, id"
 PUT_HEARTBEAT: Final = """
 INSERT INTO heartbeats (
-    worker, destination, version, adapter, in_flight, healthy, checked_at, at
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    worker, destination, version, adapter, in_flight, healthy, checked_at, at, breaker, unclaimed
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (worker, destination) DO UPDATE SET
     version = excluded.version, adapter = excluded.adapter, in_flight = excluded.in_flight,
-    healthy = excluded.healthy, checked_at = excluded.checked_at, at = excluded.at
+    healthy = excluded.healthy, checked_at = excluded.checked_at, at = excluded.at,
+    breaker = excluded.breaker, unclaimed = excluded.unclaimed
 WHERE excluded.at > heartbeats.at
 """
 FORGET_HEARTBEATS: Final = """
 DELETE FROM heartbeats WHERE destination = $1 AND at < $2::timestamptz - interval '1 day'
 """
 HEARTBEATS: Final = "SELECT * FROM heartbeats ORDER BY worker, destination"
+
+# What operators set
+
+CONTROLS: Final = "SELECT * FROM controls ORDER BY destination"
+# What nobody has set is at version 0.
+PUT_CONTROL: Final = """
+INSERT INTO controls (destination, version, settings, changed_by, changed_at, reason)
+SELECT $1::text, $2::integer, $3::text, $4::text, $5::timestamptz, $6::text
+WHERE $2 = 1 OR EXISTS (SELECT FROM controls WHERE destination = $1)
+ON CONFLICT (destination) DO UPDATE SET
+    version = excluded.version, settings = excluded.settings, changed_by = excluded.changed_by,
+    changed_at = excluded.changed_at, reason = excluded.reason
+WHERE controls.version = excluded.version - 1
+RETURNING version
+"""
+
+# What waits for a person
+
+_WAITING: Final = """
+    (d.state = 'parked' OR d.state = 'in_doubt' AND d.due_at IS NULL AND d.copy IS NULL)
+    AND d.state = ANY($1::text[])
+    AND ($2::text IS NULL OR d.destination = $2)
+    AND ($3::text IS NULL OR d.municipality = $3)
+    AND ($4::text IS NULL OR d.code = $4)
+    AND ($5::text IS NULL OR d.adapter = $5)
+    AND ($6::timestamptz IS NULL OR d.updated_at >= $6)
+    AND ($7::timestamptz IS NULL OR d.updated_at < $7)
+    AND ($8::uuid[] IS NULL OR d.id = ANY($8))
+"""
+WAITING_GROUPS: Final = f"""
+SELECT d.state, d.destination, d.code, d.adapter, count(*) AS deliveries,
+    min(d.updated_at) AS first_at, max(d.updated_at) AS last_at
+FROM deliveries d WHERE {_WAITING}
+GROUP BY d.state, d.destination, d.code, d.adapter
+ORDER BY deliveries DESC, d.state, d.destination, d.code, d.adapter
+"""  # noqa: S608 - put together from constants
+ORDER_REPLAY: Final = f"""
+WITH items AS (
+    INSERT INTO replay_items (replay_id, position, delivery_id, attempt)
+    SELECT $9, row_number() OVER (ORDER BY d.id), d.id, d.attempt
+    FROM deliveries d WHERE {_WAITING}
+    RETURNING 1
+)
+INSERT INTO replays (
+    id, ordered_by, ordered_at, reason, selection, canary, rate_per_s, state, updated_at, total
+)
+SELECT $9::uuid, $10::text, $11::timestamptz, $12::text, $13::text, $14::integer,
+    $15::double precision, $16::text, $17::timestamptz, selected.total
+FROM (SELECT count(*) AS total FROM items) selected WHERE selected.total > 0
+RETURNING total
+"""  # noqa: S608 - put together from constants
+REPLAYS: Final = "SELECT * FROM replays ORDER BY ordered_at DESC, id DESC LIMIT $1"
+REPLAY: Final = "SELECT * FROM replays WHERE id = $1"
+LEASE_REPLAYS: Final = """
+WITH open AS MATERIALIZED (
+    SELECT r.id FROM replays r
+    WHERE r.state = 'running' AND (
+        r.leased_by IS NULL OR r.leased_by = $1 OR r.leased_until <= $3
+        OR r.leased_in < (SELECT n.opened FROM nodes n WHERE n.name = r.leased_by)
+    )
+    FOR UPDATE OF r SKIP LOCKED
+), leased AS (
+    UPDATE replays r SET leased_by = $1, leased_in = $2, leased_until = $4
+    FROM open WHERE r.id = open.id
+    RETURNING r.*
+)
+SELECT * FROM leased ORDER BY ordered_at, id
+"""
+REPLAY_ITEMS: Final = """
+SELECT * FROM replay_items WHERE replay_id = $1 AND result IS NULL ORDER BY position LIMIT $2
+"""
+REPLAY_TALLY: Final = """
+SELECT i.result, d.state, i.position <= r.canary AS is_canary, count(*) AS deliveries
+FROM replays r
+    JOIN replay_items i ON i.replay_id = r.id
+    JOIN deliveries d ON d.id = i.delivery_id
+WHERE r.id = $1
+GROUP BY i.result, d.state, is_canary
+ORDER BY is_canary DESC, i.result, d.state
+"""
+CHANGE_REPLAY: Final = """
+UPDATE replays SET state = $3, updated_at = $4, canary = COALESCE($5, canary)
+WHERE id = $1 AND state = ANY($2)
+RETURNING id
+"""

@@ -10,6 +10,7 @@ from asyncpg import Connection, Pool
 
 from gateway.audit.chain import leaf
 from gateway.domain.claim import Heartbeat
+from gateway.domain.control import Control
 from gateway.domain.entry import StoredEntry
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import (
@@ -179,6 +180,11 @@ async def entries(
 async def client_keys(connection: Connection) -> list[ClientKey]:
     """Return all keys, oldest first."""
     return [rows.to_client_key(row) for row in await connection.fetch(queries.CLIENT_KEYS)]
+
+
+async def controls(connection: Connection) -> list[Control]:
+    """Return every destination's last control."""
+    return [rows.to_control(row) for row in await connection.fetch(queries.CONTROLS)]
 
 
 async def heartbeats(connection: Connection) -> list[Heartbeat]:

@@ -1,5 +1,6 @@
 """Records to rows and back."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -8,7 +9,8 @@ from uuid import UUID
 from asyncpg import Record
 
 from gateway.audit.head import ChainedEntry
-from gateway.domain.claim import Heartbeat
+from gateway.domain.claim import BreakerState, Heartbeat
+from gateway.domain.control import Control
 from gateway.domain.entry import StoredEntry
 from gateway.domain.lifecycle import State
 from gateway.domain.outcome import FeedbackStatus
@@ -18,9 +20,18 @@ from gateway.domain.records import (
     FeedbackRecord,
     SealedDelivery,
 )
+from gateway.domain.repair import (
+    ReplayItem,
+    ReplayOrder,
+    ReplayResult,
+    ReplayState,
+    ReplayTally,
+    WaitingFilter,
+    WaitingGroup,
+)
 from gateway.ports.journal import ClientKey
 
-Value = UUID | bytes | str | int | datetime | None
+Value = UUID | bytes | str | int | float | datetime | None
 Row = tuple[Value, ...]
 T = TypeVar("T")
 
@@ -82,6 +93,7 @@ def from_delivery(record: DeliveryRecord) -> Row:
         record.pointer,
         record.reference,
         record.flagged,
+        record.adapter,
     )
 
 
@@ -106,6 +118,8 @@ def to_delivery(row: Record) -> DeliveryRecord:
         pointer=row["pointer"],
         reference=row["reference"],
         flagged=row["flagged"],
+        order_key=row["order_key"],
+        adapter=row["adapter"],
     )
 
 
@@ -192,6 +206,8 @@ def from_heartbeat(heartbeat: Heartbeat) -> Row:
         heartbeat.healthy,
         heartbeat.checked_at,
         heartbeat.at,
+        heartbeat.breaker.value,
+        heartbeat.unclaimed,
     )
 
 
@@ -206,4 +222,126 @@ def to_heartbeat(row: Record) -> Heartbeat:
         healthy=row["healthy"],
         checked_at=row["checked_at"],
         at=row["at"],
+        breaker=BreakerState(row["breaker"]),
+        unclaimed=row["unclaimed"],
     )
+
+
+def from_control(control: Control) -> Row:
+    """Return the parameters of ``PUT_CONTROL``.
+
+    Raises:
+        ValueError: A setting is a number that JSON does not have.
+    """
+    return (
+        control.destination,
+        control.version,
+        json.dumps(dict(control.settings), ensure_ascii=False, allow_nan=False, sort_keys=True),
+        control.changed_by,
+        control.changed_at,
+        control.reason,
+    )
+
+
+def to_control(row: Record) -> Control:
+    """Return a row of ``controls``."""
+    settings = json.loads(row["settings"])
+    return Control(
+        destination=row["destination"],
+        version=row["version"],
+        settings={
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in settings.items()
+        },
+        changed_by=row["changed_by"],
+        changed_at=row["changed_at"],
+        reason=row["reason"],
+    )
+
+
+def from_waiting_filter(where: WaitingFilter) -> tuple[object, ...]:
+    """Return the parameters of the statements about what waits for a person, from ``$1``."""
+    return (
+        [state.value for state in where.states],
+        where.destination,
+        where.municipality,
+        where.code,
+        where.adapter,
+        where.since,
+        where.until,
+        list(where.ids) or None,
+    )
+
+
+def to_waiting_group(row: Record) -> WaitingGroup:
+    """Return a row of ``WAITING_GROUPS``."""
+    return WaitingGroup(
+        state=State(row["state"]),
+        destination=row["destination"],
+        code=row["code"],
+        adapter=row["adapter"],
+        deliveries=row["deliveries"],
+        first_at=row["first_at"],
+        last_at=row["last_at"],
+    )
+
+
+def from_order(order: ReplayOrder) -> Row:
+    """Return what ``ORDER_REPLAY`` stores of an order, from ``$9``."""
+    return (
+        order.id,
+        order.ordered_by,
+        order.ordered_at,
+        order.reason,
+        order.selection,
+        order.canary,
+        order.rate_per_s,
+        order.state.value,
+        order.updated_at,
+    )
+
+
+def to_order(row: Record) -> ReplayOrder:
+    """Return a row of ``replays``."""
+    return ReplayOrder(
+        id=row["id"],
+        ordered_by=row["ordered_by"],
+        ordered_at=row["ordered_at"],
+        reason=row["reason"],
+        selection=row["selection"],
+        canary=row["canary"],
+        rate_per_s=row["rate_per_s"],
+        state=ReplayState(row["state"]),
+        updated_at=row["updated_at"],
+        total=row["total"],
+    )
+
+
+def from_item(item: ReplayItem) -> Row:
+    """Return one row for ``UPDATE_REPLAY_ITEMS``."""
+    return (item.order, item.position, None if item.result is None else item.result.value)
+
+
+def to_item(row: Record) -> ReplayItem:
+    """Return a row of ``replay_items``."""
+    return ReplayItem(
+        order=row["replay_id"],
+        position=row["position"],
+        delivery=row["delivery_id"],
+        attempt=row["attempt"],
+        result=_result(row),
+    )
+
+
+def to_tally(row: Record) -> ReplayTally:
+    """Return a row of ``REPLAY_TALLY``."""
+    return ReplayTally(
+        result=_result(row),
+        state=State(row["state"]),
+        is_canary=row["is_canary"],
+        deliveries=row["deliveries"],
+    )
+
+
+def _result(row: Record) -> ReplayResult | None:
+    return None if row["result"] is None else ReplayResult(row["result"])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.domain.claim import Heartbeat
+from gateway.domain.control import Control
 from gateway.domain.entry import Entry
 from gateway.domain.identifiers import DestinationName
 from gateway.domain.records import SealedDelivery
@@ -51,6 +52,17 @@ async def revoke_client_key(
     mark = transaction.mark()
     transaction.append((entry,))
     if await transaction.connection.fetchval(queries.REVOKE_CLIENT_KEY, key_id, at) is None:
+        transaction.rewind(mark)
+        return False
+    return True
+
+
+async def put_control(transaction: Transaction, control: Control, entry: Entry) -> bool:
+    """Store a control that is the next version."""
+    mark = transaction.mark()
+    transaction.append((entry,))
+    parameters = rows.from_control(control)
+    if await transaction.connection.fetchval(queries.PUT_CONTROL, *parameters) is None:
         transaction.rewind(mark)
         return False
     return True

@@ -22,7 +22,7 @@ from gateway.domain.errors import (
     JournalUnavailableError,
     KakehashiError,
 )
-from gateway.drivers.journal_postgres import accepting, deciding, queries
+from gateway.drivers.journal_postgres import accepting, deciding, ordering, queries
 from gateway.drivers.journal_postgres.connections import (
     DATABASE_ERRORS,
     Access,
@@ -248,9 +248,13 @@ async def _run_steps(transaction: Transaction, batch: list[Waiting]) -> None:
                 decides.append(deciding.Asked(waiting, step))
             case Other() as step:
                 others.append((waiting, step))
-    refused = await accepting.accept_all(transaction, accepts)
-    await deciding.decide_all(transaction, decides)
+    # Every process takes its locks in this order: applications, deliveries, turns, the rest.
+    applications = await accepting.take(transaction, accepts)
+    ruled = await deciding.rule_all(transaction, decides)
+    await ordering.lock(transaction, applications.turns() | ruled.turns())
+    await deciding.write(transaction, ruled)
+    await accepting.store(transaction, applications.taken)
     for waiting, step in others:
         waiting.answer = await step.run(transaction)
     await transaction.store_entries()
-    await accepting.explain(transaction, refused)
+    await accepting.explain(transaction, applications.refused)
