@@ -11,6 +11,7 @@ from gateway.bootstrap.key_names import GATEWAY_KEY, destination_key, worker_key
 from gateway.crypto import keys
 from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer, Verifier
+from gateway.domain.breaker import BreakerPolicy
 from gateway.domain.errors import ConfigError
 from gateway.domain.identifiers import (
     DestinationName,
@@ -125,6 +126,8 @@ def build_worker(
             send_timeout_s=configured.send_timeout_s,
             settle_s=settle_s(destination, configured, adapter.spec),
             key_memory_s=configured.key_memory_s,
+            breaker=BreakerPolicy(**configured.breaker.model_dump()),
+            rate_per_s=configured.rate_per_s,
         ),
         context=Context(
             destination=destination, municipality=configured.municipality, folder=folder

@@ -1,54 +1,30 @@
 """Carry copies from a destination's queue into its core system: the worker."""
 
 import asyncio
-from collections import OrderedDict
-from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Final, assert_never
+from datetime import datetime
 
 import structlog
 
 from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer, Verifier
-from gateway.domain.claim import Claim, ClaimAnswer, Verdict
-from gateway.domain.errors import (
-    ConfigError,
-    PermanentError,
-    SealInvalidError,
-)
+from gateway.domain.errors import ConfigError, PermanentError
 from gateway.domain.identifiers import CopyId, DestinationName
-from gateway.domain.outcome import CopyRefused, Outcome, OutcomeKind
+from gateway.domain.outcome import CopyRefused
 from gateway.ports.broker import Broker, Received, destination_queue
 from gateway.ports.clock import Clock
-from gateway.sdk import (
-    Context,
-    Delivery,
-    Destination,
-    GivesFeedback,
-    Idempotency,
-    LooksUp,
-)
+from gateway.sdk import Context, Destination, GivesFeedback
+from gateway.services.ask_terms import AskTerms, InHand
+from gateway.services.carry_copy import CarryCopy
 from gateway.services.carry_feedback import CarryFeedback
 from gateway.services.delivery_settings import DeliverySettings
 from gateway.services.stages.claim import ClaimDesk
-from gateway.services.stages.open import open_copy
 from gateway.services.stages.report import report
-from gateway.services.stages.send import Result, look_up, send
-from gateway.services.stages.verify import VerifiedCopy, verify
-from gateway.services.wire import (
-    KIND_HEADER,
-    OUTCOME_CODEC,
-    OUTCOME_TYPE,
-    REFUSED_CODEC,
-    REFUSED_TYPE,
-)
+from gateway.services.stages.verify import verify
+from gateway.services.wire import KIND_HEADER, REFUSED_CODEC, REFUSED_TYPE
+from gateway.services.worker_gate import WorkerGate
 from gateway.services.worker_health import WorkerHealth
 
 log = structlog.get_logger()
-
-_COPIES_REMEMBERED: Final = 10_000
-_FRESH_S: Final = 10.0
-"""How long an answer to a claim may be under way: twice as long as is waited for one."""
 
 
 class Deliver:
@@ -68,23 +44,39 @@ class Deliver:
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._settings = settings
-        self._context = context
         self._adapter = adapter
         self._broker = broker
-        self._opener = opener
         self._signer = signer
         self._verifier = verifier
         self._clock = clock
-        self._desk = ClaimDesk(broker=broker, signer=signer, verifier=verifier)
         self._in_hand: dict[CopyId, asyncio.Future[None]] = {}
-        self._opened: OrderedDict[CopyId, None] = OrderedDict()
-        self._health = WorkerHealth(
+        self._gate = WorkerGate(
             settings=settings,
-            context=context,
+            terms=settings.terms(clock.now()),
+            most_in_flight=adapter.spec.max_in_flight,
+        )
+        self._health = WorkerHealth(
+            settings=settings, context=context, gate=self._gate, clock=clock
+        )
+        self._desk = ClaimDesk(broker=broker, signer=signer, verifier=verifier)
+        self._carry = CarryCopy(
+            settings=settings,
             broker=broker,
+            opener=opener,
             signer=signer,
             clock=clock,
-            in_flight=lambda: len(self._in_hand),
+            desk=self._desk,
+            gate=self._gate,
+        )
+        self._ask_terms = AskTerms(
+            settings=settings,
+            broker=broker,
+            signer=signer,
+            verifier=verifier,
+            clock=clock,
+            gate=self._gate,
+            health=self._health,
+            in_hand=lambda: InHand(len(self._in_hand), self._carry.unclaimed),
         )
         self._feedback = CarryFeedback(settings=settings, broker=broker, signer=signer, clock=clock)
 
@@ -103,23 +95,27 @@ class Deliver:
             ConfigError: The adapter cannot work as configured.
         """
         try:
-            if not await self._health.open(self._adapter, stop):
-                return
             async with asyncio.TaskGroup() as tasks:
                 services = [
-                    tasks.create_task(self._desk.run()),
-                    tasks.create_task(self._health.beat()),
-                    tasks.create_task(self._health.check_for_ever(self._adapter)),
+                    tasks.create_task(self._ask_terms.run()),
+                    tasks.create_task(self._stop_gate(stop)),
                 ]
-                if isinstance(self._adapter, GivesFeedback):
-                    services.append(tasks.create_task(self._feedback.run(self._adapter)))
-                await self._consume(stop)
+                if await self._health.open(self._adapter, stop):
+                    services.append(tasks.create_task(self._desk.run()))
+                    services.append(tasks.create_task(self._health.check_for_ever(self._adapter)))
+                    if isinstance(self._adapter, GivesFeedback):
+                        services.append(tasks.create_task(self._feedback.run(self._adapter)))
+                    await self._consume(stop)
                 for service in services:
                     service.cancel()
         except BaseExceptionGroup as errors:
             raise _config_error(errors) or errors from None
         finally:
             await self._close()
+
+    async def _stop_gate(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._gate.stop()
 
     async def _close(self) -> None:
         try:
@@ -128,24 +124,37 @@ class Deliver:
             log.warning("adapter.failed", error=type(error).__qualname__)
 
     async def _consume(self, stop: asyncio.Event) -> None:
+        """Take as many copies as the gate is wide, from the broker's queue, until stopped."""
+        while not stop.is_set():
+            await self._gate.until(lambda: self._gate.width > 0 or stop.is_set())
+            if not stop.is_set():
+                await self._take(self._gate.width)
+
+    async def _take(self, width: int) -> None:
+        """Take copies while the gate is ``width`` wide, then finish what is in hand.
+
+        What arrives while the last ones are finished goes back to the broker. It is then
+        first in the queue and is taken first, so that no copy goes back time and again
+        (the queue's delivery limit counts that).
+        """
         queue = destination_queue(self._settings.destination)
-        stopped = asyncio.ensure_future(stop.wait())
-        arriving: asyncio.Future[Received] | None = None
+        moved = asyncio.ensure_future(self._gate.until(lambda: self._gate.width != width))
         try:
             async with (
-                self._broker.consume(queue, prefetch=self._settings.max_in_flight) as copies,
+                self._broker.consume(queue, prefetch=width) as copies,
                 asyncio.TaskGroup() as tasks,
             ):
                 iterator = aiter(copies)
-                while not stop.is_set():
+                while not moved.done():
                     arriving = asyncio.ensure_future(anext(iterator))
-                    await asyncio.wait({arriving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                    if arriving.done():
-                        tasks.create_task(self._deliver(arriving.result()))
+                    try:
+                        await asyncio.wait({arriving, moved}, return_when=asyncio.FIRST_COMPLETED)
+                        if arriving.done():
+                            tasks.create_task(self._deliver(arriving.result()))
+                    finally:
+                        arriving.cancel()
         finally:
-            stopped.cancel()
-            if arriving is not None:
-                arriving.cancel()
+            moved.cancel()
 
     async def _deliver(self, received: Received) -> None:
         now = self._clock.now()
@@ -169,7 +178,7 @@ class Deliver:
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._in_hand[copy.copy] = done
             try:
-                await self._carry(copy)
+                await self._carry(copy, self._adapter)
             finally:
                 del self._in_hand[copy.copy]
                 done.set_result(None)
@@ -185,136 +194,6 @@ class Deliver:
         )
         headers = {KIND_HEADER: REFUSED_TYPE}
         await report(self._broker, REFUSED_CODEC.write(refused, self._signer, headers))
-
-    async def _carry(self, copy: VerifiedCopy) -> None:
-        """Take a verified copy through claim, open, send and report."""
-        answer, expires_at = await self._claim(copy)
-        match answer.verdict:
-            case Verdict.GO:
-                outcome = await self._send(copy, expires_at)
-            case Verdict.RESOLVE:
-                since = self._clock.now() - timedelta(seconds=answer.age_s)
-                outcome = await self._resolve(copy, since, expires_at)
-            case Verdict.DROP | Verdict.WAIT as verdict:
-                delivery_id = str(copy.envelope.delivery_id)
-                log.info("copy.dropped", delivery_id=delivery_id, verdict=verdict.value)
-                return
-            case _:
-                assert_never(answer.verdict)
-        await self._report(outcome)
-
-    async def _claim(self, copy: VerifiedCopy) -> tuple[ClaimAnswer, float]:
-        """Return the answer to this copy's claim, and when it is worth nothing any more.
-
-        A worker that was frozen with a "go" in its hands (a suspended machine, a
-        blocked event loop) must not send: the gateway may have had the delivery looked
-        up and given to another meanwhile. So a late answer is asked for again, as if the
-        copy had been opened, and the send's deadline counts from the question, on a
-        clock that only goes forward.
-        """
-        loop = asyncio.get_running_loop()
-        claim = Claim(
-            delivery_id=copy.envelope.delivery_id,
-            destination=copy.envelope.destination,
-            attempt=copy.attempt,
-            copy=copy.copy,
-            worker=self._settings.worker,
-            opened=copy.copy in self._opened,
-        )
-        while True:
-            answer, asked_at = await self._desk.ask(claim)
-            if loop.time() - asked_at <= _FRESH_S:
-                return answer, asked_at + self._settings.send_timeout_s
-            claim = replace(claim, opened=True)
-
-    async def _send(self, copy: VerifiedCopy, expires_at: float) -> Outcome:
-        self._opened[copy.copy] = None
-        if len(self._opened) > _COPIES_REMEMBERED:
-            self._opened.popitem(last=False)
-        opened_at = self._clock.now()
-        try:
-            application = open_copy(copy, self._opener)
-        except SealInvalidError as error:
-            result = Result(kind=OutcomeKind.REJECTED, code=error.code)
-            return self._outcome(copy, result, opened_at=opened_at)
-        remaining_s = expires_at - asyncio.get_running_loop().time()
-        delivery = Delivery(
-            idempotency_key=str(copy.envelope.delivery_id),
-            attempt=copy.attempt,
-            deadline=opened_at + timedelta(seconds=remaining_s),
-            traceparent=copy.traceparent,
-        )
-        sent_at = self._clock.now()
-        try:
-            result = await send(
-                self._adapter, application, delivery, timeout_s=remaining_s, clock=self._clock
-            )
-        except ConfigError as error:
-            # Nothing was sent: say so before the worker stops, or it would be in doubt.
-            result = Result(kind=OutcomeKind.DEFERRED, code=error.code, counted=False)
-            await self._report(self._outcome(copy, result, opened_at=opened_at))
-            raise
-        return self._outcome(copy, result, opened_at=opened_at, sent_at=sent_at)
-
-    async def _report(self, outcome: Outcome) -> None:
-        headers = {KIND_HEADER: OUTCOME_TYPE}
-        await report(self._broker, OUTCOME_CODEC.write(outcome, self._signer, headers))
-
-    async def _resolve(self, copy: VerifiedCopy, since: datetime, expires_at: float) -> Outcome:
-        """Find out what became of an attempt; resend only where doubles are ignored."""
-        key_is_remembered = self._clock.now() < since + timedelta(
-            seconds=self._settings.key_memory_s
-        )
-        match self._settings.idempotency:
-            case Idempotency.NATIVE if key_is_remembered:
-                return await self._send(copy, expires_at)
-            case Idempotency.LOOKUP if isinstance(self._adapter, LooksUp):
-                result = await look_up(
-                    self._adapter,
-                    str(copy.envelope.delivery_id),
-                    settled_at=since + timedelta(seconds=self._settings.settle_s),
-                    clock=self._clock,
-                    timeout_s=self._settings.send_timeout_s,
-                )
-            case _:
-                result = Result(kind=OutcomeKind.IN_DOUBT, code="delivery.effect_unknown")
-        return self._outcome(copy, result)
-
-    def _outcome(
-        self,
-        copy: VerifiedCopy,
-        result: Result,
-        *,
-        opened_at: datetime | None = None,
-        sent_at: datetime | None = None,
-    ) -> Outcome:
-        outcome = Outcome(
-            delivery_id=copy.envelope.delivery_id,
-            attempt=copy.attempt,
-            copy=copy.copy,
-            worker=self._settings.worker,
-            kind=result.kind,
-            code=result.code,
-            pointer=result.pointer,
-            retry_at=result.retry_at,
-            counted=result.counted,
-            reference=result.reference,
-            defect=result.defect,
-            received_at=copy.received_at,
-            opened_at=opened_at,
-            sent_at=sent_at,
-            answered_at=self._clock.now(),
-        )
-        log.info(
-            "delivery.attempted",
-            delivery_id=str(outcome.delivery_id),
-            application_id=str(copy.envelope.application_id),
-            destination=self._settings.destination,
-            attempt=outcome.attempt,
-            outcome=outcome.kind.value,
-            code=outcome.code,
-        )
-        return outcome
 
 
 def _config_error(group: BaseExceptionGroup[BaseException]) -> ConfigError | None:

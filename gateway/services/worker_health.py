@@ -1,51 +1,64 @@
-"""Is the core system there, and does the worker live? Opening, checking and heartbeats."""
+"""Is the core system there? Opening the adapter, and asking it by ``check``."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+from time import monotonic
 from typing import Final
 
 import structlog
 
-from gateway.crypto.sign import Signer
-from gateway.domain.claim import Heartbeat
-from gateway.domain.errors import ConfigError, DestinationTransientError, TransientError
-from gateway.ports.broker import HEARTBEATS, Broker
+from gateway.domain.breaker import Sign
+from gateway.domain.errors import ConfigError, DestinationTransientError
 from gateway.ports.clock import Clock
 from gateway.sdk import Context, Destination, Health
 from gateway.services.delivery_settings import DeliverySettings
 from gateway.services.stages.send import safe_code
-from gateway.services.wire import HEARTBEAT_CODEC
+from gateway.services.worker_gate import WorkerGate
 
 log = structlog.get_logger()
 
-HEARTBEAT_S: Final = 5.0
 PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
 _CHECK_S: Final = 30.0
 
 
 class WorkerHealth:
-    """Knows whether the adapter's core system is there, and says so every five seconds."""
+    """Knows whether the adapter's core system is there, and tells the gate.
+
+    It asks one question at a time: at the start, every half minute, and when an open
+    breaker's wait is over. A check that fails while copies are sent is shown to the
+    operators and stops nothing: it may ask for something else than a delivery needs.
+    """
 
     def __init__(
         self,
         *,
         settings: DeliverySettings,
         context: Context,
-        broker: Broker,
-        signer: Signer,
+        gate: WorkerGate,
         clock: Clock,
-        in_flight: Callable[[], int],
+        monotonic: Callable[[], float] = monotonic,
     ) -> None:
         """Start as not well: nothing was checked yet."""
         self._settings = settings
         self._context = context
-        self._broker = broker
-        self._signer = signer
+        self._gate = gate
         self._clock = clock
-        self._in_flight = in_flight
+        self._monotonic = monotonic
         self._health = Health(ok=False, detail="not checked yet")
         self._checked_at = clock.now()
+
+    @property
+    def is_ok(self) -> bool:
+        """What the adapter's last check said."""
+        return self._health.ok
+
+    @property
+    def checked_at(self) -> datetime:
+        """When that was; before the first, when the worker was made."""
+        return self._checked_at
 
     async def open(self, adapter: Destination, stop: asyncio.Event) -> bool:
         """Open and check the adapter until the core system is there; ``False`` if stopped.
@@ -60,6 +73,7 @@ class WorkerHealth:
                 await self._succeeds(self._check(adapter))
             if self._health.ok:
                 log.info("destination.opened", destination=self._settings.destination)
+                self._gate.open()
                 return True
             if not is_reported:
                 is_reported = True
@@ -68,7 +82,6 @@ class WorkerHealth:
                     destination=self._settings.destination,
                     detail=self._health.detail,
                 )
-            await self._send_heartbeat()
             try:
                 async with asyncio.timeout(pause_s):
                     await stop.wait()
@@ -105,37 +118,31 @@ class WorkerHealth:
         self._health, self._checked_at = health, self._clock.now()
 
     async def check_for_ever(self, adapter: Destination) -> None:
-        """Check every half minute until cancelled; say once each that it is down and back.
+        """Check when it is due until cancelled; say once each that it is down and back.
 
         Raises:
             ConfigError: The adapter cannot work as configured.
         """
         while True:
-            await asyncio.sleep(_CHECK_S)
-            was_ok = self._health.ok
+            await self._until_due()
+            was_ok, epoch = self._health.ok, self._gate.epoch
             await self._succeeds(self._check(adapter))
+            if self._health.ok:
+                self._gate.learn(Sign.CHECKED, epoch=epoch, code="check.ok")
+            else:
+                self._gate.learn(Sign.NOT_WELL, epoch=epoch, code="check.not_ok")
             if was_ok != self._health.ok:
                 event = "destination.recovered" if self._health.ok else "destination.down"
                 log.warning(event, destination=self._settings.destination)
 
-    async def beat(self) -> None:
-        """Send a heartbeat every five seconds until cancelled."""
+    async def _until_due(self) -> None:
+        """Wait until an open breaker wants to know, or for half a minute."""
+        routine_at = self._monotonic() + _CHECK_S
         while True:
-            await self._send_heartbeat()
-            await asyncio.sleep(HEARTBEAT_S)
-
-    async def _send_heartbeat(self) -> None:
-        heartbeat = Heartbeat(
-            worker=self._settings.worker,
-            destination=self._settings.destination,
-            version=self._settings.version,
-            adapter=self._settings.adapter,
-            in_flight=self._in_flight(),
-            healthy=self._health.ok,
-            checked_at=self._checked_at,
-            at=self._clock.now(),
-        )
-        try:
-            await self._broker.publish(HEARTBEATS, HEARTBEAT_CODEC.write(heartbeat, self._signer))
-        except TransientError as error:
-            log.debug("heartbeat.not_sent", code=error.code)
+            epoch, probe_at = self._gate.epoch, self._gate.breaker.probe_at
+            due_at = routine_at if probe_at is None else probe_at
+            with suppress(TimeoutError):
+                async with asyncio.timeout(due_at - self._monotonic()):
+                    await self._gate.until(lambda: self._gate.epoch != epoch)  # noqa: B023 - awaited here
+            if self._gate.epoch == epoch:
+                return

@@ -3,12 +3,13 @@
 import asyncio
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
+from gateway.domain.breaker import Sign
 from gateway.domain.errors import ConfigError
 from gateway.domain.outcome import OutcomeKind
 from gateway.ports.clock import Clock
@@ -45,6 +46,7 @@ class Result:
         counted: Whether it counts against the retry budget.
         reference: The core system's own number.
         defect: The adapter raised what it must not raise.
+        sign: What it tells of the core system, for the breaker; ``None`` if nothing.
     """
 
     kind: OutcomeKind
@@ -54,6 +56,7 @@ class Result:
     counted: bool = True
     reference: str | None = None
     defect: bool = False
+    sign: Sign | None = None
 
 
 async def send(
@@ -86,19 +89,18 @@ async def send(
             kind=OutcomeKind.REJECTED,
             code=safe_code(error.reason, RejectedError.code),
             pointer=_safe_pointer(error.pointer),
+            sign=Sign.ANSWERED,
         )
     except (ThrottledError, DestinationUnavailableError) as error:
         return _deferred(error, clock, counted=False)
     except TransientError as error:
         return _deferred(error, clock, counted=True)
     except UnknownOutcomeError as error:
-        return Result(
-            kind=OutcomeKind.IN_DOUBT, code=safe_code(error.reason, UnknownOutcomeError.code)
-        )
+        return _doubtful(safe_code(error.reason, UnknownOutcomeError.code))
     except ConfigError:
         raise
     except TimeoutError:
-        return Result(kind=OutcomeKind.IN_DOUBT, code="send.deadline")
+        return _doubtful("send.deadline")
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - an adapter's defect
         return _defect(error)
 
@@ -121,14 +123,34 @@ async def look_up(
             if receipt is not None:
                 return _delivered(receipt)
     except TransientError as error:
-        return Result(kind=OutcomeKind.IN_DOUBT, code=safe_code(error.reason, TransientError.code))
+        return replace(_doubtful(safe_code(error.reason, TransientError.code)), sign=_sign(error))
     except TimeoutError:
-        return Result(kind=OutcomeKind.IN_DOUBT, code="lookup.deadline")
+        return _doubtful("lookup.deadline")
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - leaves the doubt as it was
         return _defect(error)
     if clock.now() < settled_at:
-        return Result(kind=OutcomeKind.IN_DOUBT, code="lookup.settling", retry_at=settled_at)
-    return Result(kind=OutcomeKind.DEFERRED, code="lookup.not_found")
+        return Result(
+            kind=OutcomeKind.IN_DOUBT,
+            code="lookup.settling",
+            retry_at=settled_at,
+            sign=Sign.ANSWERED,
+        )
+    return Result(kind=OutcomeKind.DEFERRED, code="lookup.not_found", sign=Sign.ANSWERED)
+
+
+def _doubtful(code: str) -> Result:
+    return Result(kind=OutcomeKind.IN_DOUBT, code=code, sign=Sign.FAILED)
+
+
+def _sign(error: TransientError) -> Sign | None:
+    """Return what a failure tells; one that asks to slow down is neither good nor bad."""
+    match error:
+        case ThrottledError():
+            return None
+        case DestinationUnavailableError():
+            return Sign.UNREACHABLE
+        case _:
+            return Sign.FAILED
 
 
 def _defect(error: BaseException) -> Result:
@@ -141,11 +163,15 @@ def _defect(error: BaseException) -> Result:
     if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
         raise error
     log.error("adapter.failed", error=type(error).__qualname__)
-    return Result(kind=OutcomeKind.IN_DOUBT, code="adapter.defect", defect=True)
+    return replace(_doubtful("adapter.defect"), defect=True)
 
 
 def _delivered(receipt: Receipt) -> Result:
-    return Result(kind=OutcomeKind.DELIVERED, reference=safe_reference(receipt.reference))
+    return Result(
+        kind=OutcomeKind.DELIVERED,
+        reference=safe_reference(receipt.reference),
+        sign=Sign.ANSWERED,
+    )
 
 
 def _deferred(error: TransientError, clock: Clock, *, counted: bool) -> Result:
@@ -154,6 +180,7 @@ def _deferred(error: TransientError, clock: Clock, *, counted: bool) -> Result:
         code=safe_code(error.reason, error.code),
         retry_at=_retry_at(error.retry_after_s, clock.now()),
         counted=counted,
+        sign=_sign(error),
     )
 
 

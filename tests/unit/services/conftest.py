@@ -7,6 +7,7 @@ import pytest
 
 from gateway.domain.identifiers import NodeName
 from gateway.services import (
+    ask_terms,
     authenticate,
     bury_dead_letters,
     carry_feedback,
@@ -31,7 +32,8 @@ PAUSES = (
     (relay, "_HOLD_S"),
     (report, "_PAUSE_S"),
     (watch_backlog, "_LOOK_S"),
-    (worker_health, "HEARTBEAT_S"),
+    (ask_terms, "HEARTBEAT_S"),
+    (ask_terms, "_ANSWER_TIMEOUT_S"),
     (worker_health, "PAUSE_S"),
     (worker_health, "_CHECK_S"),
 )

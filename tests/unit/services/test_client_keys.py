@@ -158,7 +158,7 @@ async def test_a_scheme_s_name_has_no_case(world: World, scheme: str) -> None:
 async def test_a_key_for_one_process_s_life_is_kept_nowhere(world: World) -> None:
     _, key = await a_key(world)
     [kept] = await world.gateway.journal.client_keys()
-    other = World.make(world.worker._context.folder / "other")
+    other = World.make(world.worker._health._context.folder / "other")
 
     other.gateway.authenticate.admit(replace(kept, revoked_at=None))
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.crypto import keys
+from gateway.crypto.seal import Opener
 from gateway.domain.errors import KakehashiError
 from gateway.domain.identifiers import WorkerName
 from gateway.domain.lifecycle import State
@@ -25,7 +27,7 @@ from gateway.sdk import (
     Health,
     Receipt,
 )
-from gateway.services import deliver
+from gateway.services import carry_copy
 from gateway.testing.faults import FlakyBroker, FlakyJournal
 from gateway.testing.world import DESTINATION, ScriptedDestination, World, eventually
 
@@ -287,19 +289,19 @@ async def test_a_cancelled_task_of_the_adapter_s_own_does_not_keep_the_copy_for_
 async def test_a_worker_forgets_which_copies_it_opened_once_there_are_many(
     flaky: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "_COPIES_REMEMBERED", 2)
+    monkeypatch.setattr(carry_copy, "_COPIES_REMEMBERED", 2)
     flaky.start_worker()
     for _ in range(4):
         await flaky.until(await flaky.accepted(), State.DELIVERED)
 
-    assert len(flaky.worker._opened) == 2
+    assert len(flaky.worker._carry._opened) == 2
 
 
 async def test_a_sealed_delivery_that_cannot_be_opened_is_parked(
     flaky: World, adapter: Troubled
 ) -> None:
-    other = World.make(Path(flaky.worker._context.folder), opened=flaky.gateway.journal)
-    flaky.worker._opener = other.worker._opener
+    other = keys.new_encryption_key()
+    flaky.worker._carry._opener = Opener([other])
     flaky.start_worker()
 
     record = await flaky.until(await flaky.accepted(), State.PARKED)

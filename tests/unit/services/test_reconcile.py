@@ -110,15 +110,15 @@ async def test_a_copy_that_still_waits_in_its_queue_is_left_there(
 async def test_a_worker_that_was_frozen_with_its_go_asks_again_and_sends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gateway.services import deliver  # noqa: PLC0415 - to speed up its clock only
+    from gateway.services import carry_copy  # noqa: PLC0415 - to speed up its clock only
 
-    monkeypatch.setattr(deliver, "_FRESH_S", -1.0)
+    monkeypatch.setattr(carry_copy, "_FRESH_S", -1.0)
     async with World.make(tmp_path) as world:
         world.adapter.send = refuse_to_be_called  # type: ignore[method-assign]
-        monkeypatch.setattr(deliver, "_FRESH_S", -1.0)
+        monkeypatch.setattr(carry_copy, "_FRESH_S", -1.0)
         world.start_worker()
         delivery = await world.until(await world.accepted(), State.SENDING)
-        monkeypatch.setattr(deliver, "_FRESH_S", 10.0)
+        monkeypatch.setattr(carry_copy, "_FRESH_S", 10.0)
 
         record = await world.until(delivery, State.IN_DOUBT)
 

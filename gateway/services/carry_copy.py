@@ -1,0 +1,256 @@
+"""Take one verified copy through its turn, claim, open, send and report."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+import structlog
+
+from gateway.crypto.seal import Opener
+from gateway.crypto.sign import Signer
+from gateway.domain.claim import Claim, ClaimAnswer, Verdict
+from gateway.domain.errors import ConfigError, SealInvalidError
+from gateway.domain.identifiers import CopyId
+from gateway.domain.outcome import Outcome, OutcomeKind
+from gateway.ports.broker import Broker
+from gateway.ports.clock import Clock
+from gateway.sdk import Delivery, Destination, Idempotency, LooksUp
+from gateway.services.delivery_settings import DeliverySettings
+from gateway.services.stages.claim import ClaimDesk
+from gateway.services.stages.open import open_copy
+from gateway.services.stages.report import report
+from gateway.services.stages.send import Result, look_up, send
+from gateway.services.stages.verify import VerifiedCopy
+from gateway.services.wire import KIND_HEADER, OUTCOME_CODEC, OUTCOME_TYPE
+from gateway.services.worker_gate import UNAVAILABLE, Turn, WorkerGate
+
+log = structlog.get_logger()
+
+_COPIES_REMEMBERED: Final = 10_000
+_FRESH_S: Final = 10.0
+"""How long an answer to a claim may be under way: twice as long as is waited for one."""
+
+
+class CarryCopy:
+    """Carries copies that are in hand, any number at once."""
+
+    def __init__(
+        self,
+        *,
+        settings: DeliverySettings,
+        broker: Broker,
+        opener: Opener,
+        signer: Signer,
+        clock: Clock,
+        desk: ClaimDesk,
+        gate: WorkerGate,
+    ) -> None:
+        """Keep what it works with; opens nothing."""
+        self._settings = settings
+        self._broker = broker
+        self._opener = opener
+        self._signer = signer
+        self._clock = clock
+        self._desk = desk
+        self._gate = gate
+        self._opened: OrderedDict[CopyId, None] = OrderedDict()
+        self._unclaimed = 0
+
+    @property
+    def unclaimed(self) -> int:
+        """How many copies have no answer to their claim yet."""
+        return self._unclaimed
+
+    async def __call__(self, copy: VerifiedCopy, adapter: Destination) -> None:
+        """Return once everything about ``copy`` is said and it can be given up.
+
+        Raises:
+            ConfigError: The adapter cannot work as configured; the worker must stop.
+        """
+        self._unclaimed += 1
+        is_claimed = False
+        try:
+            async with self._gate.turn() as turn:
+                answer, expires_at = await self._claim(copy, turn)
+                is_claimed = True
+                self._unclaimed -= 1
+                outcome = await self._obey(copy, adapter, turn, answer, expires_at)
+                if outcome is not None:
+                    await self._report(outcome)
+        finally:
+            if not is_claimed:
+                self._unclaimed -= 1
+
+    async def _claim(self, copy: VerifiedCopy, turn: Turn) -> tuple[ClaimAnswer, float]:
+        """Return the answer to this copy's claim, and when it is worth nothing any more.
+
+        A worker that was frozen with a "go" in its hands (a suspended machine, a
+        blocked event loop) must not send: the gateway may have had the delivery looked
+        up and given to another meanwhile. So a late answer is asked for again, as if the
+        copy had been opened, and the send's deadline counts from the question, on a
+        clock that only goes forward.
+        """
+        loop = asyncio.get_running_loop()
+        claim = Claim(
+            delivery_id=copy.envelope.delivery_id,
+            destination=copy.envelope.destination,
+            attempt=copy.attempt,
+            copy=copy.copy,
+            worker=self._settings.worker,
+            opened=copy.copy in self._opened,
+            declined=turn.declined,
+        )
+        while True:
+            answer, asked_at = await self._desk.ask(claim)
+            if loop.time() - asked_at <= _FRESH_S:
+                return answer, asked_at + self._settings.send_timeout_s
+            claim = replace(claim, opened=True)
+
+    async def _obey(
+        self,
+        copy: VerifiedCopy,
+        adapter: Destination,
+        turn: Turn,
+        answer: ClaimAnswer,
+        expires_at: float,
+    ) -> Outcome | None:
+        """Do what the gateway answered; ``None`` if there is nothing to report."""
+        match answer.verdict:
+            case Verdict.GO if self._gate.may_send(turn):
+                return await self._send(copy, adapter, expires_at)
+            case Verdict.GO:
+                result = Result(kind=OutcomeKind.DEFERRED, code=self._why_not(turn), counted=False)
+                return self._outcome(copy, result)
+            case Verdict.RESOLVE:
+                since = self._clock.now() - timedelta(seconds=answer.age_s)
+                return await self._resolve(copy, adapter, turn, since, expires_at)
+            case Verdict.DROP | Verdict.WAIT as verdict:
+                log.info(
+                    "copy.dropped",
+                    delivery_id=str(copy.envelope.delivery_id),
+                    verdict=verdict.value,
+                    declined=turn.declined,
+                )
+                return None
+            case _:
+                assert_never(answer.verdict)
+
+    def _why_not(self, turn: Turn) -> str:
+        return turn.declined or self._gate.closed_by or UNAVAILABLE
+
+    async def _send(self, copy: VerifiedCopy, adapter: Destination, expires_at: float) -> Outcome:
+        self._opened[copy.copy] = None
+        if len(self._opened) > _COPIES_REMEMBERED:
+            self._opened.popitem(last=False)
+        opened_at = self._clock.now()
+        try:
+            application = open_copy(copy, self._opener)
+        except SealInvalidError as error:
+            result = Result(kind=OutcomeKind.REJECTED, code=error.code)
+            return self._outcome(copy, result, opened_at=opened_at)
+        remaining_s = expires_at - asyncio.get_running_loop().time()
+        delivery = Delivery(
+            idempotency_key=str(copy.envelope.delivery_id),
+            attempt=copy.attempt,
+            deadline=opened_at + timedelta(seconds=remaining_s),
+            traceparent=copy.traceparent,
+        )
+        sent_at, epoch = self._clock.now(), self._gate.epoch
+        try:
+            result = await send(
+                adapter, application, delivery, timeout_s=remaining_s, clock=self._clock
+            )
+        except ConfigError as error:
+            # Nothing was sent: say so before the worker stops, or it would be in doubt.
+            result = Result(kind=OutcomeKind.DEFERRED, code=error.code, counted=False)
+            await self._report(self._outcome(copy, result, opened_at=opened_at))
+            raise
+        self._learn(result, epoch)
+        return self._outcome(copy, result, opened_at=opened_at, sent_at=sent_at)
+
+    async def _resolve(
+        self,
+        copy: VerifiedCopy,
+        adapter: Destination,
+        turn: Turn,
+        since: datetime,
+        expires_at: float,
+    ) -> Outcome:
+        """Find out what became of an attempt; resend only where doubles are ignored."""
+        key_is_remembered = self._clock.now() < since + timedelta(
+            seconds=self._settings.key_memory_s
+        )
+        put_off = Result(kind=OutcomeKind.IN_DOUBT, code=self._why_not(turn))
+        match self._settings.idempotency:
+            case Idempotency.NATIVE if key_is_remembered:
+                if self._gate.may_send(turn):
+                    return await self._send(copy, adapter, expires_at)
+                result = put_off
+            case Idempotency.LOOKUP if isinstance(adapter, LooksUp):
+                result = (
+                    await self._look_up(copy, adapter, since)
+                    if self._gate.may_send(turn)
+                    else put_off
+                )
+            case _:
+                result = Result(kind=OutcomeKind.IN_DOUBT, code="delivery.effect_unknown")
+        return self._outcome(copy, result)
+
+    async def _look_up(self, copy: VerifiedCopy, adapter: LooksUp, since: datetime) -> Result:
+        epoch = self._gate.epoch
+        result = await look_up(
+            adapter,
+            str(copy.envelope.delivery_id),
+            settled_at=since + timedelta(seconds=self._settings.settle_s),
+            clock=self._clock,
+            timeout_s=self._settings.send_timeout_s,
+        )
+        self._learn(result, epoch)
+        return result
+
+    def _learn(self, result: Result, epoch: int) -> None:
+        if result.sign is not None:
+            self._gate.learn(result.sign, epoch=epoch, code=result.code)
+
+    async def _report(self, outcome: Outcome) -> None:
+        headers = {KIND_HEADER: OUTCOME_TYPE}
+        await report(self._broker, OUTCOME_CODEC.write(outcome, self._signer, headers))
+
+    def _outcome(
+        self,
+        copy: VerifiedCopy,
+        result: Result,
+        *,
+        opened_at: datetime | None = None,
+        sent_at: datetime | None = None,
+    ) -> Outcome:
+        outcome = Outcome(
+            delivery_id=copy.envelope.delivery_id,
+            attempt=copy.attempt,
+            copy=copy.copy,
+            worker=self._settings.worker,
+            kind=result.kind,
+            code=result.code,
+            pointer=result.pointer,
+            retry_at=result.retry_at,
+            counted=result.counted,
+            reference=result.reference,
+            defect=result.defect,
+            received_at=copy.received_at,
+            opened_at=opened_at,
+            sent_at=sent_at,
+            answered_at=self._clock.now(),
+            adapter=self._settings.adapter,
+        )
+        log.info(
+            "delivery.attempted",
+            delivery_id=str(outcome.delivery_id),
+            application_id=str(copy.envelope.application_id),
+            destination=self._settings.destination,
+            attempt=outcome.attempt,
+            outcome=outcome.kind.value,
+            code=outcome.code,
+        )
+        return outcome
