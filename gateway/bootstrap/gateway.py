@@ -34,6 +34,7 @@ from gateway.services.limit import Limit
 from gateway.services.operate.by_name import Operations
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
+from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.look import Look
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.policy import BreakerPolicy, DestinationPolicy
@@ -108,20 +109,29 @@ def build_operate(
     store: KeyStore,
     journal: Journal,
     *,
+    destinations: Destinations | None = None,
     keys_changed: Callable[[], Awaitable[None]] | None = None,
 ) -> Operations:
     """Return the operations over ``journal``, for the gateway or for a command beside it.
+
+    Args:
+        settings: The configuration.
+        store: Where the keys are.
+        journal: The open store.
+        destinations: The gateway's own view of them, so that a change is in force at once.
+        keys_changed: Called when a client's key was added or revoked.
 
     Raises:
         KeyNotFoundError: There is no pseudonym key yet.
     """
     clock = SystemClock()
+    destinations = destinations or Destinations(policies(settings), journal=journal, clock=clock)
     return Operations(
         look=Look(
             journal=journal,
             pseudonyms=Pseudonyms(store.private(PSEUDONYM_KEY)),
             municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
-            policies=policies(settings),
+            destinations=destinations,
             clock=clock,
         ),
         decide=Decide(journal=journal, clock=clock),
@@ -131,6 +141,7 @@ def build_operate(
             clock=clock,
             keys_changed=keys_changed,
         ),
+        destinations=OperateDestinations(destinations=destinations, journal=journal, clock=clock),
         verify_log=VerifyLog(journal=journal, clock=clock),
     )
 
@@ -200,7 +211,13 @@ def build_gateway(
             has_room=backlog.has_room,
         ),
         track=Track(journal=journal),
-        operate=build_operate(settings, store, journal, keys_changed=authenticate.reload),
+        operate=build_operate(
+            settings,
+            store,
+            journal,
+            destinations=destinations,
+            keys_changed=authenticate.reload,
+        ),
         relay=relay,
         answer_claims=AnswerClaims(
             journal=journal,

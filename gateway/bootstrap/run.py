@@ -91,6 +91,7 @@ async def run_gateway(
     try:
         await gateway.authenticate.reload()
         await gateway.watch_backlog.look()
+        await gateway.destinations.refresh()
         await gateway.journal.record(
             [
                 *(_node_entry(Action.KEY_MADE, key=name) for name in made_keys),
@@ -109,6 +110,7 @@ async def run_gateway(
                 for service in (
                     gateway.authenticate.run,
                     gateway.denials.run,
+                    gateway.destinations.run,
                     gateway.watch_backlog.run,
                 )
             ]

@@ -29,6 +29,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("gateway.cli.commands.status", "Where is it? By id or 受付番号; or an overview."),
     "messages": ("gateway.cli.commands.messages", "Applications: list, show."),
     "parked": ("gateway.cli.commands.parked", "What waits for a person: list, show, decide."),
+    "destination": (
+        "gateway.cli.commands.destination",
+        "Core systems: show, pause, resume, change while it runs.",
+    ),
     "client": ("gateway.cli.commands.client", "API keys of front-end systems."),
     "keys": ("gateway.cli.commands.keys", "Keys that seal and sign."),
     "schema": ("gateway.cli.commands.schema", "Procedures: list, show, check a body."),
@@ -43,7 +47,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 SHARED: Final = {"--config": True, "--home": True, "--json": False, "--debug": False}
 """The options that may stand anywhere, and whether a value follows."""
 
-_NAME_WIDTH: Final = 10
+_NAME_WIDTH: Final = 13
 
 
 class RootCommand(TyperGroup):

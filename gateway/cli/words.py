@@ -52,6 +52,10 @@ ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     Action.DELIVERY_REPLAYED: ("再送を指示しました", "an operator had it sent again"),
     Action.DELIVERY_CONFIRMED: ("到達を確認しました", "an operator found it arrived"),
     Action.DELIVERY_CANCELLED: ("取り消しました", "an operator took it back"),
+    Action.DELIVERY_REPUBLISHED: (
+        "失われた電文を再送出しました",
+        "lost on the broker; published again",
+    ),
     Action.OUTCOME_IGNORED: ("遅れた報告を記録しました", "a late report changed nothing"),
     Action.MESSAGE_REFUSED: ("不正な電文を拒否しました", "a forged message was refused"),
     Action.FEEDBACK_RECEIVED: ("業務システムから結果", "the core system answered"),
@@ -65,6 +69,22 @@ FEEDBACK_JA: Final[Mapping[str, str]] = {
     "withdrawn": "取下げ",
     "completed": "完了",
 }
+
+
+HOLDS: Final[Mapping[str, tuple[str, str]]] = {
+    "destination.paused": ("停止中", "paused"),
+    "destination.closed": ("時間外", "closed"),
+    "destination.unavailable": ("業務システム不通", "core system down"),
+}
+"""Why nothing is sent to a destination now."""
+
+
+BREAKERS: Final[Mapping[str, tuple[str, str]]] = {
+    "closed": ("送信可", "sends"),
+    "open": ("遮断中", "breaker open"),
+    "half_open": ("試行中", "trying one"),
+}
+"""Whether a worker sends, as its circuit breaker says."""
 
 
 def language(environment: Mapping[str, str] | None = None) -> Language:
@@ -82,6 +102,13 @@ def of(pair: tuple[str, str]) -> str:
 def state(name: str) -> str:
     """Return a state's word."""
     return of(STATES.get(name, (name, name)))
+
+
+def hold(code: str, opens_at: str | None) -> str:
+    """Return why nothing is sent to a destination, and until when if that is known."""
+    said = of(HOLDS.get(code, (code, code)))
+    until = of((f"、{moment(opens_at)} まで", f" until {moment(opens_at)}")) if opens_at else ""
+    return said + until
 
 
 def next_step(delivery: Mapping[str, Any]) -> str:

@@ -32,6 +32,13 @@ class Opening:
     start: int
     end: int
 
+    @property
+    def text(self) -> str:
+        """Return it as ``parse_openings`` reads it."""
+        days = ",".join(_DAYS[day] for day in sorted(self.weekdays))
+        start, end = (f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (self.start, self.end))
+        return f"{days} {start}-{end}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:

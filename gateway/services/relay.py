@@ -193,10 +193,7 @@ class Lane:
         self._troubles: dict[str, str] = {}
 
     def offer(self, delivery: SealedDelivery) -> None:
-        """Publish ``delivery`` soon, if there is room; else a sweep finds it in the journal.
-
-        What stands in an order is left to a sweep, which knows whether it is its turn.
-        """
+        """Publish ``delivery`` soon, if there is room and no order to keep; else a sweep does."""
         if delivery.record.order_key is not None:
             self._sweep_now.set()
         elif len(self._waiting) < min(self._room, COPIES_OUT) and self._is_open():

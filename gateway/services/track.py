@@ -9,7 +9,7 @@ from gateway.domain.identifiers import ApplicationId, ClientName, DestinationNam
 from gateway.domain.lifecycle import State
 from gateway.domain.records import ApplicationRecord, DeliveryRecord, Dossier, FeedbackRecord
 from gateway.ports.journal import Journal
-from gateway.services.policy import DestinationPolicy
+from gateway.services.destinations import Destinations
 
 NEXT_STEP: Final[Mapping[State, tuple[str, str]]] = {
     State.PENDING: (
@@ -183,18 +183,22 @@ def _text(value: object) -> str | None:
 
 
 def destination_view(
-    name: DestinationName, counts: Mapping[State, int], policy: DestinationPolicy | None
+    name: DestinationName, counts: Mapping[State, int], destinations: Destinations
 ) -> dict[str, object]:
-    """Return how many of a destination's deliveries stand where.
+    """Return how many of a destination's deliveries stand where, and whether it is open.
 
     Args:
-        name: Its name.
+        name: Its name; perhaps of one that is configured no more.
         counts: Its deliveries by state.
-        policy: What is configured for it; ``None`` if nothing is, any more.
+        destinations: Those that are configured, as they stand now.
     """
+    policy = destinations.get(name)
+    hold = None if policy is None else destinations.hold(name)
     return {
         "destination": name,
         "configured": policy is not None,
         "paused": policy is not None and policy.paused,
+        "hold": None if hold is None else hold.code,
+        "opens_at": None if hold is None else _iso(hold.until),
         "deliveries": {state.value: counts[state] for state in State if counts.get(state)},
     }

@@ -227,6 +227,7 @@ class World:
         await self.broker.declare([DESTINATION])
         await self.gateway.relay.recover()
         for service in (
+            self.gateway.destinations.run,
             self.gateway.relay.run,
             self.gateway.answer_claims.run,
             self.gateway.record_outcomes.run,

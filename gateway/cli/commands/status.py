@@ -80,7 +80,7 @@ def _show_overview(console: Console, overview: Mapping[str, Any]) -> None:
 def _remark(line: Mapping[str, Any]) -> str:
     if not line["configured"]:
         return words.of((" (設定にありません)", " (not configured)"))
-    return words.of((" (停止中)", " (paused)")) if line["paused"] else ""
+    return f" ({words.hold(line['hold'], line['opens_at'])})" if line["hold"] else ""
 
 
 def present(workers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 from gateway.domain.entry import Actor
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
+from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.look import Look
 from gateway.services.operate.refusals import OperationError
 from gateway.services.operate.verify_log import VerifyLog
@@ -25,6 +26,7 @@ class Operations:
     look: Look
     decide: Decide
     client_keys: ClientKeys
+    destinations: OperateDestinations
     verify_log: VerifyLog
 
 
@@ -43,6 +45,11 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "parked.replay": _deciding(operate.decide.replay),
         "parked.confirm": _deciding(operate.decide.confirm),
         "parked.cancel": _deciding(operate.decide.cancel),
+        "destination.list": _reading(operate.destinations.list),
+        "destination.show": _reading(operate.destinations.show),
+        "destination.pause": _deciding(operate.destinations.pause),
+        "destination.resume": _deciding(operate.destinations.resume),
+        "destination.change": _deciding(operate.destinations.change),
         "client.add": _deciding(operate.client_keys.add),
         "client.list": _reading(operate.client_keys.list),
         "client.revoke": _deciding(operate.client_keys.revoke),

@@ -14,10 +14,9 @@ from gateway.domain.lifecycle import FINAL, Event, State, following
 from gateway.domain.records import DeliveryRecord
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
-from gateway.services.operate.refusals import OperationError, parse_id
+from gateway.services.operate.refusals import OperationError, parse_id, printable
 from gateway.services.track import delivery_view
 
-_LONGEST_TEXT: Final = 200
 _VERBS: Final[Mapping[Event, str]] = {
     Event.REPLAYED: "send again",
     Event.VOUCHED: "confirm",
@@ -61,7 +60,7 @@ class Decide:
             DeliveryNotFoundError: No such delivery.
         """
         if reference is not None:
-            reference = _printable(reference, "reference")
+            reference = printable(reference, "reference")
 
         def confirmed(record: DeliveryRecord, _: datetime) -> DeliveryRecord:
             return replace(record, code=None, reference=reference or record.reference)
@@ -95,7 +94,7 @@ class Decide:
         reason: str,
         change: Callable[[DeliveryRecord, datetime], DeliveryRecord],
     ) -> dict[str, object]:
-        reason = _printable(reason, "reason")
+        reason = printable(reason, "reason")
         now = self._clock.now()
 
         def rule(record: DeliveryRecord) -> Decision[DeliveryRecord]:
@@ -137,14 +136,6 @@ def _not_now(state: State, event: Event) -> str:
     if state in FINAL:
         return f"it is {state} already: nothing to {verb}"
     return f"it is {state}: nothing to {verb} unless it is parked or in doubt"
-
-
-def _printable(text: str, what: str) -> str:
-    """Return ``text`` without space round it, if it is fit for the log and for screens."""
-    text = text.strip()
-    if not text or len(text) > _LONGEST_TEXT or not text.isprintable():
-        raise OperationError(f"a {what} of 1 to {_LONGEST_TEXT} characters is required")
-    return text
 
 
 def _renewed(record: DeliveryRecord, now: datetime) -> DeliveryRecord:

@@ -1,6 +1,5 @@
 """Look: where everything is, and what waits for a person."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -17,8 +16,8 @@ from gateway.domain.lifecycle import NEEDS_A_PERSON, State
 from gateway.domain.records import Dossier
 from gateway.ports.clock import Clock
 from gateway.ports.journal import DossierFilter, Journal
+from gateway.services.destinations import Destinations
 from gateway.services.operate.refusals import NotFoundError, OperationError, parse_id
-from gateway.services.policy import DestinationPolicy
 from gateway.services.track import Track, delivery_view, destination_view, summary
 
 _ALIVE_S: Final = 20.0
@@ -34,14 +33,14 @@ class Look:
         journal: Journal,
         pseudonyms: Pseudonyms,
         municipalities: frozenset[MunicipalityCode],
-        policies: Mapping[DestinationName, DestinationPolicy],
+        destinations: Destinations,
         clock: Clock,
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._journal = journal
         self._pseudonyms = pseudonyms
         self._municipalities = municipalities
-        self._policies = policies
+        self._destinations = destinations
         self._clock = clock
         self._track = Track(journal=journal)
 
@@ -52,12 +51,13 @@ class Look:
         waits there waits until somebody configures them again or cancels it.
         """
         counts = await self._journal.counts()
+        await self._destinations.refresh()
         now = self._clock.now()
         return {
             "node": self._journal.node,
             "destinations": [
-                destination_view(name, counts.get(name, {}), self._policies.get(name))
-                for name in (*self._policies, *sorted(counts.keys() - self._policies.keys()))
+                destination_view(name, counts.get(name, {}), self._destinations)
+                for name in (*self._destinations, *sorted(counts.keys() - self._destinations))
             ],
             "workers": [_worker(beat, now) for beat in await self._journal.heartbeats()],
         }

@@ -1,8 +1,11 @@
 """Why an operation is not done, in words for the operator."""
 
+from typing import Final
 from uuid import UUID
 
 from gateway.domain.errors import PermanentError
+
+_LONGEST_TEXT: Final = 200
 
 
 class OperationError(PermanentError):
@@ -27,3 +30,15 @@ def parse_id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise NotFoundError(f"{text!r} is not an id") from None
+
+
+def printable(text: str, what: str) -> str:
+    """Return ``text`` without space round it, if it is fit for the log and for screens.
+
+    Raises:
+        OperationError: It is empty, longer than 200 characters or not printable.
+    """
+    text = text.strip()
+    if not text or len(text) > _LONGEST_TEXT or not text.isprintable():
+        raise OperationError(f"a {what} of 1 to {_LONGEST_TEXT} characters is required")
+    return text

@@ -203,9 +203,18 @@ async def test_the_overview_counts_deliveries_and_tells_living_workers_from_dead
             "destination": DESTINATION,
             "configured": True,
             "paused": True,
+            "hold": "destination.paused",
+            "opens_at": None,
             "deliveries": {"pending": 1},
         },
-        {"destination": "north", "configured": True, "paused": True, "deliveries": {}},
+        {
+            "destination": "north",
+            "configured": True,
+            "paused": True,
+            "hold": "destination.paused",
+            "opens_at": None,
+            "deliveries": {},
+        },
     ]
     assert {one["worker"]: one["alive"] for one in overview["workers"]} == {
         "w1/alive": True,
@@ -222,7 +231,14 @@ async def test_a_destination_that_is_configured_no_more_is_seen_while_it_has_del
     overview: Any = await town.gateway.operate.look.overview()
 
     assert overview["destinations"][2:] == [
-        {"destination": "gone", "configured": False, "paused": False, "deliveries": {"pending": 1}}
+        {
+            "destination": "gone",
+            "configured": False,
+            "paused": False,
+            "hold": None,
+            "opens_at": None,
+            "deliveries": {"pending": 1},
+        }
     ]
 
 

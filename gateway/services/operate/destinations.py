@@ -1,0 +1,213 @@
+"""Destinations: how each stands, and pausing, resuming and changing one while all runs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from gateway.domain.control import Control, Setting
+from gateway.domain.entry import Action, Actor, Entry
+from gateway.domain.identifiers import DestinationName
+from gateway.ports.clock import Clock
+from gateway.ports.journal import Journal
+from gateway.services.destinations import Destinations
+from gateway.services.operate.refusals import NotFoundError, OperationError, printable
+from gateway.services.policy import CHANGEABLE, DestinationPolicy, checked
+
+_PAUSED: Final = "paused"
+
+
+class OperateDestinations:
+    """Shows and changes what is in force for destinations; every change is audited."""
+
+    def __init__(self, *, destinations: Destinations, journal: Journal, clock: Clock) -> None:
+        """Keep what it works with; opens nothing."""
+        self._destinations = destinations
+        self._journal = journal
+        self._clock = clock
+
+    async def list(self) -> list[dict[str, object]]:
+        """Return how every configured destination stands."""
+        await self._destinations.refresh()
+        return [self._view(name) for name in self._destinations]
+
+    async def show(self, destination: str) -> dict[str, object]:
+        """Return how one destination stands.
+
+        Raises:
+            NotFoundError: It is not configured.
+        """
+        name = self._known(destination)
+        await self._destinations.refresh()
+        return self._view(name)
+
+    async def pause(self, destination: str, *, actor: Actor, reason: str) -> dict[str, object]:
+        """Keep everything for a destination in the journal until it is resumed.
+
+        Raises:
+            NotFoundError: It is not configured.
+            OperationError: No reason is given.
+        """
+        return await self._put(destination, {_PAUSED: True}, (), actor, reason)
+
+    async def resume(self, destination: str, *, actor: Actor, reason: str) -> dict[str, object]:
+        """Let a destination go on.
+
+        Raises:
+            NotFoundError: It is not configured.
+            OperationError: No reason is given.
+        """
+        return await self._put(destination, {_PAUSED: False}, (), actor, reason)
+
+    async def change(
+        self,
+        destination: str,
+        *,
+        actor: Actor,
+        reason: str,
+        settings: Mapping[str, object] | None = None,
+        reset: tuple[str, ...] = (),
+    ) -> dict[str, object]:
+        """Put settings in force instead of the configured ones, or back to those.
+
+        Args:
+            destination: Its name.
+            actor: Who says so.
+            reason: Why; 1 to 200 printable characters.
+            settings: Names of ``CHANGEABLE`` to new values.
+            reset: Names that shall be as configured again; ``*`` stands for all.
+
+        Raises:
+            NotFoundError: It is not configured.
+            OperationError: A name or a value is wrong, nothing is to be changed, or no
+                reason is given.
+        """
+        if not settings and not reset:
+            raise OperationError("nothing to change; known: " + ", ".join(CHANGEABLE))
+        for name in (*(settings or {}), *(name for name in reset if name != "*")):
+            if name not in CHANGEABLE:
+                known = ", ".join(CHANGEABLE)
+                raise OperationError(f"{name}: cannot be changed while it runs; known: {known}")
+        wanted = {name: _value(name, value) for name, value in (settings or {}).items()}
+        return await self._put(destination, wanted, reset, actor, reason)
+
+    async def _put(
+        self,
+        destination: str,
+        settings: Mapping[str, Setting],
+        reset: tuple[str, ...],
+        actor: Actor,
+        reason: str,
+    ) -> dict[str, object]:
+        name, reason = self._known(destination), printable(reason, "reason")
+        await self._destinations.refresh()
+        known = self._destinations.control(name)
+        kept = {} if known is None or "*" in reset else dict(known.settings)
+        now = self._clock.now()
+        control = Control(
+            destination=name,
+            version=1 if known is None else known.version + 1,
+            changed_by=actor.name,
+            changed_at=now,
+            reason=reason,
+            settings={
+                **{key: value for key, value in kept.items() if key not in reset},
+                **settings,
+            },
+        )
+        entry = Entry(
+            action=Action.DESTINATION_CHANGED,
+            at=now,
+            actor=actor,
+            municipality=self._destinations[name].municipality,
+            facts={
+                "destination": name,
+                "version": control.version,
+                "set": _words(settings),
+                "reset": " ".join(reset) or None,
+                "in_force": _words(control.settings),
+                "reason": reason,
+            },
+        )
+        if not await self._journal.put_control(control, entry):
+            raise OperationError(f"{name}: somebody changed it at the same time; look again")
+        await self._destinations.refresh()
+        return self._view(name)
+
+    def _known(self, destination: str) -> DestinationName:
+        if destination not in self._destinations:
+            known = ", ".join(self._destinations) or "none"
+            raise NotFoundError(f"no destination of this name: {destination} (known: {known})")
+        return DestinationName(destination)
+
+    def _view(self, name: DestinationName) -> dict[str, object]:
+        hold, control = self._destinations.hold(name), self._destinations.control(name)
+        set_by_hand = {} if control is None else control.settings
+        return {
+            "destination": name,
+            "municipality": self._destinations[name].municipality,
+            "open": hold is None,
+            "hold": None if hold is None else hold.code,
+            "opens_at": None
+            if hold is None or hold.until is None
+            else hold.until.isoformat(timespec="seconds"),
+            "settings": {
+                key: {
+                    "value": value,
+                    "configured": _settings(self._destinations.configured(name))[key],
+                    "changed": key in set_by_hand,
+                }
+                for key, value in _settings(self._destinations[name]).items()
+            },
+            "changed": None
+            if control is None
+            else {
+                "by": control.changed_by,
+                "at": control.changed_at.isoformat(timespec="seconds"),
+                "reason": control.reason,
+                "version": control.version,
+            },
+            "workers": [
+                {
+                    "worker": beat.worker,
+                    "breaker": beat.breaker.value,
+                    "healthy": beat.healthy,
+                    "in_flight": beat.in_flight,
+                    "unclaimed": beat.unclaimed,
+                    "adapter": beat.adapter,
+                }
+                for beat in self._destinations.alive(name)
+            ],
+        }
+
+
+def _settings(policy: DestinationPolicy) -> dict[str, object]:
+    """Return the changeable settings of ``policy`` by name."""
+    nested = asdict(policy) | {"window": [opening.text for opening in policy.window.openings]}
+    return {name: _at(nested, name) for name in CHANGEABLE}
+
+
+def _at(nested: Mapping[str, Any], name: str) -> object:
+    section, _, key = name.rpartition(".")
+    return nested[section][key] if section else nested[key]
+
+
+def _value(name: str, value: object) -> Setting:
+    try:
+        return checked(name, value)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        raise OperationError(f"{name}: {problem['msg']}") from None
+    except ValueError as error:
+        # The texts of ``parse_openings`` are ours.
+        raise OperationError(f"{name}: {error}") from None
+
+
+def _words(settings: Mapping[str, Setting]) -> str | None:
+    """Return settings as one text for the log: ``paused=true rate_per_s=5.0``."""
+    words = []
+    for key, value in sorted(settings.items()):
+        shown = "; ".join(value) or "always" if isinstance(value, tuple) else str(value).lower()
+        words.append(f"{key}={shown}")
+    return ", ".join(words) or None

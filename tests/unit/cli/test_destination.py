@@ -1,0 +1,60 @@
+"""``kakehashi destination``, without a running gateway."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.unit.cli.conftest import Terminal
+
+
+@pytest.fixture
+def journal(terminal: Terminal, keep: Callable[..., object]) -> Terminal:
+    """A terminal where a journal is."""
+    keep()
+    return terminal
+
+
+def test_a_change_is_shown_beside_what_is_configured_and_can_be_reset(journal: Terminal) -> None:
+    because = ("--reason", "the core system asks for it")
+    changed = journal.run(
+        "destination", "set", "delivered", "rate_per_s=5", "window=mon 08:30-17:15", *because
+    )
+    shown = journal.ask("destination", "show", "delivered")
+    journal.run("destination", "reset", "delivered", *because)
+    after = journal.ask("destination", "show", "delivered")
+
+    assert "the core system asks for it" in changed
+    assert max(map(len, changed.splitlines())) <= 80
+    assert shown["settings"]["rate_per_s"] == {"value": 5.0, "configured": None, "changed": True}
+    assert shown["settings"]["window"]["value"] == ["mon 08:30-17:15"]
+    assert not any(setting["changed"] for setting in after["settings"].values())
+
+
+def test_a_paused_destination_is_seen_in_the_list_and_in_the_overview(journal: Terminal) -> None:
+    journal.run("destination", "pause", "delivered", "--reason", "x")
+
+    assert "delivered  paused" in journal.run("destination", "list")
+    assert "delivered (paused)" in journal.run("status")
+
+
+@pytest.mark.parametrize(
+    ("setting", "says", "code"),
+    [
+        ("rate_per_s", "must look like rate_per_s=5", 2),
+        ("rate_per_s=fast", "rate_per_s: Input should be a valid number", 1),
+        ("speed=5", "cannot be changed while it runs; known: paused, max_in_flight", 1),
+        ("window=always;never", "must look like 'mon-fri 08:30-17:15'", 1),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_words(
+    journal: Terminal, setting: str, says: str, code: int
+) -> None:
+    text = journal.run("destination", "set", "delivered", setting, "--reason", "x", code=code)
+
+    assert says in " ".join(text.split()).replace("│ ", "")
+
+
+def test_an_unknown_destination_is_named_with_those_there_are(journal: Terminal) -> None:
+    text = journal.run("destination", "pause", "core", "--reason", "x", code=1)
+
+    assert "no destination of this name: core (known: delivered)" in text

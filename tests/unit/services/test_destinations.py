@@ -1,0 +1,152 @@
+"""How a destination stands: configured, changed by an operator, as its workers find it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.domain.claim import BreakerState
+from gateway.domain.entry import Action, Actor, ActorKind
+from gateway.domain.identifiers import DestinationName, WorkerName
+from gateway.domain.lifecycle import State
+from gateway.services.operate.refusals import NotFoundError, OperationError
+from gateway.testing.builders import a_heartbeat
+from gateway.testing.world import DESTINATION, World
+
+OPERATOR = Actor(ActorKind.OPERATOR, "suzuki")
+NAME = DestinationName(DESTINATION)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World.make(tmp_path, max_in_flight=5, rate_per_s=9.0) as world:
+        yield world
+
+
+async def change(world: World, **settings: object) -> dict[str, Any]:
+    return await world.gateway.operate.destinations.change(
+        DESTINATION, actor=OPERATOR, reason="the core system asks for it", settings=settings
+    )
+
+
+async def beats(world: World, *names: str, **over: Any) -> None:
+    for name in names:
+        beat = a_heartbeat(worker=WorkerName(name), destination=NAME, at=datetime.now(UTC), **over)
+        await world.gateway.journal.put_heartbeat(beat)
+    await world.gateway.destinations.refresh()
+
+
+async def test_a_pause_holds_everything_in_the_journal_until_it_is_resumed(world: World) -> None:
+    operate = world.gateway.operate.destinations
+    world.start_worker()
+
+    paused = await operate.pause(DESTINATION, actor=OPERATOR, reason="月次処理")
+    delivery = await world.accepted()
+    waits = await world.gateway.journal.delivery(delivery.id)
+    await operate.resume(DESTINATION, actor=OPERATOR, reason="済")
+
+    assert (paused["open"], paused["hold"]) == (False, "destination.paused")
+    assert waits is not None
+    assert waits.state == State.PENDING
+    await world.until(delivery, State.DELIVERED)
+    changes = [entry for entry in await world.log() if entry["action"] == "destination.changed"]
+    assert [entry["facts"]["set"] for entry in changes] == ["paused=true", "paused=false"]  # type: ignore[index]
+    assert changes[0]["actor"] == {"kind": "operator", "name": "suzuki"}
+
+
+async def test_a_change_is_in_force_at_once_and_in_every_process_that_reads_the_journal(
+    world: World, tmp_path: Path
+) -> None:
+    await change(world, **{"rate_per_s": 2, "retry.max_attempts": 3, "breaker.failures": 9})
+
+    policy = world.gateway.destinations[NAME]
+    assert (policy.rate_per_s, policy.retry.max_attempts, policy.breaker.failures) == (2, 3, 9)
+    other = World.make(tmp_path, store=world.store, opened=world.gateway.journal).gateway
+    await other.destinations.refresh()
+    assert other.destinations[NAME].rate_per_s == 2
+
+
+async def test_what_is_reset_is_as_configured_again(world: World) -> None:
+    await change(world, rate_per_s=None, max_in_flight=1, window=["mon-fri 08:30-17:15"])
+
+    view: Any = await world.gateway.operate.destinations.change(
+        DESTINATION, actor=OPERATOR, reason="over", reset=("*",)
+    )
+
+    assert world.gateway.destinations[NAME] == world.gateway.destinations.configured(NAME)
+    assert not any(setting["changed"] for setting in view["settings"].values())
+    assert view["changed"]["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"adapter": "file"}, "adapter: cannot be changed while it runs; known: paused"),
+        ({"rate_per_s": -1}, "rate_per_s: Input should be greater than 0"),
+        ({"max_in_flight": "many"}, "max_in_flight: Input should be a valid integer"),
+        ({"window": ["mon 17:00-08:00"]}, "window: 'mon 17:00-08:00': must end after it starts"),
+        ({}, "nothing to change"),
+    ],
+)
+async def test_what_cannot_be_set_is_refused_in_words_and_changes_nothing(
+    world: World, settings: dict[str, object], says: str
+) -> None:
+    with pytest.raises(OperationError, match=says):
+        await change(world, **settings)
+
+    assert await world.gateway.journal.controls() == []
+    assert Action.DESTINATION_CHANGED not in await world.actions()
+
+
+async def test_a_change_needs_a_reason_and_a_destination_that_is_configured(world: World) -> None:
+    operate = world.gateway.operate.destinations
+
+    with pytest.raises(OperationError, match="reason"):
+        await operate.pause(DESTINATION, actor=OPERATOR, reason="  ")
+    with pytest.raises(NotFoundError, match="known: core"):
+        await operate.pause("nowhere", actor=OPERATOR, reason="x")
+
+
+async def test_what_the_core_system_takes_is_shared_out_among_living_workers(world: World) -> None:
+    await beats(world, "w1/a", "w2/b")
+    dead = a_heartbeat(
+        worker=WorkerName("w0/dead"),
+        destination=NAME,
+        at=datetime.now(UTC) - timedelta(minutes=1),
+    )
+    await world.gateway.journal.put_heartbeat(dead)
+    await world.gateway.destinations.refresh()
+
+    shares = [
+        world.gateway.destinations.terms(replace(dead, worker=WorkerName(name)))
+        for name in ("w1/a", "w2/b")
+    ]
+
+    assert [share and share.max_in_flight for share in shares] == [3, 2]
+    assert [share and share.rate_per_s for share in shares] == [4.5, 4.5]
+
+
+async def test_its_lane_stops_only_when_no_living_worker_takes_anything(world: World) -> None:
+    await beats(world, "w1/a", breaker=BreakerState.OPEN)
+    alone = world.gateway.destinations.hold(NAME)
+    await beats(world, "w2/b", breaker=BreakerState.HALF_OPEN)
+    with_another = world.gateway.destinations.hold(NAME)
+
+    assert alone is not None
+    assert alone.code == "destination.unavailable"
+    assert with_another is None
+
+
+async def test_terms_are_closed_outside_the_window(world: World) -> None:
+    await change(world, window=["mon-sun 00:00-00:01", "mon-sun 12:00-12:01"])
+    if world.gateway.destinations.hold(NAME) is None:
+        await change(world, window=["mon-sun 06:00-06:01"])
+
+    terms = world.gateway.destinations.terms(a_heartbeat(destination=NAME))
+
+    assert terms is not None
+    assert not terms.open
+    assert world.gateway.destinations.opens_at(NAME) is not None
