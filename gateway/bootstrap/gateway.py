@@ -37,6 +37,7 @@ from gateway.services.operate.decide import Decide
 from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.look import Look
 from gateway.services.operate.verify_log import VerifyLog
+from gateway.services.ordering import Ordering
 from gateway.services.policy import BreakerPolicy, DestinationPolicy
 from gateway.services.reconcile import Reconcile
 from gateway.services.record_heartbeats import RecordHeartbeats
@@ -201,6 +202,7 @@ def build_gateway(
             municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
             grants=_grants(settings),
             routing=_routing(settings),
+            ordering=_ordering(settings, pseudonyms),
             sealers={name: Sealer(store.public(destination_key(name))) for name in destinations},
             signer=signer,
             pseudonyms=pseudonyms,
@@ -235,6 +237,7 @@ def build_gateway(
             workers=register,
             policies=destinations,
             clock=clock,
+            turn_came=relay.nudge,
         ),
         record_heartbeats=RecordHeartbeats(
             journal=journal,
@@ -287,6 +290,15 @@ def _grants(settings: Settings) -> dict[ClientName, Grant]:
         )
         for name, client in settings.clients.items()
     }
+
+
+def _ordering(settings: Settings, pseudonyms: Pseudonyms) -> Ordering:
+    order_by = {
+        DestinationName(name): destination.order_by
+        for name, destination in settings.destinations.items()
+        if destination.order_by is not None
+    }
+    return Ordering(order_by, pseudonyms)
 
 
 def _routing(settings: Settings) -> RoutingTable:

@@ -8,6 +8,7 @@ by trying all of them; without the secret these cannot. Byte for byte, version 1
                   info = ASCII("kakehashi/1/" a) || 0x00 || UTF-8(b)
     receipt     = HMAC-SHA256(key("receipt-number", municipality), UTF-8(受付番号))
     idempotency = HMAC-SHA256(key("idempotency-key", client), UTF-8(Idempotency-Key))
+    order       = HMAC-SHA256(key("order", destination), UTF-8(JSON of the value))
     commitment  = HMAC-SHA256(key("commitment", application id), raw body)
 
 with the application id in its 36-character form. The labels keep one kind of pseudonym
@@ -21,7 +22,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.crypto import keys
-from gateway.domain.identifiers import ApplicationId, ClientName, MunicipalityCode
+from gateway.domain.identifiers import (
+    ApplicationId,
+    ClientName,
+    DestinationName,
+    MunicipalityCode,
+)
 
 _KEY_BYTES: Final = 32
 
@@ -45,6 +51,10 @@ class Pseudonyms:
     def idempotency_mac(self, client: ClientName, key: str) -> bytes:
         """Return 32 bytes that stand for an ``Idempotency-Key`` of a client."""
         return self._mac("idempotency-key", client, key.encode())
+
+    def order_mac(self, destination: DestinationName, value: str) -> bytes:
+        """Return 32 bytes that stand for what deliveries to a destination are ordered by."""
+        return self._mac("order", destination, value.encode())
 
     def commitment(self, application_id: ApplicationId, body: bytes) -> tuple[bytes, bytes]:
         """Return the application's own key and its commitment to ``body``, 32 bytes each.

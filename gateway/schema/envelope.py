@@ -1,7 +1,7 @@
 """The request body round A票 and B票, and the one call that checks a whole body."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
@@ -85,6 +85,7 @@ class ApplicationRequest(BaseModel):
         description="受付番号: unique per client and municipality; visible characters, no spaces.",
         min_length=1,
         max_length=receipt_number.MAX_CHARACTERS,
+        json_schema_extra={"pattern": receipt_number.PATTERN},
         examples=["A-2026-000123"],
     )
     supersedes: Annotated[UUID | None, BeforeValidator(_application_id)] = Field(
@@ -92,7 +93,8 @@ class ApplicationRequest(BaseModel):
         description="Id of the application that this one replaces (補正, 再提出).",
     )
     submitted_at: Annotated[datetime, BeforeValidator(_moment)] = Field(
-        description="When the resident submitted it: RFC 3339 with an offset.",
+        description="When the resident submitted it: RFC 3339 in capitals, with an offset of at "
+        "most 14 hours; 1970 to 9998.",
         examples=["2026-11-20T09:30:00+09:00"],
     )
     applicant: dict[str, object] = Field(description="A票: who applies, and to whom.")
@@ -109,6 +111,7 @@ class Checked:
         receipt_number: 受付番号 of the front end, 1 to 64 visible characters.
         supersedes: Id of the application it replaces, or ``None``.
         submitted_at: Aware, with the offset it was sent with.
+        document: The whole body as it was parsed; it goes no further than its acceptance.
     """
 
     procedure: Procedure
@@ -116,6 +119,7 @@ class Checked:
     receipt_number: str
     supersedes: UUID | None
     submitted_at: datetime
+    document: Mapping[str, object] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,7 @@ def check(
     errors += _other_municipality(document, municipality)
     if isinstance(envelope, list):
         return in_order([*envelope, *errors])
-    return in_order(errors) if errors else _checked(envelope, procedure)
+    return in_order(errors) if errors else _checked(envelope, procedure, document)
 
 
 def _procedure(document: Mapping[str, object], catalogue: Catalogue) -> Procedure | None:
@@ -203,11 +207,14 @@ def _field_error(error: ErrorDetails) -> FieldError:
     return FieldError(fragment(error["loc"]), code, params)
 
 
-def _checked(envelope: ApplicationRequest, procedure: Procedure) -> Checked:
+def _checked(
+    envelope: ApplicationRequest, procedure: Procedure, document: Mapping[str, object]
+) -> Checked:
     return Checked(
         procedure=procedure,
         version=envelope.version,
         receipt_number=envelope.receipt_number,
         supersedes=envelope.supersedes,
         submitted_at=envelope.submitted_at,
+        document=document,
     )

@@ -38,6 +38,7 @@ from gateway.schema.catalogue import Catalogue
 from gateway.schema.envelope import Checked, UnknownProcedure, check
 from gateway.schema.errors import FieldError
 from gateway.schema.parse import JSONRefusedError, parse_json
+from gateway.services.ordering import Ordering
 from gateway.services.relay import Relay
 from gateway.services.routing import Grant, RoutingTable
 
@@ -120,6 +121,7 @@ class AcceptApplication:
         municipalities: frozenset[MunicipalityCode],
         grants: Mapping[ClientName, Grant],
         routing: RoutingTable,
+        ordering: Ordering,
         sealers: Mapping[DestinationName, Sealer],
         signer: Signer,
         pseudonyms: Pseudonyms,
@@ -134,6 +136,7 @@ class AcceptApplication:
         self._municipalities = municipalities
         self._grants = grants
         self._routing = routing
+        self._ordering = ordering
         self._sealers = sealers
         self._signer = signer
         self._pseudonyms = pseudonyms
@@ -265,7 +268,13 @@ class AcceptApplication:
             traceparent=submission.traceparent,
         )
         deliveries = tuple(
-            self._seal(application, destination, submission.raw) for destination in destinations
+            self._seal(
+                application,
+                destination,
+                submission.raw,
+                order_key=self._ordering.key(destination, checked.document),
+            )
+            for destination in destinations
         )
         return Acceptance(
             application=application,
@@ -274,7 +283,12 @@ class AcceptApplication:
         )
 
     def _seal(
-        self, application: ApplicationRecord, destination: DestinationName, raw: bytes
+        self,
+        application: ApplicationRecord,
+        destination: DestinationName,
+        raw: bytes,
+        *,
+        order_key: bytes | None,
     ) -> SealedDelivery:
         delivery_id = DeliveryId(self._new_id())
         envelope = Envelope(
@@ -296,6 +310,7 @@ class AcceptApplication:
                 state=State.PENDING,
                 budget_since=application.accepted_at,
                 updated_at=application.accepted_at,
+                order_key=order_key,
             ),
             sealed=sealed,
             signature=self._signer.sign(sealed, Purpose.DELIVERY),

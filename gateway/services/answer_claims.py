@@ -39,7 +39,7 @@ def claim_rule(
     claim: Claim, policy: DestinationPolicy, now: datetime
 ) -> Callable[[DeliveryRecord], Decision[ClaimAnswer]]:
     """Return the rule that answers ``claim``; the answer and its entry are one commit."""
-    hold = policy.hold(now) or _declined(claim)
+    hold = policy.hold(now) or _declined(claim, now)
 
     def rule(record: DeliveryRecord) -> Decision[ClaimAnswer]:  # noqa: PLR0911 - one a verdict
         if claim.attempt != record.attempt or record.destination != claim.destination:
@@ -121,8 +121,17 @@ def _resolve(
     return replace(_answered(parked, claim, Verdict.DROP, now), record=parked, entries=(entry,))
 
 
-def _declined(claim: Claim) -> Hold | None:
-    return None if claim.declined is None else Hold(code="destination.unavailable")
+def _declined(claim: Claim, now: datetime) -> Hold | None:
+    """Return why the worker does not want it; a worker that only leaves it to others, at once."""
+    match claim.declined:
+        case None:
+            return None
+        case "worker.stopping" | "worker.standing_by" as code:
+            return Hold(code=code, until=now)
+        case "destination.paused" | "destination.rate_limited" as code:
+            return Hold(code=code)
+        case _:
+            return Hold(code="destination.unavailable")
 
 
 def _hold(

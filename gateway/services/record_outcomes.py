@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -18,7 +18,7 @@ from gateway.domain.errors import (
     SignatureInvalidError,
 )
 from gateway.domain.identifiers import DestinationName
-from gateway.domain.lifecycle import State
+from gateway.domain.lifecycle import FINAL, State
 from gateway.domain.records import DeliveryRecord
 from gateway.ports.broker import OUTCOMES, Broker, Received
 from gateway.ports.clock import Clock
@@ -48,14 +48,19 @@ class RecordOutcomes:
         workers: WorkerRegister,
         policies: Mapping[DestinationName, DestinationPolicy],
         clock: Clock,
+        turn_came: Callable[[DestinationName], None],
     ) -> None:
-        """Keep what it works with; opens nothing."""
+        """Keep what it works with; opens nothing.
+
+        ``turn_came`` is told when what waits for its turn at a destination may go on.
+        """
         self._journal = journal
         self._broker = broker
         self._verifier = verifier
         self._workers = workers
         self._policies = policies
         self._clock = clock
+        self._turn_came = turn_came
 
     async def run(self) -> None:
         """Record until cancelled."""
@@ -110,6 +115,7 @@ class RecordOutcomes:
     async def _record_outcome(self, report: Received) -> None:
         outcome, kid = OUTCOME_CODEC.read(report.message, self._verifier)
         grant = self._workers.require(kid, worker=outcome.worker)
+        ends_turn: list[DestinationName] = []
         now, fraction = self._clock.now(), random.random()  # noqa: S311 - jitter, not a secret
 
         def rule(record: DeliveryRecord) -> Decision[State]:
@@ -118,9 +124,14 @@ class RecordOutcomes:
             policy = self._policies.get(record.destination) or DestinationPolicy(
                 name=record.destination, municipality=record.municipality
             )
-            return outcome_rule(outcome, policy, now, fraction)(record)
+            decision = outcome_rule(outcome, policy, now, fraction)(record)
+            if record.order_key is not None and decision.answer in FINAL:
+                ends_turn.append(record.destination)
+            return decision
 
         state = await self._journal.decide(outcome.delivery_id, rule)
+        for destination in ends_turn:
+            self._turn_came(destination)
         log.info(
             "outcome.recorded",
             delivery_id=str(outcome.delivery_id),

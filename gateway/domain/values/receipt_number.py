@@ -5,6 +5,9 @@ from typing import Final
 MAX_CHARACTERS: Final = 64
 """Design 6.1. マイナポータル's and e-Gov's own numbers have 16 digits and fewer."""
 
+PATTERN: Final = r"^[^\p{C}\p{Z}]+$"
+"""The same rule for readers of the schema, as ECMA-262 writes it (JSON Schema, 6.4)."""
+
 
 def fault(value: str) -> str | None:
     """Return ``receipt_number.format`` unless ``value`` is 1 to 64 visible characters.
