@@ -22,8 +22,9 @@ class WaitingFilter:
             no person and is in no selection.
         destination: Only those for it.
         municipality: Only this tenant's.
-        code: Only those with exactly this code.
-        adapter: Only those whose last attempt was made by it: ``name version``.
+        code: Only those with exactly this code; empty means those without one.
+        adapter: Only those whose last attempt was made by it, ``name version``; empty means
+            those without one.
         since: Only those that have waited since this time or a later one.
         until: Only those that began to wait before this time.
         ids: Only these; empty means any. At most 1,000.

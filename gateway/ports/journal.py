@@ -100,7 +100,7 @@ class Decision(Generic[T]):
         entries: Audit entries to append, in order. A changed record needs at least one,
             but for bookkeeping that is no step of the lifecycle (leases).
         feedback: A status to add; adding a known (delivery, id) again changes nothing.
-        item: A replay order's item to store with its ``result``.
+        item: A replay order's item to store with its ``result``. One that has a result keeps it.
     """
 
     answer: T

@@ -137,7 +137,7 @@ ON CONFLICT (delivery_id, id) DO NOTHING
 UPDATE_REPLAY_ITEMS: Final = """
 UPDATE replay_items i SET result = u.result
 FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS u (replay_id, position, result)
-WHERE i.replay_id = u.replay_id AND i.position = u.position
+WHERE i.replay_id = u.replay_id AND i.position = u.position AND i.result IS NULL
 """
 
 # Order
@@ -307,8 +307,8 @@ _WAITING: Final = """
     AND d.state = ANY($1::text[])
     AND ($2::text IS NULL OR d.destination = $2)
     AND ($3::text IS NULL OR d.municipality = $3)
-    AND ($4::text IS NULL OR d.code = $4)
-    AND ($5::text IS NULL OR d.adapter = $5)
+    AND ($4::text IS NULL OR COALESCE(d.code, '') = $4)
+    AND ($5::text IS NULL OR COALESCE(d.adapter, '') = $5)
     AND ($6::timestamptz IS NULL OR d.updated_at >= $6)
     AND ($7::timestamptz IS NULL OR d.updated_at < $7)
     AND ($8::uuid[] IS NULL OR d.id = ANY($8))

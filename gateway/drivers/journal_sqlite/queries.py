@@ -218,8 +218,8 @@ WHERE (state = 'parked' OR state = 'in_doubt' AND due_at IS NULL AND copy IS NUL
     AND state IN (SELECT value FROM json_each(:states))
     AND (:destination IS NULL OR destination = :destination)
     AND (:municipality IS NULL OR municipality = :municipality)
-    AND (:code IS NULL OR code = :code)
-    AND (:adapter IS NULL OR adapter = :adapter)
+    AND (:code IS NULL OR coalesce(code, '') = :code)
+    AND (:adapter IS NULL OR coalesce(adapter, '') = :adapter)
     AND (:since IS NULL OR updated_at >= :since)
     AND (:until IS NULL OR updated_at < :until)
     AND (:ids IS NULL OR hex(id) IN (SELECT value FROM json_each(:ids)))
@@ -239,8 +239,8 @@ WHERE (state = 'parked' OR state = 'in_doubt' AND due_at IS NULL AND copy IS NUL
     AND state IN (SELECT value FROM json_each(:states))
     AND (:destination IS NULL OR destination = :destination)
     AND (:municipality IS NULL OR municipality = :municipality)
-    AND (:code IS NULL OR code = :code)
-    AND (:adapter IS NULL OR adapter = :adapter)
+    AND (:code IS NULL OR coalesce(code, '') = :code)
+    AND (:adapter IS NULL OR coalesce(adapter, '') = :adapter)
     AND (:since IS NULL OR updated_at >= :since)
     AND (:until IS NULL OR updated_at < :until)
     AND (:ids IS NULL OR hex(id) IN (SELECT value FROM json_each(:ids)))
@@ -254,7 +254,7 @@ SELECT * FROM replay_items INDEXED BY replay_items_open
 WHERE replay_id = ? AND result IS NULL ORDER BY position LIMIT ?
 """
 SET_REPLAY_RESULT: Final = """
-UPDATE replay_items SET result = ?3 WHERE replay_id = ?1 AND position = ?2
+UPDATE replay_items SET result = ?3 WHERE replay_id = ?1 AND position = ?2 AND result IS NULL
 """
 REPLAY_TALLY: Final = """
 SELECT i.result, d.state, i.position <= r.canary AS is_canary, count(*) AS deliveries

@@ -208,6 +208,8 @@ class WaitingContract:
         assert await found(municipality=there) == ["there"]
         assert await found(code="core.full") == ["there"]
         assert await found(code="core") == []
+        assert await found(code="") == ["bare"]
+        assert await found(adapter="") == ["bare"]
         assert await found(adapter="file 2.0.0") == ["newer"]
         assert await found(since=LATER) == ["archive", "newer", "bare"]
         assert await found(until=LATER) == ["plain", "there"]
@@ -380,6 +382,16 @@ class OrderedReplayContract:
 
         assert await journal.delivery(delivery) == before
         assert list(await journal.replay_items(order.id, limit=9)) == [item]
+
+    async def test_an_item_keeps_its_first_result(self, journal: Journal) -> None:
+        delivery = await waiting(journal)
+        order = await ordered(journal)
+        [item] = await journal.replay_items(order.id, limit=9)
+
+        await journal.decide(delivery, done(item, ReplayResult.REPLAYED))
+        await journal.decide(delivery, done(item, ReplayResult.LEFT_ALONE))
+
+        assert await tally_of(journal, order) == {(ReplayResult.REPLAYED, State.PENDING, False): 1}
 
     async def test_results_at_once_are_all_stored(self, journal: Journal) -> None:
         for _ in range(20):
