@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -158,12 +159,28 @@ async def open_channel(link: Link, *, confirms: bool = True) -> AbstractChannel:
 
 async def close_channel(channel: AbstractChannel) -> None:
     """Close a channel whatever its state; what it had not acknowledged goes back."""
-    with suppress(*LIBRARY_ERRORS, asyncio.CancelledError):
+    with _closing_quietly():
         async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             await channel.close()
 
 
+@contextmanager
+def _closing_quietly() -> Iterator[None]:
+    """Ignore what the library raises inside, its own cancellations included.
+
+    One that somebody asked this task for goes on: swallowed here, it would leave the
+    task running after its process was told to stop.
+    """
+    with suppress(*LIBRARY_ERRORS):
+        try:
+            yield
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+
+
 async def _close_quietly(connection: aiormq.Connection) -> None:
-    with suppress(*LIBRARY_ERRORS, asyncio.CancelledError):
+    with _closing_quietly():
         async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             await connection.close()
