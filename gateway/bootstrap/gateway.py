@@ -186,6 +186,9 @@ def build_gateway(
         new_copy=lambda: CopyId(new_id()),
         sweep_s=settings.broker.sweep_s,
     )
+    reconcile = Reconcile(
+        destinations=destinations, journal=journal, broker=broker, relay=relay, clock=clock
+    )
     authenticate = Authenticate(journal=journal)
     backlog = WatchBacklog(journal=journal, most=settings.journal.max_unfinished)
     return Gateway(
@@ -229,6 +232,7 @@ def build_gateway(
             workers=register,
             policies=destinations,
             clock=clock,
+            copy_claimed=reconcile.note_claimed,
         ),
         record_outcomes=RecordOutcomes(
             journal=journal,
@@ -256,13 +260,7 @@ def build_gateway(
             clock=clock,
         ),
         watch_backlog=backlog,
-        reconcile=Reconcile(
-            policies=destinations,
-            journal=journal,
-            broker=broker,
-            relay=relay,
-            clock=clock,
-        ),
+        reconcile=reconcile,
         destinations=destinations,
     )
 

@@ -24,7 +24,7 @@ from gateway.domain.identifiers import ClientName
 from gateway.drivers.system_clock import SystemClock
 from gateway.http.body import BodyLimits
 from gateway.http.door import FrontServices, front_app
-from gateway.http.metrics import Metrics
+from gateway.http.metrics import Metrics, Reconciled
 from gateway.http.operations import operations_app
 from gateway.http.problems import AT_THE_DOOR
 from gateway.http.protocol import Answered, FrontRunner
@@ -180,7 +180,8 @@ async def _open_broker(broker: Broker) -> None:
 @asynccontextmanager
 async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Addresses]:
     http = gateway.settings.http
-    metrics = Metrics()
+    reconcile = gateway.reconcile
+    metrics = Metrics(Reconciled(reconcile.republished, reconcile.abandoned))
 
     async def ready() -> Mapping[str, bool]:
         try:

@@ -1,10 +1,13 @@
 """What Prometheus is told: a small set, whose labels are names of ours only."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from gateway.domain.identifiers import DestinationName
 from gateway.domain.lifecycle import State
@@ -15,11 +18,29 @@ _FIRST_REFUSAL: Final = 400
 _BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
-class Metrics:
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What reconciliation has found so far, by destination; read at every scrape.
+
+    Attributes:
+        republished: Copies that were missing on the broker and were published again.
+        abandoned: Claims that came to nothing and were put in doubt.
+    """
+
+    republished: Mapping[DestinationName, int]
+    abandoned: Mapping[DestinationName, int]
+
+
+class Metrics(Collector):
     """Counts the front door's answers; shows deliveries as the journal counts them."""
 
-    def __init__(self) -> None:
-        """Start at zero, in a registry of its own."""
+    def __init__(self, reconciled: Reconciled | None = None) -> None:
+        """Start at zero, in a registry of its own.
+
+        Args:
+            reconciled: What reconciliation has found, if this process has one.
+        """
+        self._reconciled = reconciled or Reconciled({}, {})
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._accepted = Counter(
@@ -50,6 +71,20 @@ class Metrics:
             ["destination", "state"],
             registry=self._registry,
         )
+        self._registry.register(self)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield what reconciliation has found; prometheus_client calls it at a scrape."""
+        for name, text, counted in (
+            ("republished", "Copies found missing on the broker.", self._reconciled.republished),
+            ("abandoned", "Claims found to have come to nothing.", self._reconciled.abandoned),
+        ):
+            family = CounterMetricFamily(
+                f"kakehashi_deliveries_{name}", text, labels=["destination"]
+            )
+            for destination, count in counted.items():
+                family.add_metric([destination], count)
+            yield family
 
     def observe(self, answered: Answered) -> None:
         """Count one answer; pass it to ``FrontRunner``."""

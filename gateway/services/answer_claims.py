@@ -199,8 +199,12 @@ class AnswerClaims:
         workers: WorkerRegister,
         policies: Mapping[DestinationName, DestinationPolicy],
         clock: Clock,
+        copy_claimed: Callable[[DestinationName, datetime], None],
     ) -> None:
-        """Keep what it works with; opens nothing."""
+        """Keep what it works with; opens nothing.
+
+        ``copy_claimed`` is told when the copy was published that was claimed for sending.
+        """
         self._journal = journal
         self._broker = broker
         self._signer = signer
@@ -208,6 +212,7 @@ class AnswerClaims:
         self._workers = workers
         self._policies = policies
         self._clock = clock
+        self._copy_claimed = copy_claimed
 
     async def run(self) -> None:
         """Answer until cancelled."""
@@ -241,9 +246,7 @@ class AnswerClaims:
             log.warning("claim.destination_unknown", destination=claim.destination)
             return None
         try:
-            return await self._journal.decide(
-                claim.delivery_id, claim_rule(claim, policy, self._clock.now())
-            )
+            return await self._commit(claim, policy)
         except DeliveryNotFoundError:
             # Our own signature is on a delivery we do not know: another journal's, or
             # one restored from an old backup. Nothing may be opened.
@@ -256,6 +259,21 @@ class AnswerClaims:
             # A step that the journal cannot store, such as an entry that is too long.
             log.warning("claim.not_storable", destination=claim.destination)
             return None
+
+    async def _commit(self, claim: Claim, policy: DestinationPolicy) -> ClaimAnswer:
+        decide = claim_rule(claim, policy, self._clock.now())
+        published: list[datetime] = []
+
+        def rule(record: DeliveryRecord) -> Decision[ClaimAnswer]:
+            decision = decide(record)
+            if record.state == State.QUEUED and decision.answer.verdict == Verdict.GO:
+                published.append(record.updated_at)
+            return decision
+
+        answer = await self._journal.decide(claim.delivery_id, rule)
+        for at in published:
+            self._copy_claimed(claim.destination, at)
+        return answer
 
     async def _refuse(self, error: PermanentError) -> None:
         log.warning("claim.refused", code=error.code)

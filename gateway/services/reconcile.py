@@ -1,19 +1,24 @@
 """Find what the broker lost and what was claimed and abandoned, and set it going again."""
 
 import asyncio
-from collections.abc import Mapping
-from datetime import timedelta
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 import structlog
 
+from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.errors import JournalUnavailableError, TransientError
 from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.domain.lifecycle import State
-from gateway.domain.records import SealedDelivery
+from gateway.domain.records import DeliveryRecord, SealedDelivery
 from gateway.ports.broker import Broker, destination_queue
 from gateway.ports.clock import Clock
-from gateway.ports.journal import Journal
+from gateway.ports.journal import Decision, Journal
+from gateway.services.destinations import Destinations
+from gateway.services.missing_copies import Signs
 from gateway.services.outcome_rules import abandoned_rule
 from gateway.services.policy import DestinationPolicy
 from gateway.services.relay import Relay
@@ -21,33 +26,70 @@ from gateway.services.relay import Relay
 log = structlog.get_logger()
 
 EVERY_S: Final = 30.0
-_LOST_AFTER: Final = timedelta(seconds=60)
-_ALIVE: Final = timedelta(seconds=20)
+
+
+def republished_rule(
+    published_at: datetime, now: datetime
+) -> Callable[[DeliveryRecord], Decision[DeliveryRecord | None]]:
+    """Return the rule for a queued delivery whose copy is missing; the answer is what to publish.
+
+    It changes nothing if the delivery was claimed or published again meanwhile.
+    """
+
+    def rule(record: DeliveryRecord) -> Decision[DeliveryRecord | None]:
+        if record.state != State.QUEUED or record.updated_at != published_at:
+            return Decision(answer=None)
+        again = replace(record, updated_at=now)
+        entry = Entry(
+            action=Action.DELIVERY_REPUBLISHED,
+            at=now,
+            actor=Actor(ActorKind.GATEWAY, "reconciliation"),
+            municipality=record.municipality,
+            application=record.application_id,
+            delivery=record.id,
+            facts={
+                "destination": record.destination,
+                "state": record.state.value,
+                "attempt": record.attempt,
+                "published_at": published_at.isoformat(timespec="milliseconds"),
+            },
+        )
+        return Decision(answer=again, record=again, entries=(entry,))
+
+    return rule
 
 
 class Reconcile:
     """Compares the journal with the broker, destination by destination.
 
-    A queued delivery is missing when nobody has claimed it a minute after its publish
-    and its queue is empty: it is published again, which claims make safe. A claimed one
-    that came to nothing is put in doubt (``abandoned_rule``).
+    A queued delivery whose copy is missing (``missing_copies``) is published again, which
+    claims make safe. A claimed one that came to nothing is put in doubt (``abandoned_rule``).
     """
 
     def __init__(
         self,
         *,
-        policies: Mapping[DestinationName, DestinationPolicy],
+        destinations: Destinations,
         journal: Journal,
         broker: Broker,
         relay: Relay,
         clock: Clock,
     ) -> None:
         """Keep what it works with; opens nothing."""
-        self._policies = policies
+        self._destinations = destinations
         self._journal = journal
         self._broker = broker
         self._relay = relay
         self._clock = clock
+        self._signs: defaultdict[DestinationName, Signs] = defaultdict(Signs)
+        self.republished: Counter[DestinationName] = Counter()
+        """How many copies were found missing, by destination, since the process began."""
+        self.abandoned: Counter[DestinationName] = Counter()
+        """How many claims were found to have come to nothing."""
+
+    def note_claimed(self, destination: DestinationName, published_at: datetime) -> None:
+        """Note that a copy published at this time was claimed."""
+        self._signs[destination].note_claimed(published_at)
 
     async def run(self) -> None:
         """Look every half minute until cancelled."""
@@ -64,20 +106,18 @@ class Reconcile:
         Raises:
             JournalUnavailableError: It was not finished; look again later.
         """
-        alive = await self._alive()
-        for policy in self._policies.values():
+        for policy in self._destinations.values():
+            workers = self._destinations.alive(policy.name)
+            alive = frozenset(beat.worker for beat in workers)
+            signs, now = self._signs[policy.name], self._clock.now()
             is_empty = await self._is_empty(policy.name)
+            signs.note_look(now, is_empty=is_empty, workers=workers)
+            is_open = self._destinations.hold(policy.name) is None
             async for delivery in self._journal.unclaimed(policy.name):
-                if delivery.record.state == State.QUEUED:
-                    if is_empty and not policy.paused:
-                        self._republish(delivery)
-                else:
+                if delivery.record.state != State.QUEUED:
                     await self._doubt(delivery, policy, alive)
-
-    async def _alive(self) -> frozenset[WorkerName]:
-        seen_since = self._clock.now() - _ALIVE
-        beats = await self._journal.heartbeats()
-        return frozenset(beat.worker for beat in beats if beat.at >= seen_since)
+                elif is_open and signs.is_missing(delivery.record, now):
+                    await self._republish(delivery)
 
     async def _is_empty(self, destination: DestinationName) -> bool:
         try:
@@ -86,15 +126,17 @@ class Reconcile:
             # Unreachable or missing: the lane deals with it, and tells.
             return False
 
-    def _republish(self, delivery: SealedDelivery) -> None:
-        if self._clock.now() - delivery.record.updated_at < _LOST_AFTER:
+    async def _republish(self, delivery: SealedDelivery) -> None:
+        record = delivery.record
+        rule = republished_rule(record.updated_at, self._clock.now())
+        again = await self._journal.decide(record.id, rule)
+        if again is None:
             return
+        self.republished[record.destination] += 1
         log.warning(
-            "delivery.republished",
-            delivery_id=str(delivery.record.id),
-            destination=delivery.record.destination,
+            "delivery.republished", delivery_id=str(record.id), destination=record.destination
         )
-        self._relay.offer([delivery])
+        self._relay.republish(replace(delivery, record=again))
 
     async def _doubt(
         self,
@@ -106,6 +148,7 @@ class Reconcile:
         if not rule(delivery.record).answer:
             return
         if await self._journal.decide(delivery.record.id, rule):
+            self.abandoned[policy.name] += 1
             log.warning(
                 "delivery.abandoned",
                 delivery_id=str(delivery.record.id),

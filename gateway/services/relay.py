@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -18,13 +18,13 @@ from gateway.domain.errors import (
     UnroutableError,
 )
 from gateway.domain.identifiers import ApplicationId, CopyId, DeliveryId, DestinationName
-from gateway.domain.lifecycle import Event, State, following
+from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord, SealedDelivery
 from gateway.ports.broker import Broker, destination_queue
 from gateway.ports.clock import Clock
-from gateway.ports.journal import Decision, DossierFilter, Journal
+from gateway.ports.journal import DossierFilter, Journal
 from gateway.services.destinations import Destinations
-from gateway.services.policy import DestinationPolicy
+from gateway.services.relay_rules import asked_again_rule, due_rule, is_asked, published_rule
 from gateway.services.wire import delivery_message
 
 log = structlog.get_logger()
@@ -36,129 +36,11 @@ SWEEP_S: Final = 1.0
 """How often a lane looks for what has become due."""
 _HOLD_S: Final = 2.0
 _PUBLISHERS: Final = 16
-_LOOKUP_PATIENCE: Final = timedelta(minutes=10)
-
-
-def due_rule(
-    policy: DestinationPolicy, now: datetime
-) -> Callable[[DeliveryRecord], Decision[DeliveryRecord | None]]:
-    """Return the rule that readies a leased delivery; the answer is what to publish, if any.
-
-    A retry that is due becomes the next attempt, or is parked when the budget is
-    spent; a pending delivery is published as it is; so is one in doubt, so that a
-    worker finds out what became of it.
-    """
-
-    def rule(record: DeliveryRecord) -> Decision[DeliveryRecord | None]:
-        match record.state:
-            case State.PENDING | State.QUEUED:
-                return Decision(answer=record)
-            case State.IN_DOUBT if record.copy is None and record.due_at is not None:
-                return Decision(answer=record)
-            case State.RETRYING if _is_due(record, now):
-                # An operator may have lowered the budget meanwhile.
-                is_spent = record.counted >= policy.retry.max_attempts
-                return _park(record, now) if is_spent else _next_attempt(record, now)
-            case _:
-                return Decision(answer=None)
-
-    return rule
 
 
 def _is_out(record: DeliveryRecord) -> bool:
     """Tell whether a copy was out before: then only ``recover`` puts it back."""
     return record.state in (State.QUEUED, State.SENDING) or record.copy is not None
-
-
-def _is_due(record: DeliveryRecord, now: datetime) -> bool:
-    return record.due_at is None or record.due_at <= now
-
-
-def _next_attempt(record: DeliveryRecord, now: datetime) -> Decision[DeliveryRecord | None]:
-    due = replace(
-        record,
-        state=following(record.state, Event.DUE),
-        attempt=record.attempt + 1,
-        resolves=0,
-        copy=None,
-        worker=None,
-        claimed_at=None,
-        due_at=None,
-        updated_at=now,
-    )
-    return Decision(answer=due, record=due, entries=(_entry(Action.DELIVERY_DUE, due, now),))
-
-
-def _park(record: DeliveryRecord, now: datetime) -> Decision[DeliveryRecord | None]:
-    parked = replace(
-        record, state=following(record.state, Event.EXHAUSTED), due_at=None, updated_at=now
-    )
-    entry = _entry(Action.DELIVERY_PARKED, parked, now)
-    return Decision(answer=None, record=parked, entries=(entry,))
-
-
-def published_rule(
-    *, attempt: int, copy: CopyId, now: datetime
-) -> Callable[[DeliveryRecord], Decision[None]]:
-    """Return the rule for a confirmed copy; its claim or outcome may have come first."""
-
-    def rule(record: DeliveryRecord) -> Decision[None]:
-        is_first = record.attempt == attempt and record.state == State.PENDING
-        is_question = (
-            record.attempt == attempt and record.state == State.IN_DOUBT and record.copy is None
-        )
-        if not is_first and not is_question:
-            return Decision(answer=None)
-        published = replace(
-            record,
-            state=following(record.state, Event.PUBLISHED),
-            # Asked again after a while, should nobody ever claim this copy.
-            due_at=now + _LOOKUP_PATIENCE if is_question else None,
-            updated_at=now,
-        )
-        entry = _entry(Action.DELIVERY_QUEUED, published, now, copy=copy)
-        return Decision(answer=None, record=published, entries=(entry,))
-
-    return rule
-
-
-def _is_asked(record: DeliveryRecord) -> bool:
-    """Tell whether ``published_rule`` has sent a worker to look it up, and none has claimed."""
-    return (
-        record.state == State.IN_DOUBT
-        and record.copy is None
-        and record.due_at == record.updated_at + _LOOKUP_PATIENCE
-    )
-
-
-def asked_again_rule(now: datetime) -> Callable[[DeliveryRecord], Decision[None]]:
-    """Return the rule for a question that went down with its broker: ask again at once."""
-
-    def rule(record: DeliveryRecord) -> Decision[None]:
-        asked = replace(record, due_at=now) if _is_asked(record) else None
-        return Decision(answer=None, record=asked)
-
-    return rule
-
-
-def _entry(
-    action: Action, record: DeliveryRecord, now: datetime, *, copy: CopyId | None = None
-) -> Entry:
-    return Entry(
-        action=action,
-        at=now,
-        actor=Actor(ActorKind.GATEWAY, "relay"),
-        municipality=record.municipality,
-        application=record.application_id,
-        delivery=record.id,
-        facts={
-            "destination": record.destination,
-            "state": record.state.value,
-            "attempt": record.attempt,
-            "copy": None if copy is None else str(copy),
-            "code": record.code if action == Action.DELIVERY_PARKED else None,
-        },
-    )
 
 
 class Lane:
@@ -199,6 +81,10 @@ class Lane:
         elif len(self._waiting) < min(self._room, COPIES_OUT) and self._is_open():
             self._take(delivery, None)
 
+    def republish(self, delivery: SealedDelivery) -> None:
+        """Publish another copy of what is queued and was found missing on the broker."""
+        self._take(delivery, None)
+
     def nudge(self) -> None:
         """Look at once for what has become due: a turn has come, or the destination opened."""
         self._sweep_now.set()
@@ -232,7 +118,7 @@ class Lane:
         before: ApplicationId | None = None
         while page := await self._journal.dossiers(where, before=before):
             for record in (record for dossier in page for record in dossier.deliveries):
-                if _is_asked(record) and record.destination == self._name:
+                if is_asked(record) and record.destination == self._name:
                     await self._journal.decide(record.id, asked_again_rule(self._clock.now()))
             before = page[-1].application.id
 
@@ -379,6 +265,12 @@ class Relay:
         """Publish what was just accepted, without waiting for a sweep."""
         for delivery in deliveries:
             self._lanes[delivery.record.destination].offer(delivery)
+
+    def republish(self, delivery: SealedDelivery) -> None:
+        """Publish another copy of what is queued and was found missing on the broker."""
+        lane = self._lanes.get(delivery.record.destination)
+        if lane is not None:
+            lane.republish(delivery)
 
     def nudge(self, destination: DestinationName) -> None:
         """Look at once for what a destination's lane may publish now."""

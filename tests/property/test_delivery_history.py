@@ -26,7 +26,7 @@ from gateway.sdk import Idempotency
 from gateway.services.answer_claims import claim_rule
 from gateway.services.outcome_rules import outcome_rule
 from gateway.services.policy import DestinationPolicy
-from gateway.services.relay import due_rule, published_rule
+from gateway.services.relay_rules import due_rule, published_rule
 from gateway.testing.builders import DESTINATION, MUNICIPALITY, NOW, a_delivery, an_application
 
 

@@ -1,27 +1,37 @@
 """What the broker lost or a worker abandoned is found and set going again."""
 
-import asyncio
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
-from gateway.domain.identifiers import CopyId, WorkerName
+from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.identifiers import CopyId, DestinationName, WorkerName
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord
 from gateway.drivers.system_clock import new_id
 from gateway.ports.broker import destination_queue
 from gateway.sdk import Application, Delivery, Receipt
-from gateway.services import reconcile
+from gateway.services.destinations import Destinations
 from gateway.services.outcome_rules import abandoned_rule
 from gateway.services.policy import DestinationPolicy
-from gateway.testing.builders import DESTINATION, MUNICIPALITY, NOW, a_delivery, an_application
+from gateway.services.reconcile import Reconcile
+from gateway.testing.builders import (
+    DESTINATION,
+    MUNICIPALITY,
+    NOW,
+    a_delivery,
+    a_heartbeat,
+    an_application,
+)
 from gateway.testing.world import DESTINATION as CORE
 from gateway.testing.world import World
 
 COPY = CopyId(new_id())
 ME = WorkerName("w1/aaaa")
+QUEUE = destination_queue(CORE)
 
 
 def claimed(**over: Any) -> DeliveryRecord:
@@ -79,32 +89,141 @@ def test_what_nobody_holds_cannot_be_abandoned(state: State) -> None:
     assert decision.answer is False
 
 
-async def test_a_copy_that_the_broker_lost_is_published_again_and_sent_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@dataclass(slots=True)
+class Later:
+    """A clock that a test sets forward."""
+
+    offset: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        """Return the time it is by now."""
+        return datetime.now(UTC) + self.offset
+
+
+class Reconciled:
+    """A world whose reconciliation lives in a time of its own."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.clock, self.journal = world, Later(), world.gateway.journal
+        self.destinations = Destinations(
+            {DestinationName(CORE): world.gateway.destinations[DestinationName(CORE)]},
+            journal=self.journal,
+            clock=self.clock,
+        )
+        self.reconcile = Reconcile(
+            destinations=self.destinations,
+            journal=self.journal,
+            broker=world.broker,
+            relay=world.gateway.relay,
+            clock=self.clock,
+        )
+
+    async def look(self, *, after_s: float = 0, **beat: Any) -> int:
+        """Look again ``after_s`` later; return how many copies were found missing."""
+        before = self.reconcile.republished[DestinationName(CORE)]
+        self.clock.offset += timedelta(seconds=after_s)
+        if beat:
+            heartbeat = a_heartbeat(
+                worker=ME, destination=DestinationName(CORE), at=self.clock.now(), **beat
+            )
+            await self.journal.put_heartbeat(heartbeat)
+        await self.destinations.refresh()
+        await self.reconcile.look()
+        return self.reconcile.republished[DestinationName(CORE)] - before
+
+    async def queued(self, copies: int = 1) -> list[DeliveryRecord]:
+        """Return deliveries whose copies wait on the broker."""
+        accepted = [await self.world.accepted() for _ in range(copies)]
+        return [await self.world.until(one, State.QUEUED) for one in accepted]
+
+    async def lose(self, copies: int) -> None:
+        """Let the broker lose the first copies of the queue."""
+        async with self.world.broker.consume(QUEUE, prefetch=copies) as arriving:
+            taken = aiter(arriving)
+            for _ in range(copies):
+                await (await anext(taken)).ack()
+
+
+async def test_every_copy_that_the_broker_lost_is_published_again_and_sent_once(
+    world: World,
 ) -> None:
-    monkeypatch.setattr(reconcile, "_LOST_AFTER", timedelta(0))
-    delivery = await world.until(await world.accepted(), State.QUEUED)
-    async with world.broker.consume(destination_queue(CORE), prefetch=1) as copies:
-        lost = await anext(aiter(copies))
-        await lost.ack()
+    town = Reconciled(world)
+    deliveries = await town.queued(20)
+    await town.lose(20)
+
+    found = [await town.look(after_s=61), await town.look(after_s=30), await town.look(after_s=30)]
     world.start_worker()
+    for delivery in deliveries:
+        await world.until(delivery, State.DELIVERED)
 
-    await world.gateway.reconcile.look()
+    assert found == [0, 20, 0]
+    assert len(world.adapter.sent) == 20
+    assert (await world.actions()).count("delivery.republished") == 20
 
-    await world.until(delivery, State.DELIVERED)
-    assert len(world.adapter.sent) == 1
 
-
-async def test_a_copy_that_still_waits_in_its_queue_is_left_there(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("after_s", [61, 3600])
+async def test_copies_that_still_wait_in_their_queue_are_left_there(
+    world: World, after_s: float
 ) -> None:
-    monkeypatch.setattr(reconcile, "_LOST_AFTER", timedelta(0))
-    await world.until(await world.accepted(), State.QUEUED)
+    town = Reconciled(world)
+    await town.queued(3)
 
-    await world.gateway.reconcile.look()
-    await asyncio.sleep(0.1)
+    found = [await town.look(after_s=after_s) for _ in range(5)]
 
-    assert await world.broker.depth(destination_queue(CORE)) == 1
+    assert found == [0] * 5
+    assert await world.broker.depth(QUEUE) == 3
+
+
+async def test_copies_in_a_worker_s_hands_are_not_missing(world: World) -> None:
+    town = Reconciled(world)
+    await town.queued(3)
+    async with world.broker.consume(QUEUE, prefetch=3) as arriving:
+        await anext(aiter(arriving))
+        held = [await town.look(after_s=61, unclaimed=3) for _ in range(3)]
+        # They went back to the queue, from where a worker took them that says so only now.
+        gone = await town.look(after_s=61, unclaimed=1)
+
+    assert [*held, gone] == [0, 0, 0, 0]
+
+
+async def test_one_look_alone_proves_nothing(world: World) -> None:
+    town = Reconciled(world)
+    await town.queued()
+    await town.lose(1)
+
+    assert await town.look(after_s=3600) == 0
+
+
+async def test_a_copy_that_was_overtaken_is_missing_although_its_queue_is_never_empty(
+    world: World,
+) -> None:
+    town = Reconciled(world)
+    [lost] = await town.queued()
+    await town.lose(1)
+    await town.queued()
+    overtaken_at = lost.updated_at + timedelta(minutes=10)
+
+    town.reconcile.note_claimed(DestinationName(CORE), overtaken_at - timedelta(seconds=1))
+    not_yet = [await town.look(after_s=700, unclaimed=1) for _ in range(3)]
+    town.reconcile.note_claimed(DestinationName(CORE), overtaken_at)
+    too_soon = await town.look(after_s=30, unclaimed=1)
+    found = await town.look(after_s=700, unclaimed=1)
+
+    assert (not_yet, too_soon, found) == ([0, 0, 0], 0, 1)
+
+
+async def test_what_is_paused_is_left_until_it_goes_on(world: World) -> None:
+    town = Reconciled(world)
+    await town.queued()
+    await town.lose(1)
+    operator = Actor(ActorKind.OPERATOR, "suzuki")
+
+    await world.gateway.operate.destinations.pause(CORE, actor=operator, reason="x")
+    paused = [await town.look(after_s=61) for _ in range(3)]
+    await world.gateway.operate.destinations.resume(CORE, actor=operator, reason="x")
+
+    assert paused == [0, 0, 0]
+    assert await town.look(after_s=30) == 1
 
 
 async def test_a_worker_that_was_frozen_with_its_go_asks_again_and_sends_nothing(

@@ -22,7 +22,8 @@ from gateway.sdk import TransientError
 from gateway.services import relay
 from gateway.services.destinations import Destinations
 from gateway.services.policy import DestinationPolicy
-from gateway.services.relay import Relay, due_rule, published_rule
+from gateway.services.relay import Relay
+from gateway.services.relay_rules import due_rule, published_rule
 from gateway.services.wire import read_copy_headers
 from gateway.testing.builders import (
     DESTINATION as BUILT,
