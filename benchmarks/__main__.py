@@ -1,4 +1,7 @@
-"""``python -m benchmarks``: measure, keep the figures, write the page."""
+"""``python -m benchmarks``: measure, keep the figures, write the page.
+
+Beside a peer, or with ``find``, ``backlog`` or ``bulkhead`` at scale (``at_scale``).
+"""
 
 import argparse
 import json
@@ -7,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from benchmarks import at_scale
 from benchmarks.page import page
 from benchmarks.processes import ROOT, FailedError
 from benchmarks.scenario import FULL, QUICK, measure
@@ -20,6 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="try everything; keep nothing")
     parser.add_argument("--page", type=Path, help="write the page of these figures; no measuring")
+    at_scale.add_to(parser)
     arguments = parser.parse_args()
     # Servers are ended on the way out; the default action of SIGTERM would leave them.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -27,6 +32,9 @@ def main() -> int:
         PAGE.write_text(page(json.loads(arguments.page.read_text("utf-8"))), "utf-8")
         return 0
     try:
+        if arguments.what is not None:
+            at_scale.run(arguments, _say)
+            return 0
         found = measure(QUICK if arguments.quick else FULL, _say)
     except FailedError as error:
         print(f"benchmark failed: {error}", file=sys.stderr)

@@ -4,6 +4,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks.applications import MUNICIPALITIES
+from benchmarks.configuration import IN_FLIGHT
 from benchmarks.figures import (
     Found,
     kinds_of,
@@ -14,7 +15,6 @@ from benchmarks.figures import (
     ratios_of,
     table_of,
 )
-from benchmarks.systems import IN_FLIGHT
 
 LABELS: Final = {
     "embedded": "embedded (`up`)",

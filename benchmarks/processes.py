@@ -91,13 +91,13 @@ class Process:
         """Let it go on."""
         os.kill(self.pid, signal.SIGCONT)
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
         """End it in order, or at once if it takes too long. Idempotent."""
         if self._process.poll() is None:
             self.thaw()
             self._process.terminate()
             try:
-                self._process.wait(_STOP_TIMEOUT_S)
+                self._process.wait(timeout_s)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -112,12 +112,7 @@ class Process:
 
     def memory_mib(self) -> tuple[float, float]:
         """Return its resident memory, now and at its highest."""
-        found = {}
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name in ("VmRSS", "VmHWM"):
-                found[name] = int(value.split()[0]) / 1024
-        return found["VmRSS"], found["VmHWM"]
+        return memory_mib(self.pid)
 
     def _tail(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-10:])
@@ -188,6 +183,21 @@ def run(*command: str, folder: Path, core: int | None = None) -> str:
     if done.returncode != 0:
         raise FailedError(f"{command[:3]}: {done.stderr[-2000:]}")
     return done.stdout
+
+
+def memory_mib(pid: int) -> tuple[float, float]:
+    """Return a process's resident memory, now and at its highest.
+
+    Raises:
+        KeyError: It has ended, and nobody has asked yet how.
+        OSError: It is gone.
+    """
+    found = {}
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name in ("VmRSS", "VmHWM"):
+            found[name] = int(value.split()[0]) / 1024
+    return found["VmRSS"], found["VmHWM"]
 
 
 def _children() -> set[int]:

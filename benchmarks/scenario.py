@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import machine
+from benchmarks.configuration import EMBEDDED, document, write
 from benchmarks.measure import Bench, Figures
 from benchmarks.processes import (
     PYTHON,
@@ -147,17 +148,11 @@ def _start(
         stack.callback(system.stop)
         systems[system.name] = system
 
-    started(Embedded(folder / "embedded", sink_port=sink_port, core=core))
-    started(
-        Production(
-            folder / "production",
-            journal=postgres.database(),
-            broker=rabbit.url,
-            sink_port=sink_port,
-            core=core,
-            other_core=other_core,
-        )
+    started(Embedded(_configured(folder / "embedded", sink=sink_port, **EMBEDDED), core=core))
+    production = _configured(
+        folder / "production", journal=postgres.database(), broker=rabbit.url, sink=sink_port
     )
+    started(Production(production, core=core, other_core=other_core))
     for validation in ("pydantic", "jsonschema"):
         started(
             Peer(
@@ -171,6 +166,11 @@ def _start(
         )
     servers = {"broker": broker_family, "database": database_family}
     return Bench(folder, sink, sink_port, other_core, servers), systems
+
+
+def _configured(folder: Path, *, journal: str, broker: str, sink: int) -> Path:
+    folder.mkdir()
+    return write(document(folder, journal=journal, broker=broker, sink=sink), folder)
 
 
 def _round(

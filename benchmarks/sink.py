@@ -17,25 +17,32 @@ _LENGTH: Final = b"content-length:"
 _KEY: Final = b"idempotency-key:"
 
 
-class _Ledger:
+class Ledger:
+    """What has arrived."""
+
     def __init__(self) -> None:
         self.arrived = 0
         self.keys: set[bytes] = set()
         self.last = 0.0
 
-    def take(self, key: bytes) -> bytes:
+    def take(self, key: bytes, request: bytes) -> bytes:
+        """Count a request with this idempotency key; return the answer's body."""
+        del request
         self.arrived += 1
         self.keys.add(key)
         self.last = time.monotonic()
         return b'{"reference":"R-%07d"}' % self.arrived
 
     def stats(self) -> bytes:
+        """Return the body for ``GET /stats``."""
         stats = {"arrived": self.arrived, "distinct": len(self.keys), "last": self.last}
         return json.dumps(stats).encode()
 
 
-class _Connection(asyncio.Protocol):
-    def __init__(self, ledger: _Ledger) -> None:
+class Connection(asyncio.Protocol):
+    """One sender's connection: one request after another."""
+
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._received = b""
         self._transport: asyncio.Transport | None = None
@@ -52,9 +59,9 @@ class _Connection(asyncio.Protocol):
         length = int(_header(head, _LENGTH) or b"0")
         if len(self._received) < end + len(_HEAD_END) + length:
             return
-        self._received = b""
+        request, self._received = self._received, b""
         if head.startswith(b"post"):
-            self._answer(b"201 Created", self._ledger.take(_header(head, _KEY)))
+            self._answer(b"201 Created", self._ledger.take(_header(head, _KEY), request))
         else:
             self._answer(b"200 OK", self._ledger.stats())
 
@@ -71,9 +78,9 @@ def _header(head: bytes, name: bytes) -> bytes:
 
 
 async def _main() -> None:
-    ledger = _Ledger()
+    ledger = Ledger()
     server = await asyncio.get_running_loop().create_server(
-        lambda: _Connection(ledger), "127.0.0.1", 0
+        lambda: Connection(ledger), "127.0.0.1", 0
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

@@ -10,17 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.applications import DESTINATIONS, MUNICIPALITIES, PROCEDURE
+from benchmarks.applications import DESTINATIONS
+from benchmarks.configuration import IN_FLIGHT
 from benchmarks.peer.keys import new_keys
 from benchmarks.processes import PYTHON, Process, run
-from gateway.bootstrap.embedded import make_missing_keys
-from gateway.bootstrap.stores import open_keys
-from gateway.settings.load import build
 
 KAKEHASHI: Final = str(Path(PYTHON).with_name("kakehashi"))
-IN_FLIGHT: Final = 16
-"""Copies in a worker's hands, per destination, at us and at the peer."""
-_UNLIMITED: Final = 1_000_000
 _DELIVERIES: Final = re.compile(r'kakehashi_deliveries\{.*state="(\w+)"\} ([0-9.e+]+)')
 
 
@@ -58,12 +53,18 @@ class System(ABC):
         self.door.stop()
 
 
-class _Kakehashi(System):
-    _operations_port: int
+class Kakehashi(System):
+    """One of ours.
+
+    Attributes:
+        operations_port: Of health and metrics.
+    """
+
+    operations_port: int
 
     def _listen(self, facts: Mapping[str, Any], config: Path) -> None:
         self.port = _port(facts["front"])
-        self._operations_port = _port(facts["operations"])
+        self.operations_port = _port(facts["operations"])
         command = (KAKEHASHI, "client", "add", "portal", "--json", "--config", str(config))
         self.api_key = str(json.loads(run(*command, folder=config.parent))["key"])
 
@@ -76,55 +77,41 @@ class _Kakehashi(System):
 
     def _states(self) -> dict[str, int]:
         states: dict[str, int] = {}
-        for state, count in _DELIVERIES.findall(get(self._operations_port, "/metrics")):
+        for state, count in _DELIVERIES.findall(get(self.operations_port, "/metrics")):
             states[state] = states.get(state, 0) + int(float(count))
         return states
 
 
-class Embedded(_Kakehashi):
+class Embedded(Kakehashi):
     """``kakehashi up``: SQLite, broker in memory, gateway and workers in one process."""
 
     name = "embedded"
     label = "Kakehashi, embedded (`up`)"
 
-    def __init__(self, folder: Path, *, sink_port: int, core: int | None) -> None:
-        """Start it."""
-        folder.mkdir()
-        config = _configure(
-            folder, journal="sqlite:///journal.db", broker="memory:", sink=sink_port
-        )
+    def __init__(self, config: Path, *, core: int | None) -> None:
+        """Start it in the folder of its configuration."""
         command = (KAKEHASHI, "up", "--json", "--config", str(config))
-        self.door = Process(self.name, command, folder=folder, core=core)
+        self.door = Process(self.name, command, folder=config.parent, core=core)
         self._listen(json.loads(self.door.first_line()), config)
 
 
-class Production(_Kakehashi):
+class Production(Kakehashi):
     """``kakehashi serve`` on PostgreSQL and RabbitMQ, ``kakehashi work`` beside it."""
 
     name = "production"
     label = "Kakehashi, production (`serve`, `work`)"
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        journal: str,
-        broker: str,
-        sink_port: int,
-        core: int | None,
-        other_core: int | None,
-    ) -> None:
-        """Start gateway and worker."""
-        folder.mkdir()
-        config = _configure(folder, journal=journal, broker=broker, sink=sink_port)
-        shared = ("--config", str(config))
+    def __init__(self, config: Path, *, core: int | None, other_core: int | None) -> None:
+        """Start gateway and worker in the folder of their configuration."""
+        folder, shared = config.parent, ("--config", str(config))
         self.door = Process(
             self.name, (KAKEHASHI, "serve", "--json", *shared), folder=folder, core=core
         )
         self._listen(json.loads(self.door.first_line()), config)
+        destinations = json.loads(config.read_text())["destinations"]
         self.worker = Process(
             f"{self.name}-worker",
-            (KAKEHASHI, "work", *DESTINATIONS.values(), *shared),
+            (KAKEHASHI, "work", *destinations, *shared),
             folder=folder,
             core=other_core,
         )
@@ -204,50 +191,6 @@ def wait_for_port(process: Process, port: int) -> None:
         except OSError:
             continue
         return
-
-
-def _configure(folder: Path, *, journal: str, broker: str, sink: int) -> Path:
-    """Write a configuration with its keys and return its path; JSON is YAML."""
-    url = f"http://127.0.0.1:{sink}"
-    document: dict[str, Any] = {
-        "home": str(folder),
-        "http": {
-            "port": 0,
-            "operations_port": 0,
-            # The client here is worth many; without this the bucket would answer 429.
-            "requests_per_s": _UNLIMITED,
-            "request_burst": _UNLIMITED,
-        },
-        "journal": {"url": journal.replace(":///", f":///{folder}/")},
-        "broker": {"url": broker},
-        "keys": {"folder": str(folder / "keys")},
-        "municipalities": {code: {"name": name} for code, name in MUNICIPALITIES.items()},
-        "clients": {"portal": {"municipalities": list(MUNICIPALITIES), "procedures": ["*"]}},
-        "destinations": {
-            name: {
-                "municipality": code,
-                "adapter": "http",
-                "idempotency": "native",
-                "max_in_flight": IN_FLIGHT,
-                "config": {
-                    "url": f"{url}/applications",
-                    "health_url": f"{url}/health",
-                    "reference_pointer": "/reference",
-                },
-            }
-            for code, name in DESTINATIONS.items()
-        },
-        "routes": [
-            {"municipality": code, "procedure": PROCEDURE, "to": [name]}
-            for code, name in DESTINATIONS.items()
-        ],
-        "workers": {"worker-1": {"destinations": list(DESTINATIONS.values())}},
-    }
-    settings = build(document)
-    make_missing_keys(settings, open_keys(settings))
-    path = folder / "kakehashi.yaml"
-    path.write_text(json.dumps(document, ensure_ascii=False))
-    return path
 
 
 def _port(url: str) -> int:
