@@ -28,6 +28,7 @@ from gateway.services.accept import AcceptApplication
 from gateway.services.answer_claims import AnswerClaims
 from gateway.services.authenticate import Authenticate
 from gateway.services.bury_dead_letters import BuryDeadLetters
+from gateway.services.carry_out_replays import CarryOutReplays
 from gateway.services.count_denials import CountDenials
 from gateway.services.destinations import Destinations
 from gateway.services.limit import Limit
@@ -36,6 +37,7 @@ from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
 from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.look import Look
+from gateway.services.operate.repair import Repair
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.ordering import Ordering
 from gateway.services.policy import BreakerPolicy, DestinationPolicy
@@ -72,6 +74,7 @@ class Gateway:
     record_heartbeats: RecordHeartbeats
     bury_dead_letters: BuryDeadLetters
     watch_backlog: WatchBacklog
+    carry_out_replays: CarryOutReplays
     reconcile: Reconcile
     destinations: Destinations
 
@@ -136,6 +139,7 @@ def build_operate(
             clock=clock,
         ),
         decide=Decide(journal=journal, clock=clock),
+        repair=Repair(journal=journal, clock=clock, new_id=new_id),
         client_keys=ClientKeys(
             journal=journal,
             clients=frozenset(ClientName(name) for name in settings.clients),
@@ -260,6 +264,7 @@ def build_gateway(
             clock=clock,
         ),
         watch_backlog=backlog,
+        carry_out_replays=CarryOutReplays(journal=journal, clock=clock),
         reconcile=reconcile,
         destinations=destinations,
     )

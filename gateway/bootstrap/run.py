@@ -112,6 +112,7 @@ async def run_gateway(
                     gateway.denials.run,
                     gateway.destinations.run,
                     gateway.watch_backlog.run,
+                    gateway.carry_out_replays.run,
                 )
             ]
             delivering = [tasks.create_task(_deliver(worker, stop)) for worker in workers]

@@ -8,8 +8,15 @@ from uuid import UUID
 
 from gateway.domain.identifiers import DeliveryId, DestinationName, MunicipalityCode
 from gateway.domain.lifecycle import State
+from gateway.domain.records import DeliveryRecord
 
 ReplayId = NewType("ReplayId", UUID)
+
+
+def waits_for_a_person(record: DeliveryRecord) -> bool:
+    """Tell whether nothing more happens with a delivery unless a person decides."""
+    is_looked_up = record.due_at is not None or record.copy is not None
+    return record.state == State.PARKED or (record.state == State.IN_DOUBT and not is_looked_up)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

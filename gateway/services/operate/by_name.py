@@ -12,6 +12,7 @@ from gateway.services.operate.decide import Decide
 from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.look import Look
 from gateway.services.operate.refusals import OperationError
+from gateway.services.operate.repair import Repair
 from gateway.services.operate.verify_log import VerifyLog
 
 Operation = Callable[[Actor, Mapping[str, object]], Awaitable[object]]
@@ -25,6 +26,7 @@ class Operations:
 
     look: Look
     decide: Decide
+    repair: Repair
     client_keys: ClientKeys
     destinations: OperateDestinations
     verify_log: VerifyLog
@@ -45,6 +47,14 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "parked.replay": _deciding(operate.decide.replay),
         "parked.confirm": _deciding(operate.decide.confirm),
         "parked.cancel": _deciding(operate.decide.cancel),
+        "parked.groups": _reading(operate.repair.groups),
+        "parked.plan": _reading(operate.repair.plan),
+        "parked.resubmissions": _reading(operate.repair.resubmissions),
+        "replay.order": _deciding(operate.repair.order),
+        "replay.list": _reading(operate.repair.orders),
+        "replay.show": _reading(operate.repair.show),
+        "replay.resume": _deciding(operate.repair.resume),
+        "replay.stop": _deciding(operate.repair.stop),
         "destination.list": _reading(operate.destinations.list),
         "destination.show": _reading(operate.destinations.show),
         "destination.pause": _deciding(operate.destinations.pause),

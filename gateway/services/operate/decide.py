@@ -1,7 +1,7 @@
 """Decide: replay, confirm or cancel what waits for a person, with a reason."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from gateway.domain.identifiers import (
 )
 from gateway.domain.lifecycle import FINAL, Event, State, following
 from gateway.domain.records import DeliveryRecord
+from gateway.domain.repair import ReplayId
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
 from gateway.services.operate.refusals import OperationError, parse_id, printable
@@ -40,9 +41,8 @@ class Decide:
             OperationError: It does not wait for a person, or there is no reason.
             DeliveryNotFoundError: No such delivery.
         """
-        return await self._step(
-            delivery, Event.REPLAYED, Action.DELIVERY_REPLAYED, actor, reason, _renewed
-        )
+        rule = replay_rule(actor=actor, reason=printable(reason, "reason"), now=self._clock.now())
+        return await self._decide(delivery, Event.REPLAYED, rule)
 
     async def confirm(
         self, delivery: str, *, actor: Actor, reason: str, reference: str | None = None
@@ -62,12 +62,14 @@ class Decide:
         if reference is not None:
             reference = printable(reference, "reference")
 
-        def confirmed(record: DeliveryRecord, _: datetime) -> DeliveryRecord:
-            return replace(record, code=None, reference=reference or record.reference)
+        step = _Step(Event.VOUCHED, Action.DELIVERY_CONFIRMED, actor, printable(reason, "reason"))
+        now = self._clock.now()
 
-        return await self._step(
-            delivery, Event.VOUCHED, Action.DELIVERY_CONFIRMED, actor, reason, confirmed
-        )
+        def rule(record: DeliveryRecord) -> Decision[DeliveryRecord]:
+            kept = reference or record.reference
+            return _stepped(record, replace(record, code=None, reference=kept), step, now)
+
+        return await self._decide(delivery, Event.VOUCHED, rule)
 
     async def cancel(self, delivery: str, *, actor: Actor, reason: str) -> dict[str, object]:
         """Take a delivery back. What a worker has sent already cannot be called back.
@@ -76,59 +78,82 @@ class Decide:
             OperationError: It is final already, or there is no reason.
             DeliveryNotFoundError: No such delivery.
         """
-        return await self._step(
-            delivery,
-            Event.CANCELLED,
-            Action.DELIVERY_CANCELLED,
-            actor,
-            reason,
-            lambda record, _: record,
+        step = _Step(Event.CANCELLED, Action.DELIVERY_CANCELLED, actor, printable(reason, "reason"))
+        now = self._clock.now()
+        return await self._decide(
+            delivery, Event.CANCELLED, lambda record: _stepped(record, record, step, now)
         )
 
-    async def _step(
+    async def _decide(
         self,
         delivery: str,
         event: Event,
-        action: Action,
-        actor: Actor,
-        reason: str,
-        change: Callable[[DeliveryRecord, datetime], DeliveryRecord],
+        rule: Callable[[DeliveryRecord], Decision[DeliveryRecord]],
     ) -> dict[str, object]:
-        reason = printable(reason, "reason")
-        now = self._clock.now()
-
-        def rule(record: DeliveryRecord) -> Decision[DeliveryRecord]:
-            changed = replace(
-                change(record, now),
-                state=following(record.state, event),
-                copy=None,
-                worker=None,
-                due_at=None,
-                updated_at=now,
-            )
-            facts: dict[str, Fact] = {
-                "destination": record.destination,
-                "was": record.state.value,
-                "state": changed.state.value,
-                "attempt": changed.attempt,
-                "reason": reason,
-            }
-            entry = Entry(
-                action=action,
-                at=now,
-                actor=actor,
-                municipality=record.municipality,
-                application=record.application_id,
-                delivery=record.id,
-                facts=facts,
-            )
-            return Decision(answer=changed, record=changed, entries=(entry,))
-
         try:
             record = await self._journal.decide(DeliveryId(parse_id(delivery)), rule)
         except IllegalTransitionError as error:
             raise OperationError(_not_now(error.args[0], event)) from None
         return delivery_view(record)
+
+
+def replay_rule(
+    *, actor: Actor, reason: str, now: datetime, order: ReplayId | None = None
+) -> Callable[[DeliveryRecord], Decision[DeliveryRecord]]:
+    """Return the rule that begins a new attempt, with a new budget, because a person said so.
+
+    Args:
+        actor: Who said so.
+        reason: Why; 1 to 200 printable characters.
+        now: When the attempt begins.
+        order: The order that it belongs to, for the audit entry.
+
+    Returns:
+        A rule that raises ``IllegalTransitionError`` unless the delivery is parked or in doubt.
+    """
+    step = _Step(Event.REPLAYED, Action.DELIVERY_REPLAYED, actor, reason, order)
+    return lambda record: _stepped(record, _renewed(record, now), step, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    event: Event
+    action: Action
+    actor: Actor
+    reason: str
+    order: ReplayId | None = None
+
+
+def _stepped(
+    record: DeliveryRecord, change: DeliveryRecord, step: _Step, now: datetime
+) -> Decision[DeliveryRecord]:
+    changed = replace(
+        change,
+        state=following(record.state, step.event),
+        copy=None,
+        worker=None,
+        due_at=None,
+        updated_at=now,
+    )
+    facts: dict[str, Fact] = {
+        "destination": record.destination,
+        "was": record.state.value,
+        "state": changed.state.value,
+        "attempt": changed.attempt,
+        "reason": step.reason,
+    }
+    if step.order is not None:
+        facts["order"] = str(step.order)
+    entry = Entry(
+        action=step.action,
+        at=now,
+        actor=step.actor,
+        municipality=record.municipality,
+        application=record.application_id,
+        delivery=record.id,
+        facts=facts,
+    )
+    return Decision(answer=changed, record=changed, entries=(entry,))
 
 
 def _not_now(state: State, event: Event) -> str:

@@ -1,0 +1,241 @@
+"""Carry out orders to send a selection again: the canary first, the rest at its rate."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from enum import Enum, auto
+from typing import Final
+
+import structlog
+
+from gateway.domain.entry import Action, Actor, ActorKind, Entry, Fact
+from gateway.domain.errors import JournalUnavailableError
+from gateway.domain.lifecycle import FINAL, NEEDS_A_PERSON, State
+from gateway.domain.records import DeliveryRecord
+from gateway.domain.repair import (
+    ReplayId,
+    ReplayItem,
+    ReplayOrder,
+    ReplayResult,
+    ReplayState,
+    ReplayTally,
+    waits_for_a_person,
+)
+from gateway.ports.clock import Clock
+from gateway.ports.journal import Decision, Journal
+from gateway.services.operate.decide import replay_rule
+
+log = structlog.get_logger()
+
+TICK_S: Final = 1.0
+"""How often is looked for orders; an order sends at most what its rate allows in this time."""
+_LEASE: Final = timedelta(seconds=30)
+_AT_ONCE: Final = 50
+"""Items decided together, so that they share commits; also the most that may still begin
+when an order has just been stopped."""
+_ACTOR: Final = Actor(ActorKind.GATEWAY, "replay")
+
+
+class CarryOutReplays:
+    """Begins new attempts of the deliveries of running orders.
+
+    A delivery that does not wait any more, or not in the attempt in which it was selected,
+    is left alone. What was done with an item is stored in the transaction that begins its
+    attempt: whoever goes on after a crash does nothing twice, and nothing breaks when two
+    processes carry out one order, though each would do so at its rate; a lease sees to
+    it that one does.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Keep what it works with; opens nothing.
+
+        Args:
+            journal: Where orders and deliveries are.
+            clock: For what is written down.
+            monotonic: Seconds that never go backwards, for the rate.
+        """
+        self._journal = journal
+        self._clock = clock
+        self._monotonic = monotonic
+        self._paces: dict[ReplayId, _Pace] = {}
+        self._arrived: set[ReplayId] = set()
+
+    async def run(self) -> None:
+        """Look once a second until cancelled."""
+        is_reported = False
+        while True:
+            try:
+                await self.look()
+                is_reported = False
+            except* JournalUnavailableError as errors:
+                # What was begun is known by its result; the rest is begun at the next look.
+                if not is_reported:
+                    code = _first(errors).code
+                    log.warning("replays.put_off", code=code)
+                is_reported = True
+            await asyncio.sleep(TICK_S)
+
+    async def look(self) -> None:
+        """Take every running order one step further.
+
+        Raises:
+            JournalUnavailableError: Alone or in a group: not all was done; look again later.
+        """
+        now = self._clock.now()
+        orders = await self._journal.lease_replays(now=now, until=now + _LEASE)
+        running = {order.id for order in orders}
+        self._paces = {id_: pace for id_, pace in self._paces.items() if id_ in running}
+        self._arrived &= running
+        for order in orders:
+            await self._carry(order)
+
+    async def _carry(self, order: ReplayOrder) -> None:
+        pace = self._paces.get(order.id)
+        if pace is None:
+            pace = self._paces[order.id] = _Pace(order.rate_per_s, self._monotonic)
+        allowed = pace.allowed()
+        items = await self._journal.replay_items(order.id, limit=max(1, allowed))
+        if not items:
+            await self._finish(order)
+            return
+        if order.canary and order.id not in self._arrived:
+            tally = await self._journal.replay_tally(order.id)
+            match judged(tally):
+                case Canary.FAILED:
+                    await self._halt(order, tally)
+                    return
+                case Canary.ON_ITS_WAY:
+                    items = [item for item in items if item.position <= order.canary]
+                case Canary.ARRIVED:
+                    self._arrived.add(order.id)
+        await self._begin(order, items[:allowed], pace)
+
+    async def _begin(self, order: ReplayOrder, items: Sequence[ReplayItem], pace: "_Pace") -> None:
+        for start in range(0, len(items), _AT_ONCE):
+            if start and not await self._runs(order):
+                return
+            chunk = items[start : start + _AT_ONCE]
+            # Before, not after: an answer that is lost must not make it faster.
+            pace.spend(len(chunk))
+            async with asyncio.TaskGroup() as tasks:
+                for item in chunk:
+                    tasks.create_task(self._journal.decide(item.delivery, self._rule(order, item)))
+
+    def _rule(
+        self, order: ReplayOrder, item: ReplayItem
+    ) -> Callable[[DeliveryRecord], Decision[DeliveryRecord | None]]:
+        begin = replay_rule(
+            actor=Actor(ActorKind.OPERATOR, order.ordered_by),
+            reason=order.reason,
+            now=self._clock.now(),
+            order=order.id,
+        )
+
+        def rule(record: DeliveryRecord) -> Decision[DeliveryRecord | None]:
+            if record.attempt != item.attempt or not waits_for_a_person(record):
+                left = replace(item, result=ReplayResult.LEFT_ALONE)
+                return Decision(answer=None, item=left)
+            begun = begin(record)
+            return Decision(
+                answer=begun.answer,
+                record=begun.record,
+                entries=begun.entries,
+                item=replace(item, result=ReplayResult.REPLAYED),
+            )
+
+        return rule
+
+    async def _runs(self, order: ReplayOrder) -> bool:
+        found = await self._journal.replay_order(order.id)
+        return found is not None and found.state == ReplayState.RUNNING
+
+    async def _finish(self, order: ReplayOrder) -> None:
+        tally = await self._journal.replay_tally(order.id)
+        facts = {
+            result.value: sum(one.deliveries for one in tally if one.result == result)
+            for result in ReplayResult
+        }
+        await self._become(order, ReplayState.FINISHED, Action.REPLAY_FINISHED, facts)
+
+    async def _halt(self, order: ReplayOrder, tally: Iterable[ReplayTally]) -> None:
+        canary = [one for one in tally if one.is_canary]
+        facts = {
+            state.value: sum(one.deliveries for one in canary if one.state == state)
+            for state in (State.DELIVERED, State.PARKED, State.IN_DOUBT, State.CANCELLED)
+        }
+        await self._become(order, ReplayState.HALTED, Action.REPLAY_HALTED, facts)
+
+    async def _become(
+        self, order: ReplayOrder, state: ReplayState, action: Action, facts: dict[str, int]
+    ) -> None:
+        told: dict[str, Fact] = {"order": str(order.id), **facts}
+        now = self._clock.now()
+        if await self._journal.change_replay(
+            order.id,
+            was={ReplayState.RUNNING},
+            becomes=state,
+            at=now,
+            entry=Entry(action=action, at=now, actor=_ACTOR, facts=told),
+        ):
+            # A halt waits for somebody.
+            tell = log.warning if state == ReplayState.HALTED else log.info
+            tell(f"replay.{state.value}", order_id=str(order.id), **facts)
+
+
+class Canary(Enum):
+    """What the first deliveries of an order tell of the rest."""
+
+    ON_ITS_WAY = auto()
+    ARRIVED = auto()
+    FAILED = auto()
+
+
+def judged(tally: Iterable[ReplayTally]) -> Canary:
+    """Return what an order's canary tells, by where its deliveries stand now.
+
+    One that needs a person again is enough to fail; so is that none has arrived at all,
+    because all were cancelled: nothing is known of the rest then.
+    """
+    canary = [one for one in tally if one.is_canary]
+    begun = {one.state for one in canary if one.result is not None}
+    if begun & NEEDS_A_PERSON:
+        return Canary.FAILED
+    if begun - FINAL or any(one.result is None for one in canary):
+        return Canary.ON_ITS_WAY
+    return Canary.ARRIVED if State.DELIVERED in begun else Canary.FAILED
+
+
+def _first(errors: "BaseExceptionGroup[JournalUnavailableError]") -> JournalUnavailableError:
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+class _Pace:
+    """How many attempts an order may begin now: its rate, without hurrying afterwards."""
+
+    def __init__(self, rate_per_s: float, monotonic: Callable[[], float]) -> None:
+        """Allow one at first."""
+        self._rate_per_s = rate_per_s
+        self._monotonic = monotonic
+        self._most = max(1.0, rate_per_s * TICK_S)
+        self._credit = 1.0
+        self._at = monotonic()
+
+    def allowed(self) -> int:
+        """Return how many may begin now, at most those of one tick."""
+        now = self._monotonic()
+        self._credit = min(self._most, self._credit + (now - self._at) * self._rate_per_s)
+        self._at = now
+        return int(self._credit)
+
+    def spend(self, begun: int) -> None:
+        """Note that so many begin."""
+        self._credit -= begun
