@@ -219,7 +219,7 @@ def build_gateway(
             new_id=new_id,
             has_room=backlog.has_room,
         ),
-        track=Track(journal=journal),
+        track=Track(journal=journal, destinations=destinations),
         operate=build_operate(
             settings,
             store,

@@ -1,6 +1,7 @@
 """The words of the terminal, in Japanese and English, and times as people read them."""
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -10,6 +11,7 @@ from gateway.sdk import JST
 
 Language = Literal["ja", "en"]
 
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:[+-]\d\d:\d\d|Z)")
 _VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 """The first that is set decides (POSIX.1-2017, XBD 8.2)."""
 
@@ -112,10 +114,9 @@ def hold(code: str, opens_at: str | None) -> str:
 
 
 def next_step(delivery: Mapping[str, Any]) -> str:
-    """Return what happens next with a delivery, with its time as people here read it."""
+    """Return what happens next with a delivery, with its times as people here read them."""
     text = str(delivery["next_step"][language()])
-    due_at = delivery.get("due_at")
-    return text.replace(due_at, moment(due_at)) if due_at else text
+    return _TIME.sub(lambda found: moment(found[0]), text)
 
 
 def parsed(text: str) -> datetime:

@@ -1,8 +1,7 @@
 """Where is it? Status for front ends, timeline and next step for operations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
 
 from gateway.audit.verify import read
 from gateway.domain.identifiers import ApplicationId, ClientName, DestinationName
@@ -10,53 +9,16 @@ from gateway.domain.lifecycle import State
 from gateway.domain.records import ApplicationRecord, DeliveryRecord, Dossier, FeedbackRecord
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
-
-NEXT_STEP: Final[Mapping[State, tuple[str, str]]] = {
-    State.PENDING: (
-        "配信待ち。まもなくブローカーへ送ります。",
-        "Waits to be published to the broker.",
-    ),
-    State.QUEUED: (
-        "ワーカー待ち。ワーカーが動いているか確認してください。",
-        "Waits for a worker of its destination.",
-    ),
-    State.SENDING: (
-        "ワーカーが業務システムへ送信中です。",
-        "A worker is handing it to the core system.",
-    ),
-    State.RETRYING: (
-        "{due_at} に再送します（理由: {code}）。",
-        "Will be tried again at {due_at} ({code}).",
-    ),
-    State.IN_DOUBT: (
-        (
-            "届いたか不明（理由: {code}）。業務システムで確認し、"
-            "confirm か replay か cancel を選んでください。"
-        ),
-        (
-            "Unknown whether it arrived ({code}). Look in the core system, "
-            "then confirm, replay or cancel."
-        ),
-    ),
-    State.PARKED: (
-        "保留中（理由: {code}）。原因を直して replay、または cancel してください。",
-        "Parked ({code}). Mend the cause and replay it, or cancel it.",
-    ),
-    State.DELIVERED: ("届きました。", "Delivered; nothing to do."),
-    State.CANCELLED: ("取り消されました。", "Cancelled; nothing to do."),
-}
-_LOOKUP_PENDING: Final = (
-    "届いたか不明（理由: {code}）。{due_at} にワーカーが業務システムへ照会します。",
-    "Unknown whether it arrived ({code}). A worker looks it up at {due_at}.",
-)
+from gateway.services.verdict import OPEN, Standing, judge, next_step
 
 
 class Track:
     """Reads what is known of applications."""
 
-    def __init__(self, *, journal: Journal) -> None:
-        """Keep the journal."""
+    def __init__(self, *, journal: Journal, destinations: Destinations) -> None:
+        """Keep what it works with; opens nothing."""
         self._journal = journal
+        self._destinations = destinations
 
     async def status(
         self, application_id: ApplicationId, client: ClientName
@@ -76,13 +38,46 @@ class Track:
     async def timeline(self, dossier: Dossier) -> dict[str, object]:
         """Return everything operations may see of an application: never the payload."""
         entries = await self._journal.entries_about(dossier.application.id)
+        standings = {each.destination: self.standing(each) for each in dossier.deliveries}
+        verdict, (japanese, english) = judge(dossier.deliveries, standings)
         return {
             **_application(dossier),
+            "verdict": {"code": verdict.value, "ja": japanese, "en": english},
+            "last_error": _last_error(dossier.deliveries),
+            "next_attempt_at": _iso(
+                min((each.due_at for each in dossier.deliveries if each.due_at), default=None)
+            ),
             "client": dossier.application.client,
             "municipality": dossier.application.municipality,
-            "deliveries": [delivery_view(delivery) for delivery in dossier.deliveries],
+            "deliveries": [
+                delivery_view(delivery, standings[delivery.destination])
+                for delivery in dossier.deliveries
+            ],
             "timeline": [_hop(read(entry.data)) for entry in entries],
         }
+
+    def standing(self, delivery: DeliveryRecord) -> Standing:
+        """Return how a delivery's destination stands, as far as is known here."""
+        if delivery.destination not in self._destinations:
+            return Standing(has_worker=False)
+        return Standing(
+            hold=self._destinations.hold(delivery.destination),
+            has_worker=bool(self._destinations.alive(delivery.destination)),
+        )
+
+
+def _last_error(deliveries: Sequence[DeliveryRecord]) -> dict[str, object] | None:
+    """Return the latest reason for which one of them has not arrived."""
+    failed = [each for each in deliveries if each.code and each.state != State.DELIVERED]
+    if not failed:
+        return None
+    last = max(failed, key=lambda each: each.updated_at)
+    return {
+        "destination": last.destination,
+        "code": last.code,
+        "pointer": last.pointer,
+        "at": _iso(last.updated_at),
+    }
 
 
 def summary(dossier: Dossier) -> dict[str, object]:
@@ -122,9 +117,9 @@ def _application(dossier: Dossier) -> dict[str, object]:
     }
 
 
-def delivery_view(delivery: DeliveryRecord) -> dict[str, object]:
+def delivery_view(delivery: DeliveryRecord, standing: Standing = OPEN) -> dict[str, object]:
     """Return one delivery as operations see it, with its next step in words."""
-    japanese, english = next_step(delivery)
+    japanese, english = next_step(delivery, standing)
     return {
         "id": str(delivery.id),
         "application": str(delivery.application_id),
@@ -135,20 +130,13 @@ def delivery_view(delivery: DeliveryRecord) -> dict[str, object]:
         "code": delivery.code,
         "pointer": delivery.pointer,
         "reference": delivery.reference,
+        "adapter": delivery.adapter,
         "worker": delivery.worker,
         "due_at": _iso(delivery.due_at),
         "updated_at": _iso(delivery.updated_at),
         "flagged": delivery.flagged,
         "next_step": {"ja": japanese, "en": english},
     }
-
-
-def next_step(delivery: DeliveryRecord) -> tuple[str, str]:
-    """Return what happens next with a delivery, in Japanese and English."""
-    is_looked_up = delivery.state == State.IN_DOUBT and delivery.due_at is not None
-    japanese, english = _LOOKUP_PENDING if is_looked_up else NEXT_STEP[delivery.state]
-    facts = {"code": delivery.code or "-", "due_at": _iso(delivery.due_at) or "-"}
-    return japanese.format(**facts), english.format(**facts)
 
 
 def _hop(entry: Mapping[str, object]) -> dict[str, object]:

@@ -120,6 +120,9 @@ def _show_application(console: Console, application: Mapping[str, Any]) -> None:
             [
                 (words.of(("申請", "application")), application["id"]),
                 (words.of(("状態", "status")), screen.state(application["status"])),
+                (words.of(("判定", "verdict")), application["verdict"][words.language()]),
+                (words.of(("直近の理由", "last error")), _last_error(application["last_error"])),
+                (words.of(("次の試行", "next attempt")), _next_attempt(application)),
                 (
                     words.of(("手続", "procedure")),
                     f"{application['procedure']} v{application['version']}",
@@ -140,6 +143,18 @@ def _show_application(console: Console, application: Mapping[str, Any]) -> None:
     for delivery in application["deliveries"]:
         console.print()
         show_delivery(console, delivery)
+
+
+def _last_error(error: Mapping[str, Any] | None) -> str | None:
+    if error is None:
+        return None
+    pointer = f" {error['pointer']}" if error["pointer"] else ""
+    return f"{error['code']}{pointer} ({error['destination']}, {words.moment(error['at'])})"
+
+
+def _next_attempt(application: Mapping[str, Any]) -> str | None:
+    at = application["next_attempt_at"]
+    return words.moment(at) if at else None
 
 
 def _show_timeline(console: Console, hops: list[Mapping[str, Any]], several: bool) -> None:  # noqa: FBT001 - read where it is called

@@ -42,7 +42,7 @@ class Look:
         self._municipalities = municipalities
         self._destinations = destinations
         self._clock = clock
-        self._track = Track(journal=journal)
+        self._track = Track(journal=journal, destinations=destinations)
 
     async def overview(self) -> dict[str, object]:
         """Return every destination's counts and every worker's last sign of life.
@@ -132,7 +132,7 @@ class Look:
             limit=max(1, min(limit, _LARGEST_PAGE)),
         )
         return [
-            delivery_view(delivery)
+            delivery_view(delivery, self._track.standing(delivery))
             for dossier in dossiers
             for delivery in dossier.deliveries
             if delivery.state in NEEDS_A_PERSON and destination in (None, delivery.destination)
@@ -152,7 +152,7 @@ class Look:
         record = await self._journal.delivery(DeliveryId(parse_id(delivery)))
         if record is None:
             raise NotFoundError(f"no delivery has this id: {delivery}")
-        return delivery_view(record)
+        return delivery_view(record, self._track.standing(record))
 
 
 def _worker(beat: Heartbeat, now: datetime) -> dict[str, object]:

@@ -17,7 +17,7 @@ from gateway.ports.journal import Decision
 from gateway.sdk import Feedback, FeedbackStatus, RejectedError
 from gateway.services.accept import AcceptanceReceipt
 from gateway.services.operate.refusals import NotFoundError, OperationError
-from gateway.services.track import NEXT_STEP, next_step
+from gateway.services.verdict import NEXT_STEP, next_step
 from gateway.testing.builders import (
     NOW,
     a_delivery,
