@@ -119,8 +119,10 @@ async def run_gateway(
             async with _listening(gateway, stop) as addresses:
                 await started(addresses)
                 await stop.wait()
+                drained_at = asyncio.get_running_loop().time() + DRAIN_S
             if delivering:
-                _, late = await asyncio.wait(delivering, timeout=DRAIN_S)
+                left_s = max(0.0, drained_at - asyncio.get_running_loop().time())
+                _, late = await asyncio.wait(delivering, timeout=left_s)
                 services += late
             for service in services:
                 service.cancel()

@@ -32,6 +32,7 @@ class Embedded:
         self.home = folder / "home"
         front_port, operations_port = free_ports(2)
         self.front_url = f"http://127.0.0.1:{front_port}"
+        self.operations_url = f"http://127.0.0.1:{operations_port}"
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "kakehashi.yaml"
         document = {
