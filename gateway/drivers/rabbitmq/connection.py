@@ -12,7 +12,7 @@ from aiormq.abc import AbstractChannel
 from structlog import get_logger
 
 from gateway.domain.errors import BrokerUnavailableError
-from gateway.drivers.rabbitmq.errors import LIBRARY_ERRORS, unavailable
+from gateway.drivers.rabbitmq.errors import LIBRARY_ERRORS, cancellations, unavailable
 from gateway.drivers.rabbitmq.guarded_transport import GuardedTransport
 
 log = get_logger(__name__)
@@ -168,16 +168,14 @@ async def close_channel(channel: AbstractChannel) -> None:
 def _closing_quietly() -> Iterator[None]:
     """Ignore what the library raises inside, its own cancellations included.
 
-    One that somebody asked this task for goes on: swallowed here, it would leave the
-    task running after its process was told to stop.
+    One that somebody asked this task for goes on, although the library may swallow it:
+    lost here, it would leave the task running after its process was told to stop.
     """
-    with suppress(*LIBRARY_ERRORS):
-        try:
-            yield
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
+    before = cancellations()
+    with suppress(*LIBRARY_ERRORS, asyncio.CancelledError):
+        yield
+    if cancellations() > before:
+        raise asyncio.CancelledError
 
 
 async def _close_quietly(connection: aiormq.Connection) -> None:

@@ -21,6 +21,12 @@ LIBRARY_ERRORS: Final = (
 """All that a lost, frozen or refusing broker was seen to surface as."""
 
 
+def cancellations() -> int:
+    """Return how often somebody has asked the running task to end."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
 @contextmanager
 def unavailable(subject: str) -> Iterator[None]:
     """Raise ``BrokerUnavailableError`` for whatever the library raises inside.
@@ -28,13 +34,16 @@ def unavailable(subject: str) -> Iterator[None]:
     A cancellation that nobody asked this task for is the library's too: it
     cancels the futures of a connection that has missed its heartbeats.
     """
+    before = cancellations()
     try:
         yield
     except LIBRARY_ERRORS as error:
+        if cancellations() > before:
+            # We asked for an end, and the library made something else of it.
+            raise asyncio.CancelledError from error
         raise BrokerUnavailableError(subject) from error
     except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if cancellations():
             raise
         raise BrokerUnavailableError(subject) from error
     except Exception as error:
