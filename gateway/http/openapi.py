@@ -23,11 +23,20 @@ _ANSWERS: Final[tuple[type[BaseModel], ...]] = (
     answers.ProcedureDocument,
     answers.Problem,
 )
+_RETRY_AFTER: Final = ("Retry-After", "Seconds.", {"type": "integer", "minimum": 1})
 _ANYWHERE: Final = (400, 404, 405, 417)
 """What a request can come to whatever it asks for."""
 _KNOWN_CLIENT: Final = (401, 429, 503)
 _SUBMISSION: Final = (403, 408, 413, 415, 422)
-_RETRY_AFTER: Final = frozenset({429, 503})
+_HEADERS: Final[Mapping[int, tuple[str, str, Node]]] = {
+    401: ("WWW-Authenticate", "`Bearer` (RFC 6750, 3).", {"type": "string"}),
+    405: ("Allow", "The methods that can be used.", {"type": "string"}),
+    429: _RETRY_AFTER,
+    503: _RETRY_AFTER,
+}
+"""Status to the header that every refusal with it has: name, description, schema."""
+_NAME: Final[Node] = {"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"}
+_VERSION: Final[Node] = {"type": "integer", "minimum": 1, "maximum": 9999}
 _DIALECT_KEYWORDS: Final = frozenset({"$id", "$schema"})
 
 
@@ -103,9 +112,9 @@ def _paths(procedures: Iterable[Procedure]) -> Node:
                 "One version of a procedure: JSON Schema and example.",
                 ok=(200, _content("ProcedureDocument")),
                 parameters=[
-                    _path_parameter("area", "Its area.", {"type": "string"}),
-                    _path_parameter("name", "Its name.", {"type": "string"}),
-                    _path_parameter("version", "Its version.", {"type": "integer", "minimum": 1}),
+                    _path_parameter("area", "Its area.", _NAME),
+                    _path_parameter("name", "Its name.", _NAME),
+                    _path_parameter("version", "Its version.", _VERSION),
                 ],
             )
         },
@@ -167,6 +176,7 @@ def _operation(
                 "description": summary,
                 "headers": _accepted_headers(),
                 "content": content,
+                "links": _accepted_links(),
             }
     for status in sorted({*refusals, *_ANYWHERE}):
         responses[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
@@ -179,11 +189,23 @@ def _operation(
 
 def _accepted_headers() -> Node:
     return {
-        "Location": {"description": "Path of its status.", "schema": {"type": "string"}},
+        "Location": {
+            "description": "Path of its status.",
+            "required": True,
+            "schema": {"type": "string"},
+        },
         "Idempotency-Replayed": {
             "description": "`true` when the answer repeats an earlier one.",
             "schema": {"const": "true"},
         },
+    }
+
+
+def _accepted_links() -> Node:
+    identifier = {"id": "$response.body#/id"}
+    return {
+        "status": {"operationId": "get_application", "parameters": identifier},
+        "proof": {"operationId": "get_proof", "parameters": identifier},
     }
 
 
@@ -207,10 +229,9 @@ def _refusal(status: int) -> Node:
         "description": f"{english} {japanese} {codes}",
         "content": {CONTENT_TYPE: {"schema": _ref("Problem")}},
     }
-    if status in _RETRY_AFTER:
-        refusal["headers"] = {
-            "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
-        }
+    if status in _HEADERS:
+        name, meaning, schema = _HEADERS[status]
+        refusal["headers"] = {name: {"description": meaning, "required": True, "schema": schema}}
     return refusal
 
 

@@ -8,6 +8,7 @@ import jsonschema_rs
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from gateway.domain.values import receipt_number
 from gateway.http.openapi import document
 from gateway.http.page import page, page_policy
 from gateway.http.problems import DETAILS, OPERATORS_ONLY, TITLES
@@ -82,6 +83,52 @@ def test_the_schema_of_the_body_refuses_what_the_door_refuses(
     catalogue: Catalogue, over: dict[str, object]
 ) -> None:
     assert not body_validator(catalogue).is_valid(EXAMPLE | over)
+
+
+@pytest.mark.parametrize("number", ["A-1", "受付・第1号", "𠮷"])
+def test_the_schema_of_the_body_accepts_a_receipt_number_that_the_door_takes(
+    catalogue: Catalogue, number: str
+) -> None:
+    assert receipt_number.fault(number) is None
+    assert body_validator(catalogue).is_valid(EXAMPLE | {"receipt_number": number})
+
+
+@pytest.mark.parametrize("number", ["", "A 1", "A\u30001", "A\n", "A\u200b1", "\ue000", "\u0378"])
+def test_the_schema_of_the_body_refuses_a_receipt_number_that_the_door_refuses(
+    catalogue: Catalogue, number: str
+) -> None:
+    assert receipt_number.fault(number) is not None
+    assert not body_validator(catalogue).is_valid(EXAMPLE | {"receipt_number": number})
+
+
+@pytest.mark.parametrize(
+    ("status", "header"),
+    [(401, "WWW-Authenticate"), (405, "Allow"), (429, "Retry-After"), (503, "Retry-After")],
+)
+def test_a_header_that_every_such_refusal_has_is_promised(
+    catalogue: Catalogue, status: int, header: str
+) -> None:
+    headers = document(catalogue)["components"]["responses"][f"Problem{status}"]["headers"]
+
+    assert headers[header]["required"] is True
+
+
+def test_a_202_says_which_calls_its_id_is_for(catalogue: Catalogue) -> None:
+    paths = document(catalogue)["paths"]
+    submit = paths["/v1/municipalities/{code}/applications"]["post"]
+    operations = {item["get"]["operationId"] for item in paths.values() if "get" in item}
+
+    for link in submit["responses"]["202"]["links"].values():
+        assert link["operationId"] in operations
+        assert link["parameters"] == {"id": "$response.body#/id"}
+
+
+def test_a_version_in_a_path_has_the_bounds_of_the_route(catalogue: Catalogue) -> None:
+    get = document(catalogue)["paths"]["/v1/procedures/{area}/{name}/v{version}"]["get"]
+    (schema,) = (each["schema"] for each in get["parameters"] if each["name"] == "version")
+    validator = jsonschema_rs.Draft202012Validator(schema)
+
+    assert [each for each in (0, 1, 9999, 10000) if validator.is_valid(each)] == [1, 9999]
 
 
 def test_every_code_stands_in_the_response_of_its_status(catalogue: Catalogue) -> None:

@@ -1,0 +1,1 @@
+"""What schemathesis is told of the front door: its configuration, formats and hooks."""
