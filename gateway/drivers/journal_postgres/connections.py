@@ -55,7 +55,7 @@ async def connect(access: Access) -> Connection:
     written without holding it.
 
     Raises:
-        JournalUnavailableError: No connection within the timeout.
+        JournalUnavailableError: No connection within the timeout, or one that cannot write.
         JournalUnusableError: The server may lose commits as it is set up.
         NodeNameTakenError: Another session has the name.
     """
@@ -85,6 +85,10 @@ async def _insist(connection: Connection, node: NodeName) -> None:
     found = {(row["name"], row["setting"]) for row in await connection.fetch(queries.SETTINGS)}
     if unsafe := found & queries.UNSAFE_SETTINGS:
         raise JournalUnusableError(*("=".join(setting) for setting in sorted(unsafe)))
+    # A standby, or a server that is about to be one: its successor may be behind the same
+    # address already, so another connection is tried until one can write.
+    if queries.READ_ONLY in found:
+        raise JournalUnavailableError("=".join(queries.READ_ONLY))
     digest = hashlib.sha256(b"kakehashi node " + node.encode()).digest()
     key = int.from_bytes(digest[:8], "big", signed=True)
     if not await connection.fetchval(queries.TAKE_NAME, key):
@@ -108,8 +112,10 @@ class ContestedError(Exception):
     """Two processes changed the same thing in a way that only a new attempt can tell apart."""
 
 
-_DATA, _INTEGRITY, _SHUTDOWN = "22", "23", "57P"
-"""SQLSTATE prefixes (PostgreSQL manual, appendix A)."""
+# Beginnings of SQLSTATEs (PostgreSQL manual, appendix A).
+_DATA, _INTEGRITY = "22", "23"
+_NOT_WORTH_KEEPING = ("57P", "08", "25006")
+"""The server shuts down, the connection is broken, or nothing can be written on it."""
 
 
 def trouble(error: Exception) -> Trouble:
@@ -120,7 +126,7 @@ def trouble(error: Exception) -> Trouble:
         case asyncpg.PostgresError(sqlstate=str(state)):
             if state.startswith((_DATA, _INTEGRITY)):
                 return Trouble.CULPRIT
-            return Trouble.LOST if state.startswith((_SHUTDOWN, "08")) else Trouble.REFUSED
+            return Trouble.LOST if state.startswith(_NOT_WORTH_KEEPING) else Trouble.REFUSED
         # asyncpg's own complaints of a value it cannot encode are both.
         case asyncpg.InterfaceError() if isinstance(error, ValueError):
             return Trouble.CULPRIT

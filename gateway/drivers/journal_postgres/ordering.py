@@ -4,7 +4,8 @@ A place in the order (``order_seq``) and whether an unfinished delivery stands b
 (``behind``) change only under a lock of the key that its transaction holds until it has
 committed. So places are given in the order of commits, whatever process gives them; and
 exactly the first unfinished delivery of a key is not ``behind``, which is all that the
-relay has to ask.
+relay has to ask. Two processes that finish neighbours of one key at the same instant may
+meet in a deadlock, which the writer tries again.
 
 A key that is locked is one entry of the server's lock table, which holds ``64 *
 max_connections`` at least (``max_locks_per_transaction``, PostgreSQL manual 19.12): as many

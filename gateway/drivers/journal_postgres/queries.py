@@ -10,13 +10,14 @@ from typing import Final
 
 SETTINGS: Final = """
 SELECT name, setting FROM pg_settings
-WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')
+WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'transaction_read_only')
 """
 UNSAFE_SETTINGS: Final = frozenset(
     # With each of these a crash loses or damages what was committed
     # (PostgreSQL manual, 28.4 and 19.5.1).
     {("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off")}
 )
+READ_ONLY: Final = ("transaction_read_only", "on")
 TAKE_NAME: Final = "SELECT pg_try_advisory_lock($1)"
 
 # Migrations
