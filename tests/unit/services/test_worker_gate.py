@@ -189,14 +189,17 @@ async def test_no_more_than_the_width_have_their_turn_at_once() -> None:
 async def test_turns_come_in_the_order_of_asking() -> None:
     gate, order = a_gate(max_in_flight=1), []
 
-    async def take(number: int) -> None:
+    async def take(name: str) -> None:
         async with gate.turn():
-            order.append(number)
-            await asyncio.sleep(0)
+            order.append(name)
 
-    await asyncio.gather(*(take(number) for number in range(5)))
+    async with gate.turn():
+        waiting = asyncio.create_task(take("who waits"))
+        await asyncio.sleep(0.01)
+    await take("who comes just now")
+    await waiting
 
-    assert order == [0, 1, 2, 3, 4]
+    assert order == ["who waits", "who comes just now"]
 
 
 async def test_who_gives_up_waiting_keeps_nobody_from_a_turn() -> None:

@@ -62,6 +62,10 @@ class Bench:
         heard = len(self.gateway.beats)
         await eventually(lambda: len(self.gateway.beats) >= heard + 3)
 
+    async def one_is_sent_and_four_wait(self) -> None:
+        await eventually(lambda: len(self.gateway.outcomes) == 1)
+        await eventually(lambda: self.beat.unclaimed == 4)
+
     async def many_beats(self) -> None:
         heard = len(self.gateway.beats)
         await eventually(lambda: len(self.gateway.beats) >= heard + 10)
@@ -191,24 +195,26 @@ async def test_terms_that_somebody_else_signed_change_nothing(bench: Bench) -> N
 
 
 async def test_an_answer_that_comes_late_does_not_undo_a_later_one(bench: Bench) -> None:
-    ask, first = bench.worker._ask_terms, asyncio.Event()
+    held: list[Any] = []
+    may_arrive = asyncio.Event()
     original = bench.gateway.broker.request
 
     async def request(*question: Any, **options: Any) -> Any:
         answer = await original(*question, **options)
-        if not first.is_set():
-            first.set()
-            await eventually(lambda: ask._agreed > ask_number + 3)
+        if not held:
+            held.append(answer)
+            await may_arrive.wait()
+            held.append(answer)
         return answer
 
     bench.say(max_in_flight=1)
-    ask_number = ask._asked
     bench.gateway.broker.request = request  # type: ignore[method-assign]
-    await first.wait()
-    bench.say(max_in_flight=3)
+    await eventually(lambda: bool(held))
+    await bench.says(max_in_flight=3)
     await eventually(lambda: bench.worker._gate.width == 3)
-    await eventually(lambda: ask._agreed > ask_number + 3)
     with capture_logs() as logs:
+        may_arrive.set()
+        await eventually(lambda: len(held) == 2)
         await bench.many_beats()
 
     assert [log for log in logs if log["event"] == "worker.terms_changed"] == []
@@ -218,7 +224,7 @@ async def test_a_rate_lets_a_burst_through_and_the_others_wait_unclaimed(bench: 
     bench.core.may_answer.set()
     await bench.says(rate_per_s=0.01)
     await bench.gateway.hand_out(10)
-    await eventually(lambda: bench.beat.unclaimed == 4)
+    await bench.one_is_sent_and_four_wait()
     await bench.many_beats()
 
     assert len(bench.core.sent) == len(bench.gateway.claims) == 1
@@ -229,7 +235,7 @@ async def test_a_higher_rate_frees_those_who_wait(bench: Bench) -> None:
     bench.core.may_answer.set()
     await bench.says(rate_per_s=0.01)
     await bench.gateway.hand_out(10)
-    await eventually(lambda: bench.beat.unclaimed == 4)
+    await bench.one_is_sent_and_four_wait()
 
     await bench.says(rate_per_s=None)
     await eventually(lambda: len(bench.gateway.outcomes) == 10)
@@ -243,7 +249,7 @@ async def test_what_waits_for_its_turn_when_the_destination_is_paused_is_decline
     bench.core.may_answer.set()
     await bench.says(rate_per_s=0.01)
     await bench.gateway.hand_out(5)
-    await eventually(lambda: bench.beat.unclaimed == 4)
+    await bench.one_is_sent_and_four_wait()
 
     await bench.says(open=False)
     await eventually(lambda: bench.beat.in_flight == 0)
@@ -257,7 +263,7 @@ async def test_a_worker_that_stops_declines_what_waits_for_its_turn(bench: Bench
     bench.core.may_answer.set()
     await bench.says(rate_per_s=0.01)
     await bench.gateway.hand_out(10)
-    await eventually(lambda: bench.beat.unclaimed == 4)
+    await bench.one_is_sent_and_four_wait()
 
     bench.stop.set()
     await eventually(lambda: not bench.worker._in_hand)
