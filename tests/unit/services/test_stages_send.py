@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from gateway.domain.breaker import Sign
 from gateway.domain.outcome import OutcomeKind
 from gateway.sdk import (
     Application,
     ConfigError,
     Delivery,
+    DestinationUnavailableError,
     Receipt,
     RejectedError,
     ThrottledError,
@@ -84,6 +86,35 @@ async def test_what_is_no_receipt_is_a_defect_and_leaves_a_doubt(does: Any) -> N
 
     assert (result.kind, result.code) == (OutcomeKind.IN_DOUBT, "adapter.defect")
     assert result.defect
+
+
+ANSWERED, FAILED, UNREACHABLE = Sign.ANSWERED, Sign.FAILED, Sign.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("does", "sent", "looked_up"),
+    [
+        (Receipt(reference="K-1"), ANSWERED, ANSWERED),
+        (RejectedError("E0002"), ANSWERED, FAILED),
+        (TransientError("db.locked"), FAILED, FAILED),
+        (ThrottledError("http.429"), None, None),
+        (DestinationUnavailableError("tcp.refused"), UNREACHABLE, UNREACHABLE),
+        (UnknownOutcomeError("http.reset"), FAILED, FAILED),
+        ("slow", FAILED, FAILED),
+        ("cancelled", FAILED, FAILED),
+        (ValueError(), FAILED, FAILED),
+        (None, FAILED, ANSWERED),
+    ],
+)
+async def test_every_end_of_a_send_or_a_lookup_tells_the_breaker_something(
+    does: Any, sent: Sign | None, looked_up: Sign | None
+) -> None:
+    assert (await sends(does)).sign == sent
+    assert (await looks_up(does)).sign == looked_up
+
+
+async def test_what_was_not_sent_for_want_of_time_tells_the_breaker_nothing() -> None:
+    assert (await sends(Receipt(), timeout_s=0)).sign is None
 
 
 async def test_a_worker_that_stops_ends_what_is_sending() -> None:
