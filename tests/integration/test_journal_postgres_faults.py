@@ -14,9 +14,10 @@ from gateway.domain.errors import (
     JournalUnusableError,
 )
 from gateway.domain.identifiers import NodeName
+from gateway.domain.lifecycle import State
 from gateway.drivers.journal_postgres import PostgresJournal
 from gateway.ports.journal import Accepted, Journal, KeyKnown
-from gateway.testing.builders import an_acceptance
+from gateway.testing.builders import DESTINATION, an_acceptance
 from gateway.testing.contracts.journal import accepted, chain_of
 from gateway.testing.postgres import PostgresNode
 
@@ -41,6 +42,17 @@ class Mood(Enum):
     """Passes COMMIT on and cuts the connection before its answer."""
     SILENT = auto()
     """Keeps connections open and passes nothing on."""
+    DISMISSIVE = auto()
+    """Ends a session, as the server does for an administrator, before the end of its line."""
+
+
+def _message(kind: bytes, content: bytes) -> bytes:
+    """Return a message of PostgreSQL's protocol (manual, 54.7)."""
+    return kind + (len(content) + 4).to_bytes(4, "big") + content
+
+
+READY = _message(b"Z", b"I")
+ENDED = _message(b"E", b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0")
 
 
 class Proxy:
@@ -101,6 +113,8 @@ class Proxy:
         while answer := await back.read(65_536):
             if self.mood is Mood.EATS_ANSWER and answer.startswith(b"C\0\0\0\x0bCOMMIT\0"):
                 self.answer_eaten.set()
+            elif self.mood is Mood.DISMISSIVE and answer.endswith(READY):
+                writer.write(answer + ENDED)
             elif self.mood is not Mood.SILENT:
                 writer.write(answer)
 
@@ -156,6 +170,33 @@ async def test_a_silent_server_is_given_up_and_taken_back(server: PostgresNode) 
         await until_it_writes(journal)
         await accepted(journal)
         assert await chain_of(journal) == {"gw-1": 2}
+        await journal.close()
+
+
+async def test_sessions_that_are_ended_while_they_are_idle_are_given_up_and_replaced(
+    server: PostgresNode,
+) -> None:
+    proxy = Proxy(server)
+    async with proxy.listening(server.database()) as url:
+        journal = PostgresJournal(url, node=NodeName("gw-1"))
+        await journal.open()
+        await accepted(journal)
+        await journal.counts()
+
+        proxy.mood = Mood.DISMISSIVE
+        for _ in range(10):
+            with suppress(JournalUnavailableError):
+                await journal.accept(an_acceptance())
+            with suppress(JournalUnavailableError):
+                await journal.counts()
+            await asyncio.sleep(0.05)
+
+        proxy.mood = Mood.HONEST
+        await until_it_writes(journal)
+        await accepted(journal)
+        assert (await journal.counts())[DESTINATION][State.PENDING] == sum(
+            (await chain_of(journal)).values()
+        )
         await journal.close()
 
 

@@ -15,7 +15,14 @@ from gateway.domain.errors import (
 from gateway.domain.identifiers import NodeName
 from gateway.drivers.journal_postgres import queries
 
-DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+DATABASE_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # Of a session that the server has ended and whose end has not arrived, and of servers
+    # none of which is the primary that the URL asks for.
+    asyncpg.InternalClientError,
+    OSError,
+)
 """What asyncpg raises; a timeout is an ``OSError``."""
 
 
@@ -130,10 +137,8 @@ def trouble(error: Exception) -> Trouble:
         # asyncpg's own complaints of a value it cannot encode are both.
         case asyncpg.InterfaceError() if isinstance(error, ValueError):
             return Trouble.CULPRIT
-        case asyncpg.PostgresError() | asyncpg.InterfaceError() | OSError():
-            return Trouble.LOST
         case _:
-            return Trouble.CULPRIT
+            return Trouble.LOST if isinstance(error, DATABASE_ERRORS) else Trouble.CULPRIT
 
 
 def subject(error: BaseException) -> str:
