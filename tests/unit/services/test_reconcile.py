@@ -237,6 +237,9 @@ async def test_a_worker_that_was_frozen_with_its_go_asks_again_and_sends_nothing
         monkeypatch.setattr(carry_copy, "_FRESH_S", -1.0)
         world.start_worker()
         delivery = await world.until(await world.accepted(), State.SENDING)
+        while not delivery.resolves:  # Its "go" has come too late, and it has asked again.
+            await asyncio.sleep(0.005)
+            delivery = await world.until(delivery, State.SENDING)
         monkeypatch.setattr(carry_copy, "_FRESH_S", 10.0)
 
         record = await world.until(delivery, State.IN_DOUBT)

@@ -43,11 +43,12 @@ async def test_nothing_is_opened_while_the_journal_cannot_commit_the_claim(
 async def test_a_claim_whose_commit_is_unknown_leads_to_one_send(
     flaky: World, journal: FlakyJournal, *, committed: bool
 ) -> None:
-    journal.lose_commit("claim_rule", committed=committed)
+    journal.lose_commit("AnswerClaims", committed=committed)
     flaky.start_worker()
 
     await flaky.until(await flaky.accepted(), State.DELIVERED)
 
+    assert journal._unknown == []
     assert len(flaky.adapter.sent) == 1
     assert (await flaky.actions()).count("delivery.claimed") == 1
 
@@ -165,7 +166,7 @@ async def test_a_claim_that_no_journal_could_store_is_not_answered_and_stops_not
     original = journal.decide
 
     async def decide(delivery_id: DeliveryId, rule: Any) -> Any:
-        if "claim_rule" in rule.__qualname__:
+        if "AnswerClaims" in rule.__qualname__:
             journal.decide = original  # type: ignore[method-assign]
             raise ValueError("an entry that is too long")
         return await original(delivery_id, rule)
