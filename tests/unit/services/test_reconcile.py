@@ -1,5 +1,6 @@
 """What the broker lost or a worker abandoned is found and set going again."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
