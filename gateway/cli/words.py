@@ -81,6 +81,27 @@ HOLDS: Final[Mapping[str, tuple[str, str]]] = {
 """Why nothing is sent to a destination now."""
 
 
+REPLAYS: Final[Mapping[str, tuple[str, str]]] = {
+    "running": ("実行中", "running"),
+    "halted": ("中断", "halted"),
+    "finished": ("完了", "finished"),
+    "cancelled": ("中止", "stopped"),
+}
+"""How far an order to send again is."""
+
+PROGRESS: Final[Mapping[str, tuple[str, str]]] = {
+    "waiting": ("未着手", "not begun"),
+    "replayed": ("再送済み", "sent again"),
+    "left_alone": ("対象外", "left alone"),
+    "on_the_way": ("配信中", "on the way"),
+    "delivered": ("配信済み", "delivered"),
+    "parked": ("再び保留", "parked again"),
+    "in_doubt": ("到達不明", "in doubt"),
+    "cancelled": ("取消済み", "cancelled"),
+}
+"""Where the deliveries of an order stand, in the order in which they are told."""
+
+
 BREAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "closed": ("送信可", "sends"),
     "open": ("遮断中", "breaker open"),

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli import screen, words
+from gateway.cli.commands import replays
 from gateway.cli.commands.status import show_delivery
 from gateway.cli.failures import ExitCode, failure
 from gateway.cli.invocation import Invocation
@@ -20,6 +21,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="What waits for a person: parked and in doubt. Every decision is written down.",
 )
+
+app.add_typer(replays.app)
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of deliveries.")]
 Reason = Annotated[
@@ -77,12 +80,80 @@ def show(
 
 
 @app.command("replay")
-def replay(context: typer.Context, ids: Ids, *, reason: Reason) -> None:
+def replay(  # noqa: PLR0913 - each is an option of the command
+    context: typer.Context,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID…]", help="Deliveries; or else a filter.")
+    ] = None,
+    *,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Why, for the audit log: 1 to 200 characters, no personal data."),
+    ] = None,
+    group: replays.Group = None,
+    destination: replays.Destination = None,
+    municipality: replays.Municipality = None,
+    code: replays.Code = None,
+    adapter: replays.Adapter = None,
+    since: replays.Since = None,
+    until: replays.Until = None,
+    in_doubt: Annotated[
+        bool,
+        typer.Option(
+            "--in-doubt",
+            help="Those in doubt, not those parked. Each may have arrived: what does not "
+            "deduplicate by our key gets it twice. Look into the core system first.",
+        ),
+    ] = False,
+    canary: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="So many first, the rest once they arrived. Default: 5 of more than 20."
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="At most so many a second. Default: 10.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be sent.")
+    ] = False,
+) -> None:
     """Send again: a new attempt with the same idempotency key.
 
-    Of a delivery in doubt only after a look into the core system: it may have arrived.
+    Deliveries named by their ids begin at once. A --group or a --destination makes an
+    order: what it selects is frozen now, and a running gateway sends it, the canary first.
     """
-    _decide(Invocation.of(context), "parked.replay", ids, reason=reason)
+    invocation = Invocation.of(context)
+    where = replays.wanted(
+        group=group,
+        destination=destination,
+        municipality=municipality,
+        code=code,
+        adapter=adapter,
+        since=since,
+        until=until,
+        in_doubt=in_doubt,
+    )
+    pace = {
+        name: value
+        for name, value in (("canary", canary), ("rate_per_s", rate))
+        if value is not None
+    }
+    if ids and (where or pace or dry_run):
+        raise typer.BadParameter("name deliveries or filter them, not both", param_hint="ID…")
+    if not ids and not (group or destination):
+        raise typer.BadParameter(
+            "say what to send: ids, --group or --destination", param_hint="ID…"
+        )
+    if dry_run:
+        replays.show_plan(invocation, where, pace)
+        return
+    if reason is None:
+        raise typer.BadParameter("say why", param_hint="--reason")
+    if ids:
+        _decide(invocation, "parked.replay", ids, reason=reason)
+    else:
+        replays.order(invocation, where, pace, reason)
 
 
 @app.command("confirm")
