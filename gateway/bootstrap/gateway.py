@@ -9,6 +9,7 @@ from gateway.crypto import keys
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.crypto.seal import Sealer
 from gateway.crypto.sign import Signer, Verifier
+from gateway.domain.breaker import BreakerPolicy
 from gateway.domain.identifiers import (
     ClientName,
     CopyId,
@@ -40,7 +41,7 @@ from gateway.services.operate.look import Look
 from gateway.services.operate.repair import Repair
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.ordering import Ordering
-from gateway.services.policy import BreakerPolicy, DestinationPolicy
+from gateway.services.policy import DestinationPolicy
 from gateway.services.reconcile import Reconcile
 from gateway.services.record_heartbeats import RecordHeartbeats
 from gateway.services.record_outcomes import RecordOutcomes

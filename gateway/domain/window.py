@@ -35,7 +35,13 @@ class Opening:
     @property
     def text(self) -> str:
         """Return it as ``parse_openings`` reads it."""
-        days = ",".join(_DAYS[day] for day in sorted(self.weekdays))
+        runs: list[list[int]] = []
+        for day in sorted(self.weekdays):
+            if runs and runs[-1][-1] == day - 1:
+                runs[-1].append(day)
+            else:
+                runs.append([day])
+        days = ",".join("-".join(dict.fromkeys((_DAYS[run[0]], _DAYS[run[-1]]))) for run in runs)
         start, end = (f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (self.start, self.end))
         return f"{days} {start}-{end}"
 

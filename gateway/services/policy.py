@@ -7,26 +7,12 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
 
+from gateway.domain.breaker import BreakerPolicy
 from gateway.domain.control import Setting
 from gateway.domain.identifiers import DestinationName, MunicipalityCode
 from gateway.domain.retry import RetryPolicy
 from gateway.domain.window import Window, parse_openings
 from gateway.sdk import Idempotency
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerPolicy:
-    """When a worker stops sending, and how it tries again.
-
-    Attributes:
-        failures: So many failures in a row open its breaker.
-        probe_s: First wait before the core system is asked again; it doubles each time.
-        probe_cap_s: Longest such wait.
-    """
-
-    failures: int = 5
-    probe_s: float = 5.0
-    probe_cap_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

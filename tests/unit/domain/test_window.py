@@ -109,3 +109,12 @@ def test_it_is_open_when_it_says_it_opens_and_closed_until_then(moment: datetime
     if opens > now:
         assert not OFFICE.is_open(opens - timedelta(microseconds=1))
         assert not OFFICE.is_open(now + (opens - now) / 2)
+
+
+@pytest.mark.parametrize(
+    "text", ["mon-fri 08:30-17:15", "mon,wed-thu,sun 00:00-24:00", "sat 09:05-12:00"]
+)
+def test_it_is_written_as_it_is_read(text: str) -> None:
+    [opening] = parse_openings([text])
+
+    assert opening.text == text
