@@ -83,7 +83,7 @@ def show(
 def replay(  # noqa: PLR0913 - each is an option of the command
     context: typer.Context,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID…]", help="Deliveries; or else a filter.")
+        list[str] | None, typer.Argument(metavar="ID…", help="Deliveries; or else a filter.")
     ] = None,
     *,
     reason: Annotated[

@@ -52,7 +52,10 @@ def groups(
     adapter: Adapter = None,
     in_doubt: InDoubt = False,
 ) -> None:
-    """Group what waits by its cause: state, destination, code and adapter."""
+    """Group what waits by its cause.
+
+    A cause is state, destination, code and adapter; its id is the same tomorrow.
+    """
     invocation = Invocation.of(context)
     where = wanted(
         destination=destination,
@@ -92,7 +95,7 @@ def show_plan(
             words.of(
                 (
                     f"再送の対象 {total} 件、先行 {canary} 件、毎秒 {rate} 件まで。",
-                    f"{total} would be sent again, {canary} of them first, {rate} a second at most.",
+                    f"{total} would be sent again, {canary} first, {rate} a second at most.",
                 )
             )
         )
@@ -195,9 +198,9 @@ def _follow(invocation: Invocation, order: Mapping[str, Any]) -> Mapping[str, An
 
 @app.command("resume")
 def resume(context: typer.Context, order_id: OrderId, *, reason: Reason) -> None:
-    """Let an order that has halted go on with the rest, without a canary.
+    """Let an order that has halted go on.
 
-    To try another canary first, stop it and order the rest anew.
+    The rest follows without a canary. To try another canary first, stop it and order the rest anew.
     """
     _change(Invocation.of(context), "replay.resume", order_id, reason)
 
@@ -226,9 +229,9 @@ def resubmissions(  # noqa: PLR0913 - each is an option of the command
     until: Until = None,
     in_doubt: InDoubt = False,
 ) -> None:
-    """Say whom to ask for what once more, where sending again cannot help.
+    """Say whom to ask for what once more.
 
-    A payload that must change, or that was sealed for a wrong destination: its front end
+    For what sending again cannot help: a payload that must change, or that was sealed for a wrong destination: its front end
     submits it anew and names the application in "supersedes". Then cancel the old delivery.
     """
     invocation = Invocation.of(context)

@@ -47,7 +47,7 @@ def test_a_dry_run_says_how_many_by_group_and_changes_nothing(
 
     text = terminal.run(*said, "--canary", "1", "--rate", "0.5")
 
-    assert "1 would be sent again, 1 of them first, 0.5 a second" in text
+    assert "1 would be sent again, 1 first, 0.5 a second" in text
     assert "core.refused" in text
     assert terminal.ask("parked", "orders") == []
     state = terminal.ask("parked", "show", str(parked.deliveries[0].record.id))["state"]
