@@ -1,0 +1,93 @@
+"""The clock of every process jumps, in the middle of everything."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.harness.applications import CARE, CHILDCARE, DISASTER
+from tests.fault.processes.counting import First
+from tests.fault.processes.footing import ASKED, DESTINATIONS, Footing
+
+HOUR_S = 3600.0
+RETRY_S = 1.0
+JUMPS = pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S], ids=["forward", "back"])
+
+
+@pytest.fixture
+async def up(tmp_path: Path) -> AsyncIterator[Footing]:
+    """``up`` with retries that wait for a second at most, and sends that may take five."""
+    patient = {"retry": {"base_s": RETRY_S, "cap_s": RETRY_S}, "send_timeout_s": 5.0}
+    over = dict.fromkeys(DESTINATIONS, patient)
+    footing = Footing(tmp_path / "up", over={**over, ASKED: {**patient, "settle_s": 6.0}})
+    await asyncio.to_thread(footing.start)
+    yield footing
+    footing.kill()
+
+
+@JUMPS
+async def test_what_is_in_hand_when_the_clock_jumps_is_delivered_once(
+    jump_s: float, production: Footing
+) -> None:
+    production.first(First.SLOW)
+    async with production.front() as front:
+        sent = await front.submit_all([CARE, DISASTER])
+        await production.until_states(sent, "sending")
+        production.set_clock(jump_s)
+        sent += await front.submit_all([CARE, DISASTER])
+        production.let_go()
+        production.first(First.DEFER)
+        sent += await front.submit_all([CARE, CHILDCARE, DISASTER])
+        await production.settle()
+        production.set_clock(0)
+        sent += await front.submit_all([CARE, CHILDCARE, DISASTER])
+        await production.settle()
+
+    assert production.judge(sent) == {"delivered": 10}
+
+
+@pytest.mark.parametrize(
+    "jump_s",
+    [
+        pytest.param(HOUR_S, id="forward"),
+        pytest.param(
+            -HOUR_S,
+            id="back",
+            marks=pytest.mark.xfail(
+                reason="due_at is a time of day: set back by an hour, it is an hour away",
+                strict=True,
+            ),
+        ),
+    ],
+)
+async def test_a_retry_waits_no_longer_because_the_clock_jumped(jump_s: float, up: Footing) -> None:
+    up.first(First.DEFER)
+    async with up.front() as front:
+        sent = await front.submit_all([CARE, CHILDCARE, DISASTER])
+        await up.until_states(sent, "retrying")
+        up.set_clock(jump_s)
+        await up.settle(10 * RETRY_S)
+
+    assert up.judge(sent) == {"delivered": 3}
+
+
+@pytest.mark.xfail(
+    reason="a claim's age is told by the time of day: an hour forward, settle_s is over",
+    strict=True,
+)
+async def test_a_no_proves_nothing_while_a_send_is_under_way_whatever_the_clock_says(
+    up: Footing,
+) -> None:
+    up.first(First.SLOW)
+    async with up.front() as front:
+        sent = await front.submit_all([CHILDCARE])
+        await up.until_states(sent, "sending")
+        up.set_clock(HOUR_S)
+        # Reconciliation finds a claim of an hour ago, and has it looked up; the send goes on.
+        await asyncio.sleep(3 * RETRY_S)
+        assert not up.arrivals(ASKED), "sent again"
+        up.let_go()
+        await up.settle()
+
+    assert up.judge(sent) == {"delivered": 1}
