@@ -231,8 +231,9 @@ def resubmissions(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Say whom to ask for what once more.
 
-    For what sending again cannot help: a payload that must change, or that was sealed for a wrong destination: its front end
-    submits it anew and names the application in "supersedes". Then cancel the old delivery.
+    For what sending again cannot help: a payload that must change, or was sealed for a wrong
+    destination. Its front end submits it anew and names the application in "supersedes".
+    Then cancel the old delivery.
     """
     invocation = Invocation.of(context)
     where = wanted(
