@@ -1,6 +1,7 @@
 """``kakehashi parked`` for many: groups, orders, resubmissions; without a running gateway."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,18 @@ def test_whom_to_ask_for_what_is_told_by_client(terminal: Terminal, parked: Acce
     assert "core.refused /content/x" in text
     assert '"supersedes"' in text
     assert "Nobody" in terminal.run("parked", "resubmissions", "--code", "core.other")
+
+
+def test_whom_to_ask_is_told_to_the_last_page(
+    terminal: Terminal, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        keep(f"A-{number}", state=State.PARKED)
+    monkeypatch.setattr(replays, "perform", partial(replays.perform, limit=1))
+
+    [asked] = terminal.ask("parked", "resubmissions")
+
+    assert len(asked["applications"]) == 3
 
 
 @pytest.mark.parametrize("language", ["C.UTF-8", "ja_JP.UTF-8"])
