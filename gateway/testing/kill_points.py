@@ -6,6 +6,7 @@ that it was there, and sends itself the signal: SIGKILL, SIGTERM, or SIGSTOP to 
 The drivers here are the real ones and do nothing else; production code knows none of this.
 """
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,6 +18,7 @@ from types import MappingProxyType
 from typing import Final, Self, TypeVar
 
 from gateway.domain.entry import Action, ActorKind, Entry
+from gateway.domain.errors import TransientError
 from gateway.domain.identifiers import DeliveryId
 from gateway.domain.records import DeliveryRecord
 from gateway.drivers.journal_postgres import PostgresJournal
@@ -127,6 +129,8 @@ class KillPoints:
 
 
 NOWHERE: Final = KillPoints()
+ECHO_S: Final = 0.3
+"""Long enough for a message to be done with when it comes again."""
 
 
 def watched_rule(
@@ -292,18 +296,31 @@ class EndingRabbitBroker(RabbitBroker):
     """RabbitMQ's driver, in a process that ends at its steps.
 
     Attributes:
-        copies: How often every message is published: 2 doubles all that is said.
+        echoes: Whether all that is published is published once more, ``ECHO_S`` later.
     """
 
     points = NOWHERE
-    copies = 1
+    echoes = False
+
+    def __init__(self, url: str) -> None:
+        """Plan the connections; nothing is opened."""
+        super().__init__(url)
+        self._echoing: set[asyncio.Task[None]] = set()
 
     async def publish(self, queue: str, message: Message) -> None:
         """Publish."""
         _before_publish(self.points, queue)
-        for _ in range(self.copies):
-            await super().publish(queue, message)
+        await super().publish(queue, message)
         _after_publish(self.points, queue)
+        if self.echoes:
+            echo = asyncio.create_task(self._echo(queue, message))
+            self._echoing.add(echo)
+            echo.add_done_callback(self._echoing.discard)
+
+    async def _echo(self, queue: str, message: Message) -> None:
+        await asyncio.sleep(ECHO_S)
+        with suppress(TransientError):
+            await super().publish(queue, message)
 
     async def request(self, queue: str, message: Message, *, timeout_s: float) -> Message:
         """Ask."""

@@ -74,9 +74,9 @@ class Cutter:
                     if _COMMIT in data:
                         cut = self._due(transaction)
                         transaction = b""
-                        if cut is not None:
-                            if cut is not Cut.BEFORE:
-                                _commit(server, data)
+                        if cut is Cut.AFTER:
+                            _commit(server, data)
+                        if cut in (Cut.BEFORE, Cut.AFTER):
                             self.cuts += 1
                             return
                     server.sendall(data)

@@ -57,11 +57,11 @@ class Living:
         self._folder = folder
         self._process: multiprocessing.process.BaseProcess | None = None
 
-    def start(self, *, copies: int = 1) -> None:
+    def start(self, *, echoes: bool = False) -> None:
         """Begin a life."""
         assert not self.is_running
         self._out.unlink(missing_ok=True)
-        life = Life(self._arguments, self._folder, self._out, self.log, copies)
+        life = Life(self._arguments, self._folder, self._out, self.log, echoes)
         self._process = _NURSERY.Process(target=live, args=(life,), daemon=True)
         self._process.start()
 
@@ -191,10 +191,10 @@ class Footing:
         """The worker's program; the same as the gateway's when embedded."""
         return self.parts[Part.WORKER]
 
-    def start(self, *, copies: int = 1) -> None:
+    def start(self, *, echoes: bool = False) -> None:
         """Start all of it; return when the gateway answers."""
         for program in dict.fromkeys(self.parts.values()):
-            program.start(copies=copies)
+            program.start(echoes=echoes)
         self.gateway.wait_until_ready()
 
     def revive(self, part: Part) -> None:

@@ -63,14 +63,14 @@ class Life:
             clock is wrong by.
         out: Its standard output, begun anew.
         log: Its standard error, appended to.
-        copies: How often RabbitMQ is given everything.
+        echoes: Whether RabbitMQ is given everything twice.
     """
 
     arguments: Sequence[str]
     folder: Path
     out: Path
     log: Path
-    copies: int = 1
+    echoes: bool = False
 
 
 def live(life: Life) -> NoReturn:
@@ -82,13 +82,13 @@ def live(life: Life) -> NoReturn:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o640)
         os.dup2(handle, stream.fileno())
         os.close(handle)
-    _put_points(KillPoints(life.folder), life.copies)
+    _put_points(KillPoints(life.folder), echoes=life.echoes)
     _shift_clock(life.folder / "clock")
     app(args=list(life.arguments), prog_name="kakehashi")
     raise AssertionError(life.arguments)
 
 
-def _put_points(points: KillPoints, copies: int) -> None:
+def _put_points(points: KillPoints, *, echoes: bool) -> None:
     for ending in (
         EndingSQLiteJournal,
         EndingPostgresJournal,
@@ -97,7 +97,7 @@ def _put_points(points: KillPoints, copies: int) -> None:
         CountingDestination,
     ):
         ending.points = points
-    EndingRabbitBroker.copies = copies
+    EndingRabbitBroker.echoes = echoes
     stores.SQLiteJournal = EndingSQLiteJournal
     stores.MemoryBroker = EndingMemoryBroker
     journal_postgres.PostgresJournal = EndingPostgresJournal

@@ -6,16 +6,19 @@ import signal
 import aiormq
 
 from gateway.ports.broker import CLAIMS, HEARTBEATS, OUTCOMES, destination_queue
-from gateway.testing.kill_points import Part
+from gateway.testing.kill_points import ECHO_S, Part
 from tests.acceptance.harness.applications import CARE, CHILDCARE, DISASTER
 from tests.fault.processes.footing import DESTINATIONS, Footing
 
 
 async def test_what_the_broker_carries_twice_is_delivered_once(production: Footing) -> None:
     production.kill()
-    production.start(copies=2)
+    production.start(echoes=True)
     async with production.front() as front:
         sent = await front.submit_all([CARE, CHILDCARE, DISASTER] * 4)
+        await production.settle()
+        # Of the copies, and then of the outcomes of whatever was sent because of them.
+        await asyncio.sleep(3 * ECHO_S)
         await production.settle()
 
     assert production.judge(sent) == {"delivered": 12}
