@@ -24,7 +24,7 @@ pytest = $(BIN)/python tools/run_pytest.py
 CHECKS := check-format check-lint check-types check-imports check-dependencies check-dead-code \
 	check-spelling check-dockerfile check-compose check-schemas
 
-.PHONY: help demo test check bench crash docs lock clean rabbitmq $(CHECKS)
+.PHONY: help demo test check bench scale crash docs lock clean rabbitmq $(CHECKS)
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -45,8 +45,12 @@ check: $(VENV)/.dev ## Run every check that is not a test, and report all that f
 bench: $(VENV)/.dev $(VENV)/.bench rabbitmq ## Measure beside a peer in the same run (minutes)
 	@$(BIN)/python -m benchmarks
 
+scale: $(VENV)/.dev rabbitmq ## Measure with a million applications: finding, memory, bulkheads (an hour)
+	@for what in find backlog bulkhead; do $(BIN)/python -m benchmarks $$what --keep; done
+
 crash: $(VENV)/.dev rabbitmq ## The long crash run: kill gateway, worker and broker under load
-	@CRASH_KILLS=$${CRASH_KILLS:-30} $(pytest) --timeout=3600 tests/fault
+	@CRASH_KILLS=$${CRASH_KILLS:-30} KILLS_IN_SEND=$${KILLS_IN_SEND:-100} \
+		$(pytest) --timeout=3600 tests/fault
 
 docs: $(VENV)/.runtime ## Generate the reference pages and the example configuration
 	@$(BIN)/python tools/generate_docs.py
