@@ -5,8 +5,8 @@ told holds for connections that stand and for those that come.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum, auto
 from typing import Final, Self
 
 _HOST: Final = "127.0.0.1"
@@ -17,18 +17,25 @@ _CHUNKS_UNDER_WAY: Final = 64
 _Chunk = tuple[float, bytes]
 
 
+class _Way(Enum):
+    THERE = auto()
+    BACK = auto()
+
+
 class ProxiedLine:
     """One listening port and the connections through it; make it with ``start``.
 
     Attributes:
         port: Where it listens on 127.0.0.1.
         connections: How many it has taken since it was made.
+        cuts: How many cuts that it was told to make it has made.
     """
 
     def __init__(self, upstream: int, port: int) -> None:
         """Plan a line from ``port`` to ``upstream``; nothing is opened."""
         self.port = port
         self.connections = 0
+        self.cuts = 0
         self._upstream = upstream
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -36,7 +43,7 @@ class ProxiedLine:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._latency_s = 0.0
-        self._bytes_left: int | None = None
+        self._bytes_left: dict[_Way, int] = {}
 
     @classmethod
     async def start(cls, upstream: int) -> Self:
@@ -56,9 +63,14 @@ class ProxiedLine:
         """Let every chunk be under way for so long in each direction; 0 for no delay."""
         self._latency_s = seconds
 
-    def cut_after(self, count: int) -> None:
-        """Pass ``count`` more bytes on to the server, then abort that connection. Once."""
-        self._bytes_left = count
+    def cut_after(self, count: int, *, answers: bool = False) -> None:
+        """Pass ``count`` more bytes on, then abort the connection that brought them. Once.
+
+        Args:
+            count: Of bytes, over all connections, 0 or more.
+            answers: Count the server's bytes, not the client's.
+        """
+        self._bytes_left[_Way.BACK if answers else _Way.THERE] = count
 
     def sever(self) -> None:
         """Abort every connection that stands; new ones are taken."""
@@ -81,7 +93,7 @@ class ProxiedLine:
     def heal(self) -> None:
         """Pass everything on again, at once."""
         self._latency_s = 0.0
-        self._bytes_left = None
+        self._bytes_left.clear()
         self._flowing.set()
 
     async def close(self) -> None:
@@ -106,8 +118,8 @@ class ProxiedLine:
             answers, other = await asyncio.open_connection(_HOST, self._upstream)
             self._open.add(other)
             async with asyncio.TaskGroup() as tasks:
-                self._connect(tasks, reader, other, self._within_cut)
-                self._connect(tasks, answers, writer, _everything)
+                self._connect(tasks, reader, other, _Way.THERE)
+                self._connect(tasks, answers, writer, _Way.BACK)
         except* OSError:
             pass  # One end is gone: so is the other.
         finally:
@@ -121,11 +133,11 @@ class ProxiedLine:
         tasks: asyncio.TaskGroup,
         source: asyncio.StreamReader,
         target: asyncio.StreamWriter,
-        passed: Callable[[bytes], bytes],
+        way: _Way,
     ) -> None:
         under_way: asyncio.Queue[_Chunk] = asyncio.Queue(_CHUNKS_UNDER_WAY)
         tasks.create_task(self._take(source, under_way))
-        tasks.create_task(self._give(under_way, target, passed))
+        tasks.create_task(self._give(under_way, target, way))
 
     async def _take(self, source: asyncio.StreamReader, under_way: asyncio.Queue[_Chunk]) -> None:
         loop = asyncio.get_running_loop()
@@ -139,7 +151,7 @@ class ProxiedLine:
         self,
         under_way: asyncio.Queue[_Chunk],
         target: asyncio.StreamWriter,
-        passed: Callable[[bytes], bytes],
+        way: _Way,
     ) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -148,22 +160,19 @@ class ProxiedLine:
             await self._flowing.wait()
             if not chunk:
                 raise ConnectionResetError
-            rest = passed(chunk)
+            rest, is_cut = self._passed(chunk, way)
             target.write(rest)
             with suppress(ConnectionResetError):
                 await target.drain()
-            if len(rest) < len(chunk):
+            if is_cut:
+                self.cuts += 1
                 raise ConnectionAbortedError
 
-    def _within_cut(self, chunk: bytes) -> bytes:
-        """Return as much of ``chunk`` as may still pass; the one cut is then made."""
-        if self._bytes_left is None or len(chunk) < self._bytes_left:
-            if self._bytes_left is not None:
-                self._bytes_left -= len(chunk)
-            return chunk
-        passed, self._bytes_left = chunk[: self._bytes_left], None
-        return passed
-
-
-def _everything(chunk: bytes) -> bytes:
-    return chunk
+    def _passed(self, chunk: bytes, way: _Way) -> tuple[bytes, bool]:
+        """Return as much of ``chunk`` as may still pass, and whether to cut behind it."""
+        if way not in self._bytes_left:
+            return chunk, False
+        if len(chunk) < self._bytes_left[way]:
+            self._bytes_left[way] -= len(chunk)
+            return chunk, False
+        return chunk[: self._bytes_left.pop(way)], True

@@ -144,6 +144,22 @@ async def test_a_cut_lets_so_many_bytes_pass_and_ends_that_connection_only(
     assert await say(second, b"again") == b"AGAIN"
 
 
+async def test_a_cut_may_count_what_comes_back(
+    line: ProxiedLine, connect: Connect, upper: Upper
+) -> None:
+    streams = await connect()
+    await say(streams, b"abc")
+    line.cut_after(2, answers=True)
+
+    streams[1].write(b"def")
+
+    assert await streams[0].readexactly(2) == b"DE"
+    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+        await streams[0].readexactly(1)
+    await upper.hung_up.wait()
+    assert line.cuts == 1
+
+
 async def test_a_slow_line_delays_and_does_not_thin_out(
     line: ProxiedLine, connect: Connect
 ) -> None:
