@@ -1,0 +1,1 @@
+"""The journal's server and disk fail under a gateway at work."""
