@@ -50,12 +50,14 @@ def claim_rule(
                     return _hold(record, claim, policy, hold, now)
                 return _claimed(record, claim, Event.CLAIMED, Verdict.GO, now)
             case State.SENDING if record.copy == claim.copy:
-                is_sealed = record.worker == claim.worker and not claim.opened
+                # Once it is being resolved, another worker has had its hands on it.
+                is_own = record.worker == claim.worker and record.resolves == 0
+                is_sealed = is_own and not claim.opened
                 if hold is not None:
                     event = Event.DEFERRED if is_sealed else Event.HELD
                     return _hold(record, claim, policy, hold, now, event)
                 if is_sealed:
-                    return _answered(record, claim, Verdict.GO, now)
+                    return _claimed_again(record, claim, now)
                 return _resolve(record, claim, policy, now)
             case State.IN_DOUBT if record.copy in (None, claim.copy):
                 if hold is not None:
@@ -100,6 +102,16 @@ def _claimed(
     )
     entry = _entry(Action.DELIVERY_CLAIMED, claimed, claim, now, verdict)
     return replace(_answered(claimed, claim, verdict, now), record=claimed, entries=(entry,))
+
+
+def _claimed_again(record: DeliveryRecord, claim: Claim, now: datetime) -> Decision[ClaimAnswer]:
+    """Answer a claim whose answer was lost; what it gives may be sent from now on.
+
+    A lookup's "no" and an abandoned claim are told by the time since the claim.
+    """
+    again = replace(record, claimed_at=now, updated_at=now)
+    entry = _entry(Action.DELIVERY_CLAIMED, again, claim, now, Verdict.GO)
+    return replace(_answered(again, claim, Verdict.GO, now), record=again, entries=(entry,))
 
 
 def _resolve(

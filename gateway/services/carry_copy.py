@@ -140,7 +140,21 @@ class CarryCopy:
     def _why_not(self, turn: Turn) -> str:
         return turn.declined or self._gate.closed_by or UNAVAILABLE
 
-    async def _send(self, copy: VerifiedCopy, adapter: Destination, expires_at: float) -> Outcome:
+    async def _resend(self, copy: VerifiedCopy, adapter: Destination, expires_at: float) -> Outcome:
+        """Send with the same key; that this had no effect tells nothing of what was sent before."""
+        outcome = await self._send(copy, adapter, expires_at, nothing_done=OutcomeKind.IN_DOUBT)
+        if outcome.kind == OutcomeKind.DEFERRED:
+            return replace(outcome, kind=OutcomeKind.IN_DOUBT)
+        return outcome
+
+    async def _send(
+        self,
+        copy: VerifiedCopy,
+        adapter: Destination,
+        expires_at: float,
+        *,
+        nothing_done: OutcomeKind = OutcomeKind.DEFERRED,
+    ) -> Outcome:
         self._opened[copy.copy] = None
         if len(self._opened) > _COPIES_REMEMBERED:
             self._opened.popitem(last=False)
@@ -164,7 +178,7 @@ class CarryCopy:
             )
         except ConfigError as error:
             # Nothing was sent: say so before the worker stops, or it would be in doubt.
-            result = Result(kind=OutcomeKind.DEFERRED, code=error.code, counted=False)
+            result = Result(kind=nothing_done, code=error.code, counted=False)
             await self._report(self._outcome(copy, result, opened_at=opened_at))
             raise
         self._learn(result, epoch)
@@ -186,7 +200,7 @@ class CarryCopy:
         match self._settings.idempotency:
             case Idempotency.NATIVE if key_is_remembered:
                 if self._gate.may_send(turn):
-                    return await self._send(copy, adapter, expires_at)
+                    return await self._resend(copy, adapter, expires_at)
                 result = put_off
             case Idempotency.LOOKUP if isinstance(adapter, LooksUp):
                 result = (

@@ -240,6 +240,8 @@ class Town:
             case Idempotency.NATIVE if self.now < since + timedelta(hours=1):
                 if kind == OutcomeKind.REJECTED and self.core.effects(hand.copy.delivery):
                     kind = OutcomeKind.DELIVERED
+                if kind == OutcomeKind.DEFERRED:
+                    kind, reached = OutcomeKind.IN_DOUBT, False
                 self.send(hand, kind, reached=reached, first=False)
             case Idempotency.LOOKUP if not is_down:
                 if self.core.effects(hand.copy.delivery):

@@ -1,5 +1,6 @@
 """What a worker that claims a copy is answered, from every state."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -110,7 +111,28 @@ def test_an_instance_whose_answer_was_lost_may_go_as_it_opened_nothing() -> None
     decision = claim_rule(a_claim(record), a_policy(), LATER)(record)
 
     assert decision.answer.verdict == Verdict.GO
-    assert decision.record is None
+    assert len(decision.entries) == 1
+
+
+def test_what_is_given_again_counts_from_then_on() -> None:
+    record = a_record(state=State.SENDING, copy=COPY, worker=ME, claimed_at=NOW)
+
+    decision = claim_rule(a_claim(record), a_policy(), LATER)(record)
+
+    assert decision.answer.age_s == 0
+    assert decision.record == replace(record, claimed_at=LATER, updated_at=LATER)
+
+
+def test_an_instance_whose_answer_to_resolve_it_was_lost_must_still_resolve_it() -> None:
+    sent_by_another = a_record(
+        state=State.SENDING, copy=COPY, worker=WorkerName("w1/dead"), claimed_at=NOW
+    )
+    resolving = claim_rule(a_claim(sent_by_another), a_policy(), NOW)(sent_by_another).record
+    assert resolving is not None
+
+    decision = claim_rule(a_claim(resolving), a_policy(), LATER)(resolving)
+
+    assert decision.answer.verdict == Verdict.RESOLVE
 
 
 def test_an_instance_that_opened_the_copy_must_resolve_it() -> None:

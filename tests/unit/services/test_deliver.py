@@ -186,6 +186,21 @@ async def test_a_native_destination_is_resent_with_the_same_key(tmp_path: Path) 
     assert len({sent.idempotency_key for _, sent in world.adapter.sent}) == 1
 
 
+@pytest.mark.parametrize("error", [TransientError("busy"), ThrottledError("busy")])
+async def test_a_resend_without_effect_leaves_the_doubt_about_the_first_send(
+    tmp_path: Path, error: Exception
+) -> None:
+    async with World.make(tmp_path, idempotency="native") as world:
+        world.adapter.script = [taken_without_answer(world.adapter), raises(error)]
+        world.start_worker()
+
+        record = await world.until(await world.accepted(), State.DELIVERED)
+        actions = await world.actions()
+
+    assert (record.attempt, record.reference) == (1, "K-0")
+    assert "delivery.deferred" not in actions
+
+
 async def test_a_native_destination_that_never_answers_is_parked_after_three_resends(
     tmp_path: Path,
 ) -> None:
