@@ -10,7 +10,7 @@ from gateway.crypto import keys
 from gateway.crypto.jose import b64decode
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.domain.errors import KeyUnusableError
-from gateway.domain.identifiers import ApplicationId, ClientName, MunicipalityCode
+from gateway.domain.identifiers import ApplicationId, ClientName, DestinationName, MunicipalityCode
 
 SECRET = keys.new_secret()
 MASTER = b64decode(json.loads(SECRET)["k"].encode())
@@ -33,6 +33,12 @@ def test_a_receipt_number_is_hashed_as_documented() -> None:
     expected = sha256_mac(reference_key(b"receipt-number", b"131016"), "受付１".encode())
 
     assert PSEUDONYMS.receipt_mac(TOKYO, "受付１") == expected
+
+
+def test_an_order_key_is_hashed_as_documented() -> None:
+    expected = sha256_mac(reference_key(b"order", b"jido-teate"), '"甲-1"'.encode())
+
+    assert PSEUDONYMS.order_mac(DestinationName("jido-teate"), '"甲-1"') == expected
 
 
 def test_an_idempotency_key_is_hashed_as_documented() -> None:
