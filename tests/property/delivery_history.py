@@ -77,12 +77,11 @@ class DeliveryHistory(RuleBasedStateMachine):
 
     # What can happen
 
-    @initialize(first=_PICK, second=_PICK)
-    def begin(self, first: int, second: int) -> None:
-        self.accept(0, first, lost=False)
-        self.accept(1, second, lost=False)
+    @initialize(key=_PICK)
+    def begin(self, key: int) -> None:
+        self.accept(0, key, lost=False)
 
-    @precondition(lambda self: len(self.town.accepted) < 4)
+    @precondition(lambda self: len(self.town.accepted) < 3)
     @rule(node=_NODE, key=_PICK, lost=_LOST)
     def accept(self, node: int, key: int, *, lost: bool) -> None:
         self.runner.run(self.town.accept(self.node(node), one(self.keys, key), lost=lost))
@@ -181,6 +180,23 @@ class DeliveryHistory(RuleBasedStateMachine):
                 await self.go_on(node, hands[-1], kind, reached=reached)
         if steps > 8 and town.outcomes:
             await town.record(node, town.outcomes[-1], lost=False)
+
+    @precondition(lambda self: any(hand.step == Step.REPORT for hand in self.town.hands))
+    @rule(node=_NODE, pick=_PICK, kind=st.sampled_from(OutcomeKind), lost=_LOST)
+    def another_takes_over(self, node: int, pick: int, kind: OutcomeKind, *, lost: bool) -> None:
+        """Give what a worker sent before it died to another, whose claim may be lost at first."""
+        dying = one([hand for hand in self.town.hands if hand.step == Step.REPORT], pick)
+        self.town.lose_connection(dying.worker, dies=True)
+        if dying.copy in self.town.ready:
+            self.town.take(dying.copy, self.town.workers[0])
+            self.runner.run(self.take_over(self.node(node), self.town.hands[-1], kind, lost=lost))
+
+    async def take_over(self, node: int, hand: Hand, kind: OutcomeKind, *, lost: bool) -> None:
+        for is_lost in (lost, False, False, False):
+            if hand in self.town.hands:
+                await self.go_on(node, hand, kind, lost=is_lost)
+        if hand.outcome in self.town.outcomes:
+            await self.town.record(node, hand.outcome, lost=False)
 
     @rule(pick=_PICK, dies=st.booleans())
     def worker_dies_or_is_cut_off(self, pick: int, *, dies: bool) -> None:
