@@ -81,7 +81,8 @@ class Broker(Protocol):
         """Create what is missing of the topology: the gateway's queues and each destination's.
 
         Raises:
-            TopologyMismatchError: Something exists with other arguments; nothing was changed.
+            TopologyMismatchError: Something exists with other arguments; it was left as it
+                is, and everything else was created.
             BrokerUnavailableError: The broker did not answer.
         """
 

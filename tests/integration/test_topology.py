@@ -100,16 +100,18 @@ async def test_a_copy_that_comes_back_too_often_is_a_dead_letter(
 # Differences
 
 
-async def test_a_difference_is_refused_and_nothing_is_changed(
+async def test_what_differs_is_named_and_left_alone_and_the_rest_is_created(
     broker: RabbitBroker, channel: AbstractChannel, name: str
 ) -> None:
     await channel.queue_declare(f"dest.{name}", durable=True)
 
     with pytest.raises(TopologyMismatchError, match=name):
-        await broker.declare([f"{name}-new", name])
+        await broker.declare([name, f"{name}-new"])
 
+    await broker.publish(f"dest.{name}-new", a_message(1))
+    assert await drain(broker, f"dest.{name}-new", 1) == [b"1"]
     with pytest.raises(UnroutableError):
-        await broker.depth(f"dest.{name}-new")
+        await broker.publish(f"dest.{name}", a_message(2))
     assert await broker.depth(f"dest.{name}") == 0
 
 

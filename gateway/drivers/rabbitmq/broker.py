@@ -25,6 +25,8 @@ APPLY_TIMEOUT_S: Final = 600.0
 class RabbitBroker:
     """Speaks to one RabbitMQ over two connections, one to publish and one to consume.
 
+    A queue that is broken may have a further one to itself (``consumer``).
+
     With the credentials of ``topology.worker_permissions`` everything works but
     ``declare``, ``apply``, ``reply`` and what concerns other destinations.
     """
@@ -34,7 +36,7 @@ class RabbitBroker:
         url: str,
         *,
         confirm_timeout_s: float = 10.0,
-        connect_timeout_s: float = 10.0,
+        connect_timeout_s: float = 20.0,
         heartbeat_s: int = HEARTBEAT_S,
         canary_every_s: float = CANARY_EVERY_S,
         limits: QueueLimits | None = None,
@@ -43,9 +45,12 @@ class RabbitBroker:
 
         Args:
             url: ``amqp://`` or ``amqps://``, with user, password and virtual host; aiormq's
-                parameters (``cafile``, ``certfile``, ``keyfile``) may follow.
+                parameters (``cafile``, ``certfile``, ``keyfile``) may follow. For a cluster
+                its nodes' addresses stand in it, ``HOST:PORT,HOST:PORT``: the next one is
+                taken when one is lost.
             confirm_timeout_s: Until the broker must have confirmed, or answered.
-            connect_timeout_s: Until a connection must stand.
+            connect_timeout_s: Until a connection must stand: three round trips, and as many
+                for TLS.
             heartbeat_s: AMQP heartbeat of both connections.
             canary_every_s: How often consumers are looked after.
             limits: Of the destinations' queues, for ``declare`` and ``apply``.
@@ -88,7 +93,7 @@ class RabbitBroker:
 
         Raises:
             TopologyMismatchError: Something has other arguments, and ``recreate`` is
-                false; nothing was changed.
+                false; it was left as it is, and everything else created.
             BrokerUnavailableError: The broker did not answer; apply again.
         """
         with unavailable("topology"):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 from uuid import uuid4
 
@@ -46,16 +47,16 @@ async def apply(link: Link, plans: Sequence[QueuePlan], *, recreate: bool) -> No
 
     Raises:
         TopologyMismatchError: Something has other arguments, and ``recreate`` is
-            false; nothing was changed.
+            false; it was left as it is, and everything else created.
     """
     # A refusal closes its channel, so none is used that anything else stands on.
     channel = SteadyChannel(link)
     try:
         exchanges = [name for name in EXCHANGES if await _differs(channel, name)]
         replaced = [plan for plan in plans if await _queue_differs(channel, plan)]
-        names = exchanges + [plan.name for plan in replaced]
-        if names and not recreate:
-            raise TopologyMismatchError(*names)
+        if not recreate:
+            await _add_missing(channel, plans, {*exchanges, *(plan.name for plan in replaced)})
+            return
         for name in exchanges:
             await (await channel.get()).exchange_delete(name)
         for name in EXCHANGES:
@@ -67,11 +68,24 @@ async def apply(link: Link, plans: Sequence[QueuePlan], *, recreate: bool) -> No
             await asyncio.sleep(_NOTICE_S)
         for plan in plans:
             await _put_up(await channel.get(), plan)
-        if recreate:
-            for plan in plans:
-                await _bring_home(channel, plan)
+        for plan in plans:
+            await _bring_home(channel, plan)
     finally:
         await channel.close()
+
+
+async def _add_missing(
+    channel: SteadyChannel, plans: Sequence[QueuePlan], different: AbstractSet[str]
+) -> None:
+    """Put up all but what is different, and then name that."""
+    for name in EXCHANGES:
+        if name not in different:
+            await _declare_exchange(await channel.get(), name)
+    for plan in plans:
+        if different.isdisjoint((plan.name, plan.exchange)):
+            await _put_up(await channel.get(), plan)
+    if different:
+        raise TopologyMismatchError(*sorted(different))
 
 
 async def depth(link: Link, queue: str) -> int:

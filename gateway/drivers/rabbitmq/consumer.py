@@ -1,4 +1,10 @@
-"""Receiving that survives whatever happens to the broker, the connection or the queue."""
+"""Receiving that survives whatever happens to the broker, the connection or the queue.
+
+All subscriptions share one connection. A queue that is broken (a quorum queue without a
+leader) leaves who wants to consume it without an answer, or has the broker close the whole
+connection; every new attempt would cost the others what they hold. So an attempt after such
+a failure is made on a connection of its own, and stays there if it succeeds.
+"""
 
 import asyncio
 from collections.abc import Awaitable
@@ -7,10 +13,11 @@ from typing import Final, Self, TypeVar
 
 import aiormq
 from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.exceptions import ConnectionInternalError
 from structlog import get_logger
 
 from gateway.domain.errors import BrokerUnavailableError
-from gateway.drivers.rabbitmq.connection import Link, close_channel
+from gateway.drivers.rabbitmq.connection import Link
 from gateway.drivers.rabbitmq.errors import unavailable
 from gateway.drivers.rabbitmq.wire import message_from
 from gateway.ports.broker import Message, Received
@@ -21,6 +28,7 @@ T = TypeVar("T")
 
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_APART_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +118,7 @@ class Subscription:
         self._session: _Session | None = None
         self._running: asyncio.Task[None] | None = None
         self._is_down = False
+        self._is_apart = False
 
     def __aiter__(self) -> Self:
         """Return itself."""
@@ -155,23 +164,42 @@ class Subscription:
                     reason = type(error.__cause__ or error).__name__
                     log.warning("broker.consumer_lost", queue=self._queue, reason=reason)
             await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            longest_s = _LONGEST_PAUSE_APART_S if self._is_apart else _LONGEST_PAUSE_S
+            pause_s = min(2 * pause_s, longest_s)
 
     async def _receive(self) -> None:
-        """Consume on a channel of its own until that breaks, which is always an error."""
-        connection = await self._link.connection()
+        """Consume until that breaks, which is always an error."""
+        if not self._is_apart:
+            await self._receive_over(self._link)
+            return
+        link, self._is_apart = self._link.apart(), False
+        try:
+            await link.open()
+            self._is_apart = True
+            await self._receive_over(link)
+        finally:
+            await link.close()
+
+    async def _receive_over(self, link: Link) -> None:
+        """Consume on a channel of its own until that breaks."""
+        connection = await link.connection()
         channel = await self._answer(connection, connection.channel(publisher_confirms=False))
         session = _Session(channel, self._prefetch)
         cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            await self._answer(connection, self._consume(session, cancelled))
+            try:
+                await self._answer(connection, self._consume(session, cancelled))
+            except ConnectionInternalError:
+                self._is_apart = True
+                raise
+            self._is_apart = False
             if self._is_down:
                 self._is_down = False
                 log.info("broker.consumer_back", queue=self._queue)
             await self._watch(connection, session, cancelled)
         finally:
             self._session = None
-            await close_channel(channel)
+            await link.close_channel(channel)
 
     async def _consume(self, session: _Session, cancelled: asyncio.Future[None]) -> None:
         async def receive(delivered: DeliveredMessage) -> None:
@@ -210,10 +238,17 @@ class Subscription:
                 raise BrokerUnavailableError(self._queue)
 
     async def _answer(self, connection: aiormq.Connection, question: Awaitable[T]) -> T:
-        """Return the broker's answer; a connection on which it gives none is dropped."""
+        """Return the broker's answer; a connection on which it gives none is dropped.
+
+        Unless it answers other questions: then it is our queue that is silent.
+        """
         try:
             async with asyncio.timeout(self._patience.answer_s):
                 return await question
         except TimeoutError:
-            await self._link.drop(connection)
+            self._is_apart = await self._link.still_answers(
+                connection, timeout_s=self._patience.answer_s
+            )
+            if not self._is_apart:
+                await self._link.drop(connection)
             raise

@@ -1,44 +1,70 @@
-"""Publishing: persistent, mandatory, confirmed, pipelined over one channel."""
+"""Publishing: persistent, mandatory, confirmed, pipelined."""
 
 import asyncio
+from typing import Final
 
 import aiormq
 from aiormq.abc import AbstractChannel
 from aiormq.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
 
-from gateway.domain.errors import QueueFullError, UnroutableError
+from gateway.domain.errors import BrokerUnavailableError, QueueFullError, UnroutableError
 from gateway.drivers.rabbitmq.connection import Link, SteadyChannel
 from gateway.drivers.rabbitmq.errors import unavailable
 from gateway.drivers.rabbitmq.wire import properties_of
 from gateway.ports.broker import Message
 
+_AT_ONCE: Final = 100
+"""Messages to one queue that wait for their confirms; more gain nothing."""
+_UNCONFIRMED: Final = 250
+"""The same, with those that nobody waits for any more. With 400 the broker stops reading the
+whole connection (its ``credit_flow_default_credit``), whoever else uses it."""
+
+
+class _QueueChannel(SteadyChannel):
+    """A channel that serves one queue."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(link)
+        self.window = asyncio.Semaphore(_AT_ONCE)
+
 
 class Publisher:
-    """Publishes through one exchange.
+    """Publishes through one exchange, to each queue on a channel of its own.
 
-    The channel serves this exchange alone: publishing to an exchange that is
-    missing closes the channel, and that shall tell the truth to all it fails.
+    The broker stops reading a channel once some dozen messages on it wait for a queue that
+    has no leader; and publishing to an exchange that is missing closes the channel. Neither
+    shall be felt by those who publish elsewhere.
     """
 
     def __init__(self, link: Link, exchange: str, *, confirm_timeout_s: float) -> None:
-        """Plan the channel; nothing is opened."""
+        """Plan the channels; nothing is opened."""
+        self._link = link
         self._exchange = exchange
         self._confirm_timeout_s = confirm_timeout_s
-        self._channel = SteadyChannel(link)
+        self._channels: dict[str, _QueueChannel] = {}
 
     async def publish(self, queue: str, message: Message) -> None:
         """Return once ``queue`` holds ``message``; errors as the port says."""
         properties = properties_of(message, queue)
+        own = self._channels.setdefault(queue, _QueueChannel(self._link))
         with unavailable(queue):
             # The limit covers everything: under an alarm the broker stops reading, and
             # what cannot be written would be waited for without end.
-            async with asyncio.timeout(self._confirm_timeout_s):
-                channel = await self._channel.get()
+            async with asyncio.timeout(self._confirm_timeout_s), own.window:
+                channel = await own.get()
+                if _unconfirmed(channel) >= _UNCONFIRMED:
+                    raise BrokerUnavailableError(queue)
                 await publish_on(channel, self._exchange, queue, message.body, properties)
 
     async def close(self) -> None:
-        """Close the channel; publishing opens it again."""
-        await self._channel.close()
+        """Close the channels; publishing opens them again."""
+        for channel in self._channels.values():
+            await channel.close()
+
+
+def _unconfirmed(channel: AbstractChannel) -> int:
+    # The library's own: what it is told to give up it keeps there until the broker speaks.
+    return len(channel.confirmations) if isinstance(channel, aiormq.Channel) else 0
 
 
 async def publish_on(

@@ -7,8 +7,10 @@ import pytest
 from aiormq.exceptions import ChannelInvalidStateError
 
 from gateway.domain.errors import BrokerUnavailableError
-from gateway.drivers.rabbitmq.connection import close_channel
+from gateway.drivers.rabbitmq.connection import Link
 from gateway.drivers.rabbitmq.errors import unavailable
+
+LINK = Link("amqp://127.0.0.1/", purpose="testing", connect_timeout_s=1, heartbeat_s=1)
 
 
 class Channel:
@@ -31,7 +33,7 @@ class Channel:
 @pytest.mark.parametrize("swallows", [False, True])
 async def test_a_task_that_is_cancelled_while_it_closes_a_channel_ends(*, swallows: bool) -> None:
     silent: Any = Channel(swallows=swallows)
-    closing = asyncio.create_task(close_channel(silent))
+    closing = asyncio.create_task(LINK.close_channel(silent))
     await asyncio.sleep(0)
 
     closing.cancel()
@@ -48,7 +50,7 @@ async def test_what_the_library_raises_when_a_channel_closes_ends_nothing(
 ) -> None:
     broken: Any = Channel(error)
 
-    await close_channel(broken)
+    await LINK.close_channel(broken)
 
 
 async def test_a_task_that_is_cancelled_ends_whatever_the_library_makes_of_it() -> None:
