@@ -141,8 +141,12 @@ async def _connect(gateway: Gateway) -> None:
     while True:
         try:
             await gateway.broker.declare(list(gateway.settings.destinations))
-        except (TransientError, TopologyMismatchError) as error:
-            # What is accepted waits in the journal until somebody has put it right.
+        except TopologyMismatchError as error:
+            # Everything else stands, and must not wait until somebody has put this right
+            # (``topology apply --recreate``); what is for it waits in the journal.
+            log.error("topology.differs", code=error.code, subject=str(error))  # noqa: TRY400 - its own words say it
+            return
+        except TransientError as error:
             log.warning("topology.not_declared", code=error.code, subject=str(error))
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
