@@ -2,6 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
 
 from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
 from gateway.bootstrap.stores import open_journal
@@ -53,6 +57,11 @@ from gateway.services.workers import WorkerGrant, WorkerRegister
 from gateway.settings.holidays import load_holidays, shipped_holidays
 from gateway.settings.model import Settings
 
+log = structlog.get_logger()
+
+_NOTICE: Final = timedelta(days=60)
+"""So long before the list of holidays ends is said that it does."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
@@ -88,6 +97,9 @@ def policies(settings: Settings) -> dict[DestinationName, DestinationPolicy]:
     """
     calendar = settings.calendar
     listed = load_holidays(calendar.file or shipped_holidays())
+    is_read = any(one.window.open for one in settings.destinations.values())
+    if is_read and listed.known_until < SystemClock().now().date() + _NOTICE:
+        log.warning("calendar.ends", known_until=listed.known_until.isoformat())
     closed_on = (listed.days | set(calendar.closed_on)) - set(calendar.open_on)
     return {
         DestinationName(name): DestinationPolicy(
@@ -100,6 +112,7 @@ def policies(settings: Settings) -> dict[DestinationName, DestinationPolicy]:
                 openings=parse_openings(destination.window.open),
                 closed_on=closed_on if destination.window.on_holidays == "closed" else frozenset(),
             ),
+            holidays=closed_on,
             rate_per_s=destination.rate_per_s,
             max_in_flight=destination.max_in_flight,
             paused=destination.paused,

@@ -24,6 +24,8 @@ class Sign(StrEnum):
     """A delivery failed, once too often in a row."""
     UNREACHABLE = "unreachable"
     """A delivery could not even begin: it cannot be reached at all."""
+    THROTTLED = "throttled"
+    """A delivery was put off: it asks to slow down."""
     CHECKED = "checked"
     """Asked how it is, it said that it is well."""
     NOT_WELL = "not_well"
@@ -35,6 +37,7 @@ TRANSITIONS: Final[dict[tuple[BreakerState, Sign], BreakerState]] = {
     (BreakerState.CLOSED, Sign.FAILED): BreakerState.CLOSED,
     (BreakerState.CLOSED, Sign.TRIPPED): BreakerState.OPEN,
     (BreakerState.CLOSED, Sign.UNREACHABLE): BreakerState.OPEN,
+    (BreakerState.CLOSED, Sign.THROTTLED): BreakerState.CLOSED,
     (BreakerState.CLOSED, Sign.CHECKED): BreakerState.CLOSED,
     (BreakerState.CLOSED, Sign.NOT_WELL): BreakerState.CLOSED,
     # What was under way when it opened says nothing about now.
@@ -42,12 +45,14 @@ TRANSITIONS: Final[dict[tuple[BreakerState, Sign], BreakerState]] = {
     (BreakerState.OPEN, Sign.FAILED): BreakerState.OPEN,
     (BreakerState.OPEN, Sign.TRIPPED): BreakerState.OPEN,
     (BreakerState.OPEN, Sign.UNREACHABLE): BreakerState.OPEN,
+    (BreakerState.OPEN, Sign.THROTTLED): BreakerState.OPEN,
     (BreakerState.OPEN, Sign.CHECKED): BreakerState.HALF_OPEN,
     (BreakerState.OPEN, Sign.NOT_WELL): BreakerState.OPEN,
     (BreakerState.HALF_OPEN, Sign.ANSWERED): BreakerState.CLOSED,
     (BreakerState.HALF_OPEN, Sign.FAILED): BreakerState.OPEN,
     (BreakerState.HALF_OPEN, Sign.TRIPPED): BreakerState.OPEN,
     (BreakerState.HALF_OPEN, Sign.UNREACHABLE): BreakerState.OPEN,
+    (BreakerState.HALF_OPEN, Sign.THROTTLED): BreakerState.OPEN,
     (BreakerState.HALF_OPEN, Sign.CHECKED): BreakerState.HALF_OPEN,
     (BreakerState.HALF_OPEN, Sign.NOT_WELL): BreakerState.OPEN,
 }

@@ -91,6 +91,7 @@ class Heartbeat:
         at: When this was sent.
         breaker: Whether the worker sends at all.
         unclaimed: Copies it holds whose claim was not answered yet.
+        heard_at: When the gateway heard it, by the gateway's clock; a worker does not say it.
     """
 
     worker: WorkerName
@@ -103,6 +104,7 @@ class Heartbeat:
     at: datetime
     breaker: BreakerState = BreakerState.CLOSED
     unclaimed: int = 0
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

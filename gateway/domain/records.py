@@ -1,7 +1,7 @@
 """What the journal keeps of an application and of each of its deliveries."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.domain.identifiers import (
     ApplicationId,
@@ -100,6 +100,14 @@ class DeliveryRecord:
     flagged: bool = False
     order_key: bytes | None = None
     adapter: str | None = None
+
+    def budget_after(self, waited: timedelta) -> datetime:
+        """Return ``budget_since`` without a time in which nobody could fail.
+
+        So much of the budget's age was spent waiting: for a destination to open, for a core
+        system to come back, for room in its queue.
+        """
+        return self.budget_since + max(waited, timedelta())
 
     @property
     def idempotency_key(self) -> str:

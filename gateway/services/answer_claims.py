@@ -52,12 +52,13 @@ def claim_rule(
             case State.SENDING if record.copy == claim.copy:
                 # Once it is being resolved, another worker has had its hands on it.
                 is_own = record.worker == claim.worker and record.resolves == 0
-                is_sealed = is_own and not claim.opened
-                if hold is not None:
-                    event = Event.DEFERRED if is_sealed else Event.HELD
-                    return _hold(record, claim, policy, hold, now, event)
+                is_sealed = is_own and not claim.opened and claim.declined is None
                 if is_sealed:
+                    # Also when it is paused by now. This may be an old question, read twice:
+                    # its "go" is used already, and what is given cannot be taken back.
                     return _claimed_again(record, claim, now)
+                if hold is not None:
+                    return _hold(record, claim, policy, hold, now)
                 return _resolve(record, claim, policy, now)
             case State.IN_DOUBT if record.copy in (None, claim.copy):
                 if hold is not None:
@@ -96,6 +97,9 @@ def _claimed(
         copy=claim.copy,
         worker=claim.worker,
         claimed_at=record.claimed_at or now,
+        budget_since=record.budget_after(now - record.updated_at)
+        if event == Event.CLAIMED
+        else record.budget_since,
         due_at=None,
         resolves=record.resolves + (verdict == Verdict.RESOLVE),
         updated_at=now,
@@ -152,10 +156,9 @@ def _hold(
     policy: DestinationPolicy,
     hold: Hold,
     now: datetime,
-    event: Event = Event.HELD,
 ) -> Decision[ClaimAnswer]:
     """Put it off: what was not opened is tried later, what was is asked about later."""
-    state = following(record.state, event)
+    state = following(record.state, Event.HELD)
     due_at: datetime | None = hold.until or now + timedelta(seconds=policy.hold_s)
     if state == State.IN_DOUBT and policy.idempotency == Idempotency.NONE:
         due_at = None
@@ -165,6 +168,7 @@ def _hold(
         copy=None,
         worker=None,
         due_at=due_at,
+        budget_since=record.budget_after((due_at or now) - record.updated_at),
         code=hold.code,
         updated_at=now,
     )

@@ -201,11 +201,12 @@ class Canary(Enum):
 def judged(tally: Iterable[ReplayTally]) -> Canary:
     """Return what an order's canary tells, by where its deliveries stand now.
 
-    One that needs a person again is enough to fail; so is that none has arrived at all,
-    because all were cancelled: nothing is known of the rest then.
+    Only what was sent again tells anything. One that needs a person again is enough to fail;
+    so is that none has arrived at all, because all were cancelled or had been dealt with
+    otherwise: nothing is known of the rest then.
     """
     canary = [one for one in tally if one.is_canary]
-    begun = {one.state for one in canary if one.result is not None}
+    begun = {one.state for one in canary if one.result == ReplayResult.REPLAYED}
     if begun & NEEDS_A_PERSON:
         return Canary.FAILED
     if begun - FINAL or any(one.result is None for one in canary):

@@ -98,18 +98,19 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         if known is not None and known.version >= control.version:
             return
         self._controls[control.destination] = control
-        try:
-            policy = applied(self._configured[control.destination], control.settings)
-        except (KeyError, ValueError):
-            # A newer gateway of this journal knows settings that this one does not.
-            log.warning("control.not_understood", destination=control.destination)
-            return
+        policy = self._configured[control.destination]
+        for name, value in control.settings.items():
+            try:
+                policy = applied(policy, {name: value})
+            except (KeyError, ValueError):
+                # A newer gateway of this journal knows settings that this one does not.
+                log.warning("control.not_understood", destination=control.destination, setting=name)
         self._policies[control.destination] = policy
 
     def alive(self, name: DestinationName) -> list[Heartbeat]:
         """Return the last heartbeats of the workers that live, by worker."""
         since = self._clock.now() - ALIVE
-        return [beat for beat in self._beats.get(name, ()) if beat.at >= since]
+        return [beat for beat in self._beats.get(name, ()) if (beat.heard_at or beat.at) >= since]
 
     def hold(self, name: DestinationName) -> Hold | None:
         """Return why nothing is published for a destination now; ``None`` if it is.
@@ -128,13 +129,18 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
     def terms(self, beat: Heartbeat) -> Terms | None:
         """Return what the worker that sent ``beat`` shall do; ``None`` if nothing is configured.
 
-        What the core system takes at once, and in a second, is shared out among the
-        workers that live, in the order of their names.
+        What the core system takes at once, and in a second, is shared out among the workers
+        that live and whose breaker lets something through, in the order of their names.
         """
         policy = self._policies.get(beat.destination)
         if policy is None:
             return None
-        names = sorted({beat.worker, *(other.worker for other in self.alive(beat.destination))})
+        sending = (
+            other.worker
+            for other in self.alive(beat.destination)
+            if other.breaker != BreakerState.OPEN
+        )
+        names = sorted({beat.worker, *sending})
         return Terms(
             worker=beat.worker,
             destination=beat.destination,

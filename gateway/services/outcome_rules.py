@@ -71,15 +71,11 @@ def _deferred(
         record = replace(record, counted=record.counted + 1, budget_since=since)
         if policy.retry.is_spent(counted=record.counted, since=since, now=now):
             return _changed(record, outcome, now, Event.EXHAUSTED, Action.DELIVERY_PARKED)
-    due_at = now + timedelta(seconds=policy.retry.wait_s(record.attempt, fraction))
-    return _changed(
-        record,
-        outcome,
-        now,
-        Event.DEFERRED,
-        Action.DELIVERY_DEFERRED,
-        due_at=_not_before(due_at, outcome.retry_at, policy, now),
-    )
+    wait = timedelta(seconds=policy.retry.wait_s(record.attempt, fraction))
+    due_at = _not_before(now + wait, outcome.retry_at, policy, now)
+    if not outcome.counted:
+        record = replace(record, budget_since=record.budget_after(due_at - record.updated_at))
+    return _changed(record, outcome, now, Event.DEFERRED, Action.DELIVERY_DEFERRED, due_at=due_at)
 
 
 def _not_before(
@@ -99,6 +95,9 @@ def _doubted(
     fraction: float,
 ) -> Decision[State]:
     due_at = None
+    if not outcome.counted:
+        # The core system did not even take the question.
+        record = replace(record, resolves=max(0, record.resolves - 1))
     if policy.idempotency != Idempotency.NONE and not _is_old(record, policy, now):
         wait = timedelta(seconds=policy.retry.wait_s(record.resolves + 1, fraction))
         due_at = _not_before(now + wait, outcome.retry_at, policy, now)
@@ -106,9 +105,13 @@ def _doubted(
 
 
 def _is_old(record: DeliveryRecord, policy: DestinationPolicy, now: datetime) -> bool:
-    """Tell whether the attempt has been in doubt for so long that a person must look."""
+    """Tell whether it was asked about so long and so often that a person must look.
+
+    Long alone does not count: its destination may have been closed or down all the while.
+    """
     since = record.claimed_at or record.updated_at
-    return now - since >= timedelta(seconds=policy.retry.max_age_s)
+    is_long = now - since >= timedelta(seconds=policy.retry.max_age_s)
+    return is_long and record.resolves >= policy.retry.max_attempts
 
 
 def _changed(

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Annotated, Any, Final
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -39,6 +39,7 @@ class DestinationPolicy:
         retry: Its retry budget.
         breaker: When its workers stop sending.
         window: When it may be sent to.
+        holidays: The days on which it is closed unless ``on_holidays`` is ``open``.
         rate_per_s: Most sends a second, all workers together; ``None`` for no limit.
         max_in_flight: Most sends at once, all workers together.
         paused: Nothing is published, and claims are told to wait.
@@ -54,6 +55,7 @@ class DestinationPolicy:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     window: Window = field(default_factory=Window)
+    holidays: frozenset[date] = frozenset()
     rate_per_s: float | None = None
     max_in_flight: int = 8
     paused: bool = False
@@ -76,6 +78,7 @@ _CHECKS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "max_in_flight": TypeAdapter(Annotated[int, Field(ge=1, le=2000)]),
     "rate_per_s": TypeAdapter(Annotated[float, Field(gt=0, le=100_000)] | None),
     "window": TypeAdapter(Annotated[tuple[str, ...], Field(max_length=50)]),
+    "window.on_holidays": TypeAdapter(Literal["closed", "open"]),
     "retry.max_attempts": TypeAdapter(Annotated[int, Field(ge=1)]),
     "retry.max_age_s": TypeAdapter(_Seconds),
     "retry.base_s": TypeAdapter(_Seconds),
@@ -119,6 +122,9 @@ def _with(policy: DestinationPolicy, name: str, value: Setting) -> DestinationPo
         return replace(policy, window=replace(policy.window, openings=parse_openings(value)))
     changes: dict[str, Any] = {key: value}
     match section:
+        case "window":
+            closed_on = policy.holidays if value == "closed" else frozenset()
+            return replace(policy, window=replace(policy.window, closed_on=closed_on))
         case "retry":
             return replace(policy, retry=replace(policy.retry, **changes))
         case "breaker":

@@ -55,6 +55,7 @@ def _next_attempt(record: DeliveryRecord, now: datetime) -> Decision[DeliveryRec
         worker=None,
         claimed_at=None,
         due_at=None,
+        budget_since=record.budget_after(now - (record.due_at or now)),
         updated_at=now,
     )
     return Decision(answer=due, record=due, entries=(_entry(Action.DELIVERY_DUE, due, now),))
@@ -85,6 +86,7 @@ def published_rule(
             state=following(record.state, Event.PUBLISHED),
             # Asked again after a while, should nobody ever claim this copy.
             due_at=now + _LOOKUP_PATIENCE if is_question else None,
+            budget_since=record.budget_after(now - record.updated_at),
             updated_at=now,
         )
         entry = _entry(Action.DELIVERY_QUEUED, published, now, copy=copy)

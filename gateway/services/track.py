@@ -9,7 +9,14 @@ from gateway.domain.lifecycle import State
 from gateway.domain.records import ApplicationRecord, DeliveryRecord, Dossier, FeedbackRecord
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
-from gateway.services.verdict import OPEN, Standing, judge, next_step
+from gateway.services.verdict import (
+    OPEN,
+    PUT_OFF,
+    Standing,
+    judge,
+    next_attempt_at,
+    next_step,
+)
 
 
 class Track:
@@ -45,7 +52,14 @@ class Track:
             "verdict": {"code": verdict.value, "ja": japanese, "en": english},
             "last_error": _last_error(dossier.deliveries),
             "next_attempt_at": _iso(
-                min((each.due_at for each in dossier.deliveries if each.due_at), default=None)
+                min(
+                    (
+                        at
+                        for each in dossier.deliveries
+                        if (at := next_attempt_at(each, standings[each.destination]))
+                    ),
+                    default=None,
+                )
             ),
             "client": dossier.application.client,
             "municipality": dossier.application.municipality,
@@ -68,7 +82,11 @@ class Track:
 
 def _last_error(deliveries: Sequence[DeliveryRecord]) -> dict[str, object] | None:
     """Return the latest reason for which one of them has not arrived."""
-    failed = [each for each in deliveries if each.code and each.state != State.DELIVERED]
+    failed = [
+        each
+        for each in deliveries
+        if each.code and each.state != State.DELIVERED and each.code not in PUT_OFF
+    ]
     if not failed:
         return None
     last = max(failed, key=lambda each: each.updated_at)

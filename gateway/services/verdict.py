@@ -116,6 +116,29 @@ def _next_step(delivery: DeliveryRecord, standing: Standing) -> Words:
     return NEXT_STEP[delivery.state]
 
 
+PUT_OFF: Final = frozenset(
+    {
+        "destination.paused",
+        "destination.closed",
+        "destination.rate_limited",
+        "worker.standing_by",
+        "worker.stopping",
+    }
+)
+"""Codes of what was put off by our own doing: no errors."""
+
+
+def next_attempt_at(delivery: DeliveryRecord, standing: Standing = OPEN) -> datetime | None:
+    """Return when a delivery is tried or looked up next; ``None`` if nobody can know."""
+    if delivery.state not in _WAITS_TO_GO | {State.IN_DOUBT}:
+        return None
+    if standing.hold is None:
+        return delivery.due_at
+    if standing.hold.until is None or (delivery.state == State.IN_DOUBT and not delivery.due_at):
+        return None
+    return max(standing.hold.until, delivery.due_at or standing.hold.until)
+
+
 class Verdict(StrEnum):
     """How an application stands, in one word; the worst of its deliveries decides."""
 

@@ -215,8 +215,7 @@ class WorkerGate:
             now = self._monotonic()
             wait_s: float | None = None
             if self._through < self._at_once:
-                is_trial = self._breaker.state == BreakerState.HALF_OPEN
-                wait_s = 0.0 if is_trial else self._bucket.take(self._terms.rate_per_s, now)
+                wait_s = self._bucket.take(self._terms.rate_per_s, now)
                 if wait_s == 0.0:
                     self._through += 1
                     return None

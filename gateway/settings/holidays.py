@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gateway.domain.errors import ConfigError
 
 _MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+
+
+_YEARLY_FOR: Final = timedelta(days=50 * 366)
+"""What comes every year comes also after the last year whose holidays are announced."""
 
 
 class _File(BaseModel):
@@ -62,6 +66,7 @@ def load_holidays(path: Path) -> Holidays:
         where = ".".join(map(str, problem["loc"])) or "the file"
         raise ConfigError(f"calendar.file: {path}: {where}: {problem['msg']}") from None
     first = min(listed.dates, default=listed.known_until).replace(month=1, day=1)
-    every_day = (first + timedelta(days=n) for n in range((listed.known_until - first).days + 1))
+    last = listed.known_until + _YEARLY_FOR
+    every_day = (first + timedelta(days=n) for n in range((last - first).days + 1))
     yearly = {day for day in every_day if day.strftime("%m-%d") in listed.yearly}
     return Holidays(frozenset(listed.dates) | yearly, listed.known_until)

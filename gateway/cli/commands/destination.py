@@ -66,7 +66,8 @@ def set_(
             metavar="SETTING=VALUE…",
             help=(
                 "rate_per_s=5 (none: no limit), max_in_flight=2, window='mon-fri 08:30-17:15; "
-                "sat 09:00-12:00' (always: no window), retry.max_attempts=12, "
+                "sat 09:00-12:00' (always: no window), window.on_holidays=open, "
+                "retry.max_attempts=12, "
                 "retry.max_age_s=86400, retry.base_s=1, retry.cap_s=900, breaker.failures=5, "
                 "breaker.probe_s=5, breaker.probe_cap_s=60"
             ),
@@ -163,4 +164,4 @@ def _value(name: str, value: object) -> str:
         return "; ".join(map(str, value)) if isinstance(value, list) and value else "always"
     if value is None:
         return "none"
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()

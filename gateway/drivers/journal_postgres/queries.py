@@ -273,16 +273,18 @@ UPDATE client_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETU
 CLIENT_KEYS: Final = "SELECT * FROM client_keys ORDER BY created_at, id"
 PUT_HEARTBEAT: Final = """
 INSERT INTO heartbeats (
-    worker, destination, version, adapter, in_flight, healthy, checked_at, at, breaker, unclaimed
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    worker, destination, version, adapter, in_flight, healthy, checked_at, at, breaker, unclaimed,
+    heard_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (worker, destination) DO UPDATE SET
     version = excluded.version, adapter = excluded.adapter, in_flight = excluded.in_flight,
     healthy = excluded.healthy, checked_at = excluded.checked_at, at = excluded.at,
-    breaker = excluded.breaker, unclaimed = excluded.unclaimed
+    breaker = excluded.breaker, unclaimed = excluded.unclaimed, heard_at = excluded.heard_at
 WHERE excluded.at > heartbeats.at
 """
 FORGET_HEARTBEATS: Final = """
-DELETE FROM heartbeats WHERE destination = $1 AND at < $2::timestamptz - interval '1 day'
+DELETE FROM heartbeats WHERE destination = $1
+    AND coalesce(heard_at, at) < $2::timestamptz - interval '1 day'
 """
 HEARTBEATS: Final = "SELECT * FROM heartbeats ORDER BY worker, destination"
 

@@ -208,6 +208,7 @@ def from_heartbeat(heartbeat: Heartbeat) -> Row:
         heartbeat.at,
         heartbeat.breaker.value,
         heartbeat.unclaimed,
+        heartbeat.heard_at,
     )
 
 
@@ -224,6 +225,7 @@ def to_heartbeat(row: Record) -> Heartbeat:
         at=row["at"],
         breaker=BreakerState(row["breaker"]),
         unclaimed=row["unclaimed"],
+        heard_at=row["heard_at"],
     )
 
 

@@ -72,7 +72,7 @@ async def put_heartbeat(transaction: Transaction, heartbeat: Heartbeat) -> None:
     """Keep a heartbeat unless a later one is known; forget those a day older."""
     await transaction.connection.execute(queries.PUT_HEARTBEAT, *rows.from_heartbeat(heartbeat))
     await transaction.connection.execute(
-        queries.FORGET_HEARTBEATS, heartbeat.destination, heartbeat.at
+        queries.FORGET_HEARTBEATS, heartbeat.destination, heartbeat.heard_at or heartbeat.at
     )
 
 

@@ -229,6 +229,7 @@ def from_heartbeat(heartbeat: Heartbeat) -> tuple[Value, ...]:
         from_time(heartbeat.at),
         heartbeat.breaker.value,
         heartbeat.unclaimed,
+        None if heartbeat.heard_at is None else from_time(heartbeat.heard_at),
     )
 
 
@@ -245,4 +246,5 @@ def to_heartbeat(row: sqlite3.Row) -> Heartbeat:
         at=to_time(row["at"]),
         breaker=BreakerState(row["breaker"]),
         unclaimed=row["unclaimed"],
+        heard_at=None if row["heard_at"] is None else to_time(row["heard_at"]),
     )

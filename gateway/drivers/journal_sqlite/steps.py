@@ -153,7 +153,7 @@ def revoke_client_key(
 def put_heartbeat(connection: sqlite3.Connection, heartbeat: Heartbeat) -> None:
     """Keep a heartbeat unless a later one is known; forget those a day older."""
     connection.execute(queries.PUT_HEARTBEAT, rows.from_heartbeat(heartbeat))
-    forgotten = (heartbeat.destination, rows.from_time(heartbeat.at))
+    forgotten = (heartbeat.destination, rows.from_time(heartbeat.heard_at or heartbeat.at))
     connection.execute(queries.FORGET_HEARTBEATS, forgotten)
 
 

@@ -76,7 +76,8 @@ class OperateDestinations:
             actor: Who says so.
             reason: Why; 1 to 200 printable characters.
             settings: Names of ``CHANGEABLE`` to new values.
-            reset: Names that shall be as configured again; ``*`` stands for all.
+            reset: Names that shall be as configured again; ``*`` stands for all but
+                ``paused``, which ``resume`` ends.
 
         Raises:
             NotFoundError: It is not configured.
@@ -103,7 +104,9 @@ class OperateDestinations:
         name, reason = self._known(destination), printable(reason, "reason")
         await self._destinations.refresh()
         known = self._destinations.control(name)
-        kept = {} if known is None or "*" in reset else dict(known.settings)
+        held = {} if known is None else dict(known.settings)
+        # A pause ends when somebody says "resume", not because all else is reset.
+        undone = held.keys() - {_PAUSED} if "*" in reset else held.keys() & set(reset)
         now = self._clock.now()
         control = Control(
             destination=name,
@@ -112,7 +115,7 @@ class OperateDestinations:
             changed_at=now,
             reason=reason,
             settings={
-                **{key: value for key, value in kept.items() if key not in reset},
+                **{key: value for key, value in held.items() if key not in undone},
                 **settings,
             },
         )
@@ -125,7 +128,7 @@ class OperateDestinations:
                 "destination": name,
                 "version": control.version,
                 "set": _words(settings),
-                "reset": " ".join(reset) or None,
+                "reset": _words({key: held[key] for key in undone}),
                 "in_force": _words(control.settings),
                 "reason": reason,
             },
@@ -184,8 +187,12 @@ class OperateDestinations:
 
 def _settings(policy: DestinationPolicy) -> dict[str, object]:
     """Return the changeable settings of ``policy`` by name."""
-    nested = asdict(policy) | {"window": [opening.text for opening in policy.window.openings]}
-    return {name: _at(nested, name) for name in CHANGEABLE}
+    window = {
+        "window": [opening.text for opening in policy.window.openings],
+        "window.on_holidays": "closed" if policy.window.closed_on else "open",
+    }
+    nested = asdict(policy)
+    return {name: window[name] if name in window else _at(nested, name) for name in CHANGEABLE}
 
 
 def _at(nested: Mapping[str, Any], name: str) -> object:

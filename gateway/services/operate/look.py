@@ -16,11 +16,10 @@ from gateway.domain.lifecycle import NEEDS_A_PERSON, State
 from gateway.domain.records import Dossier
 from gateway.ports.clock import Clock
 from gateway.ports.journal import DossierFilter, Journal
-from gateway.services.destinations import Destinations
+from gateway.services.destinations import ALIVE, Destinations
 from gateway.services.operate.refusals import NotFoundError, OperationError, parse_id
 from gateway.services.track import Track, delivery_view, destination_view, summary
 
-_ALIVE_S: Final = 20.0
 _LARGEST_PAGE: Final = 500
 
 
@@ -68,6 +67,7 @@ class Look:
         Raises:
             NotFoundError: There is none.
         """
+        await self._destinations.refresh()
         dossiers = await self._find(subject)
         if not dossiers:
             raise NotFoundError(f"no application has this id or 受付番号: {subject}")
@@ -122,6 +122,7 @@ class Look:
         Raises:
             NotFoundError: ``before`` is no id.
         """
+        await self._destinations.refresh()
         where = DossierFilter(
             destination=None if destination is None else DestinationName(destination),
             states=NEEDS_A_PERSON,
@@ -149,6 +150,7 @@ class Look:
         Raises:
             NotFoundError: There is none with this id.
         """
+        await self._destinations.refresh()
         record = await self._journal.delivery(DeliveryId(parse_id(delivery)))
         if record is None:
             raise NotFoundError(f"no delivery has this id: {delivery}")
@@ -156,7 +158,7 @@ class Look:
 
 
 def _worker(beat: Heartbeat, now: datetime) -> dict[str, object]:
-    age_s = (now - beat.at).total_seconds()
+    age_s = (now - (beat.heard_at or beat.at)).total_seconds()
     return {
         "worker": beat.worker,
         "destination": beat.destination,
@@ -165,7 +167,7 @@ def _worker(beat: Heartbeat, now: datetime) -> dict[str, object]:
         "in_flight": beat.in_flight,
         "healthy": beat.healthy,
         "last_seen_s": round(age_s, 1),
-        "alive": age_s < _ALIVE_S,
+        "alive": age_s < ALIVE.total_seconds(),
     }
 
 

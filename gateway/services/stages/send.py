@@ -142,11 +142,11 @@ def _doubtful(code: str) -> Result:
     return Result(kind=OutcomeKind.IN_DOUBT, code=code, sign=Sign.FAILED)
 
 
-def _sign(error: TransientError) -> Sign | None:
-    """Return what a failure tells; one that asks to slow down is neither good nor bad."""
+def _sign(error: TransientError) -> Sign:
+    """Return what a failure tells."""
     match error:
         case ThrottledError():
-            return None
+            return Sign.THROTTLED
         case DestinationUnavailableError():
             return Sign.UNREACHABLE
         case _:

@@ -216,10 +216,21 @@ def test_a_copy_that_may_have_been_sent_is_asked_about_once_its_destination_is_o
     assert (decision.record.due_at is not None) == is_asked
 
 
-def test_a_claimed_copy_that_was_never_opened_goes_back_when_its_destination_closes() -> None:
+def test_a_go_that_was_given_stands_although_its_destination_has_closed_since() -> None:
+    """Else an old question, read twice by a gateway that was killed, takes back what is sent."""
     record = a_record(state=State.SENDING, copy=COPY, worker=ME)
 
     decision = claim_rule(a_claim(record), a_policy(paused=True), LATER)(record)
 
+    assert decision.answer.verdict == Verdict.GO
+    assert decision.record.state == State.SENDING
+
+
+def test_what_a_worker_declines_after_a_go_is_in_doubt_and_never_tried_blindly() -> None:
+    record = a_record(state=State.SENDING, copy=COPY, worker=ME)
+    claim = a_claim(record, declined="worker.stopping")
+
+    decision = claim_rule(claim, a_policy(), LATER)(record)
+
     assert decision.answer.verdict == Verdict.WAIT
-    assert (decision.record.state, decision.record.copy) == (State.RETRYING, None)
+    assert (decision.record.state, decision.record.due_at) == (State.IN_DOUBT, None)

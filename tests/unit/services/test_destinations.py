@@ -12,6 +12,10 @@ from gateway.domain.claim import BreakerState
 from gateway.domain.entry import Action, Actor, ActorKind
 from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.domain.lifecycle import State
+from gateway.domain.window import JST, Window, parse_openings
+from gateway.drivers.system_clock import SystemClock
+from gateway.services.destinations import Destinations
+from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.refusals import NotFoundError, OperationError
 from gateway.testing.builders import a_heartbeat
 from gateway.testing.world import DESTINATION, World
@@ -150,3 +154,68 @@ async def test_terms_are_closed_outside_the_window(world: World) -> None:
     assert terms is not None
     assert not terms.open
     assert world.gateway.destinations.opens_at(NAME) is not None
+
+
+async def test_a_worker_whose_core_system_is_down_for_it_leaves_its_share_to_the_others(
+    world: World,
+) -> None:
+    await change(world, max_in_flight=1)
+    await beats(world, "w1/a", breaker=BreakerState.OPEN)
+    await beats(world, "w2/b")
+
+    terms = world.gateway.destinations.terms(
+        a_heartbeat(worker=WorkerName("w2/b"), destination=NAME)
+    )
+
+    assert terms is not None
+    assert terms.max_in_flight == 1
+
+
+async def test_who_lives_is_told_by_the_gateway_s_clock(world: World) -> None:
+    now = datetime.now(UTC)
+    for name, at in (("w1/slow", now - timedelta(hours=1)), ("w2/fast", now + timedelta(hours=1))):
+        beat = a_heartbeat(worker=WorkerName(name), destination=NAME, at=at)
+        await world.gateway.journal.put_heartbeat(replace(beat, heard_at=now))
+    await world.gateway.destinations.refresh()
+
+    assert [beat.worker for beat in world.gateway.destinations.alive(NAME)] == [
+        "w1/slow",
+        "w2/fast",
+    ]
+
+
+async def test_a_reset_of_everything_does_not_end_a_pause(world: World) -> None:
+    operate = world.gateway.operate.destinations
+    await operate.pause(DESTINATION, actor=OPERATOR, reason="maintenance")
+    await change(world, rate_per_s=2)
+
+    view: Any = await operate.change(DESTINATION, actor=OPERATOR, reason="x", reset=("*",))
+
+    assert view["hold"] == "destination.paused"
+    assert not view["settings"]["rate_per_s"]["changed"]
+    last = [entry for entry in await world.log() if entry["action"] == "destination.changed"][-1]
+    assert last["facts"]["reset"] == "rate_per_s=2.0"  # type: ignore[index]
+
+
+async def test_a_holiday_can_be_made_a_working_day_while_all_runs(world: World) -> None:
+    today = datetime.now(JST).date()
+    configured = replace(
+        world.gateway.destinations.configured(NAME),
+        holidays=frozenset({today}),
+        window=Window(
+            openings=parse_openings(["mon-sun 00:00-24:00"]), closed_on=frozenset({today})
+        ),
+    )
+    destinations = Destinations(
+        {NAME: configured}, journal=world.gateway.journal, clock=SystemClock()
+    )
+    operate = OperateDestinations(
+        destinations=destinations, journal=world.gateway.journal, clock=SystemClock()
+    )
+
+    closed = await operate.show(DESTINATION)
+    opened = await operate.change(
+        DESTINATION, actor=OPERATOR, reason="最終日", settings={"window.on_holidays": "open"}
+    )
+
+    assert (closed["hold"], opened["open"]) == ("destination.closed", True)

@@ -15,6 +15,7 @@ from gateway.domain.retry import RetryPolicy
 from gateway.sdk import Idempotency
 from gateway.services.outcome_rules import crash_loop_rule, outcome_rule
 from gateway.services.policy import DestinationPolicy
+from gateway.services.relay_rules import due_rule
 from gateway.testing.builders import DESTINATION, MUNICIPALITY, NOW, a_delivery, an_application
 
 COPY = CopyId(UUID(int=1))
@@ -178,6 +179,18 @@ def test_time_before_the_first_failure_is_nobody_s_fault_and_spends_no_budget() 
 
     assert (counted.record.state, counted.record.budget_since) == (State.RETRYING, LATER)
     assert (uncounted.record.state, uncounted.record.counted) == (State.RETRYING, 0)
+
+
+def test_a_weekend_behind_a_closed_window_spends_no_budget() -> None:
+    failed = decide(a_record(), an_outcome(a_record(), OutcomeKind.DEFERRED)).record
+    monday = failed.due_at + timedelta(days=2, hours=15)
+
+    due = due_rule(
+        DestinationPolicy(name=failed.destination, municipality=failed.municipality), monday
+    )(failed).answer
+
+    assert due is not None
+    assert monday - due.budget_since < timedelta(minutes=1)
 
 
 def test_a_doubt_waits_for_a_person_where_nothing_can_be_asked() -> None:

@@ -50,7 +50,7 @@ async def test_a_claim_whose_commit_is_unknown_leads_to_one_send(
 
     assert journal._unknown == []
     assert len(flaky.adapter.sent) == 1
-    assert (await flaky.actions()).count("delivery.claimed") == 1
+    assert (await flaky.actions()).count("delivery.claimed") == 1 + committed
 
 
 async def test_an_instance_that_got_no_answer_asks_again_and_may_go(
@@ -62,7 +62,7 @@ async def test_an_instance_that_got_no_answer_asks_again_and_may_go(
     await flaky.until(await flaky.accepted(), State.DELIVERED)
 
     assert len(flaky.adapter.sent) == 1
-    assert (await flaky.actions()).count("delivery.claimed") == 1
+    assert "delivery.claimed" in await flaky.actions()
 
 
 async def test_unanswered_claims_are_told_once_and_so_is_that_they_are_answered_again(

@@ -89,6 +89,7 @@ async def test_what_is_no_receipt_is_a_defect_and_leaves_a_doubt(does: Any) -> N
 
 
 ANSWERED, FAILED, UNREACHABLE = Sign.ANSWERED, Sign.FAILED, Sign.UNREACHABLE
+THROTTLED = Sign.THROTTLED
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ ANSWERED, FAILED, UNREACHABLE = Sign.ANSWERED, Sign.FAILED, Sign.UNREACHABLE
         (Receipt(reference="K-1"), ANSWERED, ANSWERED),
         (RejectedError("E0002"), ANSWERED, FAILED),
         (TransientError("db.locked"), FAILED, FAILED),
-        (ThrottledError("http.429"), None, None),
+        (ThrottledError("http.429"), THROTTLED, THROTTLED),
         (DestinationUnavailableError("tcp.refused"), UNREACHABLE, UNREACHABLE),
         (UnknownOutcomeError("http.reset"), FAILED, FAILED),
         ("slow", FAILED, FAILED),

@@ -1,6 +1,6 @@
 """How an application stands, in one word and in a sentence."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,15 @@ from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord
 from gateway.drivers.system_clock import new_id
 from gateway.services.policy import Hold
-from gateway.services.verdict import NEXT_STEP, VERDICTS, Standing, Verdict, judge, next_step
+from gateway.services.verdict import (
+    NEXT_STEP,
+    VERDICTS,
+    Standing,
+    Verdict,
+    judge,
+    next_attempt_at,
+    next_step,
+)
 from gateway.testing.builders import NOW, a_delivery, an_application
 
 PAUSED = Standing(hold=Hold(code="destination.paused"))
@@ -101,3 +109,28 @@ def test_a_closed_destination_s_next_step_names_the_time_at_which_it_opens() -> 
 
     assert opens.isoformat(timespec="milliseconds") in english
     assert opens.isoformat(timespec="milliseconds") in japanese
+
+
+@pytest.mark.parametrize(
+    ("record", "standing", "expected"),
+    [
+        (a_record(State.RETRYING, due_at=NOW), OPEN, NOW),
+        (a_record(State.RETRYING, due_at=NOW), PAUSED, None),
+        (
+            a_record(State.RETRYING, due_at=NOW),
+            Standing(hold=Hold(code="destination.closed", until=NOW + timedelta(hours=9))),
+            NOW + timedelta(hours=9),
+        ),
+        (
+            a_record(State.PENDING),
+            Standing(hold=Hold(code="destination.closed", until=NOW + timedelta(hours=9))),
+            NOW + timedelta(hours=9),
+        ),
+        (a_record(State.IN_DOUBT), OPEN, None),
+        (a_record(State.DELIVERED), OPEN, None),
+    ],
+)
+def test_the_next_attempt_is_not_before_its_destination_opens(
+    record: DeliveryRecord, standing: Standing, expected: datetime | None
+) -> None:
+    assert next_attempt_at(record, standing) == expected

@@ -22,6 +22,8 @@ CREATE INDEX deliveries_waiting ON deliveries (destination, state, code, adapter
 
 ALTER TABLE heartbeats ADD COLUMN breaker text NOT NULL DEFAULT 'closed';
 ALTER TABLE heartbeats ADD COLUMN unclaimed integer NOT NULL DEFAULT 0;
+-- By the gateway's clock: that of the worker may be wrong.
+ALTER TABLE heartbeats ADD COLUMN heard_at timestamptz;
 
 -- What operators have set for destinations; settings as JSON.
 CREATE TABLE controls (

@@ -22,6 +22,8 @@ CREATE INDEX deliveries_waiting
 
 ALTER TABLE heartbeats ADD COLUMN breaker TEXT NOT NULL DEFAULT 'closed';
 ALTER TABLE heartbeats ADD COLUMN unclaimed INTEGER NOT NULL DEFAULT 0;
+-- By the gateway's clock: that of the worker may be wrong.
+ALTER TABLE heartbeats ADD COLUMN heard_at INTEGER;
 
 -- What operators have set for destinations; settings as JSON.
 CREATE TABLE controls (
