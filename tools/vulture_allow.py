@@ -29,3 +29,5 @@ do_POST  # http.server calls it
 log_message  # http.server calls it
 hasty  # a fixture that another one needs
 marshal  # aiormq calls it
+amqp  # members of a tuple, unpacked by place
+dist
