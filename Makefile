@@ -45,7 +45,7 @@ check: $(VENV)/.dev ## Run every check that is not a test, and report all that f
 bench: $(VENV)/.dev $(VENV)/.bench rabbitmq ## Measure beside a peer in the same run (minutes)
 	@$(BIN)/python -m benchmarks
 
-scale: $(VENV)/.dev rabbitmq ## Measure with a million applications: finding, memory, bulkheads (an hour)
+scale: $(VENV)/.dev $(VENV)/.bench rabbitmq ## Measure with a million applications: finding, memory, bulkheads (an hour)
 	@for what in find backlog bulkhead; do $(BIN)/python -m benchmarks $$what --keep; done
 
 crash: $(VENV)/.dev rabbitmq ## The long crash run: kill gateway, worker and broker under load
