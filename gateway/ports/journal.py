@@ -137,13 +137,14 @@ class DossierFilter:
         municipality: Only this tenant's.
         destination: Only those with a delivery to it.
         states: Only those with a delivery in one of these states; empty means any.
-        receipt_mac: Only this 受付番号 (several when sent again by other clients or superseded).
+        receipt_macs: Only these 受付番号, a municipality's hash of one each (several when sent
+            again by other clients or superseded); empty means any.
     """
 
     municipality: MunicipalityCode | None = None
     destination: DestinationName | None = None
     states: frozenset[State] = frozenset()
-    receipt_mac: bytes | None = None
+    receipt_macs: tuple[bytes, ...] = ()
 
 
 class Journal(Controls, Repairs, Protocol):

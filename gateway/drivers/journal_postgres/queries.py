@@ -249,9 +249,11 @@ ORDER BY newest.id DESC LIMIT $2
 LATEST_OF_RECEIPT: Final = """
 SELECT a.id
 FROM (
-    SELECT id, municipality FROM applications WHERE receipt_mac = $6 AND superseded_by IS NULL
+    SELECT id, municipality FROM applications
+    WHERE receipt_mac = ANY($6::bytea[]) AND superseded_by IS NULL
     UNION ALL
-    SELECT id, municipality FROM applications WHERE receipt_mac = $6 AND superseded_by IS NOT NULL
+    SELECT id, municipality FROM applications
+    WHERE receipt_mac = ANY($6::bytea[]) AND superseded_by IS NOT NULL
 ) a
 WHERE a.id < $1
     AND ($5::text IS NULL OR a.municipality = $5)

@@ -123,9 +123,9 @@ async def dossiers(
     page = (_LAST if before is None else before, limit)
     states = [state.value for state in where.states or State]
     filters = (states, where.destination, where.municipality)
-    if where.receipt_mac is not None:
+    if where.receipt_macs:
         found = await connection.fetch(
-            queries.LATEST_OF_RECEIPT, *page, *filters, where.receipt_mac
+            queries.LATEST_OF_RECEIPT, *page, *filters, list(where.receipt_macs)
         )
     elif where.states or where.destination is not None:
         found = await connection.fetch(queries.LATEST_IN_STATES, *page, *filters)

@@ -135,14 +135,20 @@ def _page(
         "destination": where.destination,
         "limit": limit,
         "municipality": where.municipality,
-        "receipt_mac": where.receipt_mac,
         "states": json.dumps(states),
     }
-    if where.receipt_mac is not None:
-        found = connection.execute(queries.LATEST_OF_RECEIPT, parameters)
-    elif where.states or where.destination is not None:
+    if where.receipt_macs:
+        ids = {
+            row["id"]
+            for mac in where.receipt_macs
+            for row in connection.execute(
+                queries.LATEST_OF_RECEIPT, {**parameters, "receipt_mac": mac}
+            )
+        }
+        return sorted(ids, reverse=True)[:limit]
+    if where.states or where.destination is not None:
         return _page_in_states(connection, states, parameters, limit)
-    elif where.municipality is not None:
+    if where.municipality is not None:
         parameters_in_order = (where.municipality, before, limit)
         found = connection.execute(queries.LATEST_OF_MUNICIPALITY, parameters_in_order)
     else:

@@ -80,12 +80,12 @@ class Look:
             dossier = None
         if dossier is not None:
             return [dossier]
-        found: list[Dossier] = []
-        for municipality in sorted(self._municipalities):
-            mac = self._pseudonyms.receipt_mac(municipality, subject)
-            where = DossierFilter(municipality=municipality, receipt_mac=mac)
-            found.extend(await self._journal.dossiers(where))
-        return found
+        macs = (
+            self._pseudonyms.receipt_mac(municipality, subject)
+            for municipality in sorted(self._municipalities)
+        )
+        where = DossierFilter(receipt_macs=tuple(macs))
+        return list(await self._journal.dossiers(where)) if where.receipt_macs else []
 
     async def messages(
         self,

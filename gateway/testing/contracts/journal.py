@@ -311,7 +311,7 @@ class JournalContract:
         assert dossier.application.superseded_by == second.application.id
         again = await journal.accept(an_acceptance(receipt_mac=mac))
         assert again == ReceiptNumberKnown(second.application.id)
-        both = await journal.dossiers(DossierFilter(receipt_mac=mac))
+        both = await journal.dossiers(DossierFilter(receipt_macs=(mac,)))
         assert [one.application.id for one in both] == [second.application.id, superseded]
 
     async def test_superseding_again_with_the_same_key_is_a_replay(self, journal: Journal) -> None:
@@ -725,14 +725,16 @@ class JournalContract:
         assert await listed(states=parked_or_delivered, municipality=here) == [parked]
         assert await listed(destination=archive, municipality=there) == [both]
         assert await listed(destination=archive, states=parked_or_delivered) == [parked]
-        assert await listed(receipt_mac=shared) == [other, plain]
-        assert await listed(receipt_mac=shared, municipality=there) == [other]
-        assert await listed(receipt_mac=shared, destination=archive) == []
-        assert await listed(receipt_mac=shared, states=pending, destination=DESTINATION) == [
+        assert await listed(receipt_macs=(shared,)) == [other, plain]
+        assert await listed(receipt_macs=(shared,), municipality=there) == [other]
+        assert await listed(receipt_macs=(shared,), destination=archive) == []
+        assert await listed(receipt_macs=(shared,), states=pending, destination=DESTINATION) == [
             other,
             plain,
         ]
-        assert await listed(receipt_mac=bytes(31) + b"x") == []
+        unused = bytes(31) + b"y"
+        assert await listed(receipt_macs=(unused, shared)) == [other, plain]
+        assert await listed(receipt_macs=(bytes(31) + b"x",)) == []
 
     # Client keys and workers
 
