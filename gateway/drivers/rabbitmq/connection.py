@@ -19,6 +19,7 @@ log = get_logger(__name__)
 
 _CLOSE_TIMEOUT_S: Final = 5.0
 _OPEN_TIMEOUT_S: Final = 60.0
+_IDLE_TIMEOUT_S: Final = 60.0
 
 
 class Link:
@@ -113,6 +114,20 @@ class Link:
         """Close a channel whatever its state; what it had not acknowledged goes back."""
         await self._close(channel)
 
+    def close_when_idle(self, channel: aiormq.Channel) -> None:
+        """Close a channel after the broker has confirmed, or refused, what is under way on it."""
+
+        async def close() -> None:
+            if waited := [each for each in channel.confirmations.values() if not each.done()]:
+                await asyncio.wait(waited, timeout=_IDLE_TIMEOUT_S)
+            await _close_quietly(channel)
+
+        self._keep(asyncio.create_task(close()))
+
+    def _keep(self, closing: asyncio.Task[None]) -> None:
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
     async def _close(self, closable: AbstractChannel | aiormq.Connection) -> None:
         """Close, and wait for it no longer than ``_CLOSE_TIMEOUT_S``.
 
@@ -121,8 +136,7 @@ class Link:
         answers by closing the whole connection (504).
         """
         closing = asyncio.create_task(_close_quietly(closable))
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+        self._keep(closing)
         await asyncio.wait([closing], timeout=_CLOSE_TIMEOUT_S)
 
     async def drop(self, connection: aiormq.Connection) -> None:
@@ -239,6 +253,12 @@ class SteadyChannel:
 
     async def prepare(self, channel: AbstractChannel) -> None:
         """Do what a new channel needs before it is used; subclasses say what."""
+
+    def replace(self) -> None:
+        """Let ``get`` open another; the old one is closed once nobody waits on it."""
+        channel, self._channel = self._channel, None
+        if isinstance(channel, aiormq.Channel):
+            self._link.close_when_idle(channel)
 
     async def close(self) -> None:
         """Close it if it is open; ``get`` opens it again."""

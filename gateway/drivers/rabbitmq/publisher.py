@@ -1,6 +1,7 @@
 """Publishing: persistent, mandatory, confirmed, pipelined."""
 
 import asyncio
+import math
 from typing import Final
 
 import aiormq
@@ -20,12 +21,28 @@ _UNCONFIRMED: Final = 250
 whole connection (its ``credit_flow_default_credit``), whoever else uses it."""
 
 
+_RENEW_EVERY_S: Final = 2.0
+
+
 class _QueueChannel(SteadyChannel):
     """A channel that serves one queue."""
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
         self.window = asyncio.Semaphore(_AT_ONCE)
+        self._renewed_at = -math.inf
+
+    def renew(self) -> None:
+        """Use another channel from now on, at most every ``_RENEW_EVERY_S``.
+
+        A channel that meets a queue for the first time while its leader is lost keeps to the
+        lost node, and refuses everything until that is back, whoever leads by then (3.10).
+        Nothing tells such a refusal from a full queue's.
+        """
+        now = asyncio.get_running_loop().time()
+        if now - self._renewed_at >= _RENEW_EVERY_S:
+            self._renewed_at = now
+            self.replace()
 
 
 class Publisher:
@@ -54,7 +71,11 @@ class Publisher:
                 channel = await own.get()
                 if _unconfirmed(channel) >= _UNCONFIRMED:
                     raise BrokerUnavailableError(queue)
-                await publish_on(channel, self._exchange, queue, message.body, properties)
+                try:
+                    await publish_on(channel, self._exchange, queue, message.body, properties)
+                except QueueFullError:
+                    own.renew()
+                    raise
 
     async def close(self) -> None:
         """Close the channels; publishing opens them again."""

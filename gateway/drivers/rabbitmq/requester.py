@@ -1,6 +1,7 @@
 """Questions and their answers over the broker's direct reply-to."""
 
 import asyncio
+import functools
 from dataclasses import replace
 from typing import Final
 from uuid import uuid4
@@ -30,7 +31,7 @@ class _AskingChannel(SteadyChannel):
 
     async def prepare(self, channel: AbstractChannel) -> None:
         await channel.basic_consume(REPLY_TO, self._take_answer, no_ack=True)
-        channel.closing.add_done_callback(self._fail_all)
+        channel.closing.add_done_callback(functools.partial(self._fail_all, channel))
 
     async def _take_answer(self, delivered: DeliveredMessage) -> None:
         answer = message_from(delivered)
@@ -38,7 +39,9 @@ class _AskingChannel(SteadyChannel):
         if asker is not None and not asker.done():
             asker.set_result(answer)
 
-    def _fail_all(self, _: object) -> None:
+    def _fail_all(self, channel: AbstractChannel, _: object) -> None:
+        if self._channel not in (None, channel):
+            return  # It was replaced; what waits has been asked on its successor.
         # The library fails its own futures when a channel closes, and these are ours.
         for asker in self.waiting.values():
             if not asker.done():
@@ -67,6 +70,7 @@ class Requester:
                     await publish_on(channel, self._exchange, queue, question.body, properties)
                     return await answer
         except QueueFullError as error:
+            self._channel.replace()
             raise BrokerUnavailableError(queue) from error
         finally:
             self._channel.waiting.pop(correlation_id, None)

@@ -80,7 +80,14 @@ GATEWAY_QUEUES: Final = (
     QueuePlan(
         HEARTBEATS,
         GATEWAY_EXCHANGE,
-        {"x-queue-type": "classic", "x-message-ttl": HEARTBEAT_TTL_MS, "x-max-length": 10_000},
+        # A classic queue goes with its node; and as long as that is down, nobody can declare
+        # or publish to a queue of its name.
+        {
+            "x-queue-type": "quorum",
+            "x-message-ttl": HEARTBEAT_TTL_MS,
+            "x-max-length": 10_000,
+            "x-delivery-limit": NO_DELIVERY_LIMIT,
+        },
     ),
 )
 

@@ -211,7 +211,7 @@ class Production:
         RabbitMQ writes its queues' names with up to half a second's delay. Killed before,
         it comes back with a queue that never elects a leader (rabbitmq-server issue 15725).
         """
-        names = ["kakehashi.outcomes", "kakehashi.claims"]
+        names = ["kakehashi.outcomes", "kakehashi.claims", "kakehashi.heartbeats"]
         names += [f"dest.{name}{end}" for name in self.destinations for end in ("", ".dead")]
         wanted = [
             re.compile(re.escape(f"{self.vhost}_{name}").encode() + rb"(?!\.)") for name in names
