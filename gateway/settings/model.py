@@ -94,7 +94,10 @@ class JournalSettings(Section):
 class BrokerSettings(Section):
     """What carries deliveries to the workers."""
 
-    url: str = Field("memory:", description="memory: (one process) or amqp(s)://….")
+    url: str = Field(
+        "memory:",
+        description="memory: (one process) or amqp(s)://…, a cluster's as HOST:PORT,HOST:PORT.",
+    )
     sweep_s: float = Field(
         1.0,
         gt=0,
