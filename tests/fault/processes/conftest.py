@@ -45,7 +45,7 @@ def production(standing: Footing) -> Iterator[Footing]:
 
 # These start a broker and a database of their own: by hand, `make crash`, until they stand
 # beside all the others in one run.
-collect_ignore = (
+collect_ignore: list[str] = (
     []
     if os.environ.get("KILLS_IN_SEND")
     else ["test_poison.py", "test_production_steps.py", "test_unknown_commits.py"]
