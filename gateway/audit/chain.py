@@ -1,6 +1,6 @@
 """The audit log's bytes: one entry as JSON, and the hash that chains it to the next.
 
-Version 1 of an entry is one compact JSON object in UTF-8 (RFC 8259, no BOM), members
+Version 2 of an entry is one compact JSON object in UTF-8 (RFC 8259, no BOM), members
 sorted by name, at most 65,535 bytes:
 
 ============  ======================================================================
@@ -9,12 +9,16 @@ actor         ``{"kind", "name"}``: a verified identity
 application   UUID in lower case; left out when the entry concerns none
 at            RFC 3339, UTC, three digits of a second, ``2026-11-23T01:02:03.004Z``
 delivery      UUID in lower case; left out when the entry concerns none
+detail        base64url without padding (RFC 4648, 5): free words, encrypted under a key of
+              their own (``crypto.detail``); left out when there are none
 facts         object of strings, integers within ±(2^53 - 1), booleans and nulls; always there
 municipality  six digits; left out when the entry concerns no single municipality
 node          the node whose chain this is
 nprev         64 hexadecimal digits in lower case: the leaf hash of this node's entry before
 nseq          place in the node's chain, from 1, without gaps
-v             1
+subject       64 hexadecimal digits in lower case: stands for the 受付番号 that the entry
+              concerns (``crypto.pseudonym``); left out when it concerns none
+v             2; entries of version 1 have neither detail nor subject
 ============  ======================================================================
 
 What is hashed is what is stored: nobody may serialise an entry a second time.
@@ -24,6 +28,7 @@ What is hashed is what is stored: nobody may serialise an entry a second time.
 import hashlib
 import json
 import re
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Final
 
@@ -70,14 +75,18 @@ def encode(entry: Entry, *, node: NodeName, nseq: int, nprev: bytes) -> bytes:
         "node": node,
         "nprev": nprev.hex(),
         "nseq": nseq,
-        "v": 1,
+        "v": 2,
     }
     if entry.application is not None:
         members["application"] = str(entry.application)
     if entry.delivery is not None:
         members["delivery"] = str(entry.delivery)
+    if entry.detail is not None:
+        members["detail"] = urlsafe_b64encode(entry.detail.sealed).rstrip(b"=").decode("ascii")
     if entry.municipality is not None:
         members["municipality"] = entry.municipality
+    if entry.subject is not None:
+        members["subject"] = entry.subject.hex()
     data = _to_json(members).encode()
     if len(data) > MAX_ENTRY_BYTES:
         raise ValueError(entry.action, len(data))

@@ -35,12 +35,18 @@ _FORMATS: Final = {
     "application": _UUID,
     "at": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII),
     "delivery": _UUID,
+    "detail": re.compile(r"[A-Za-z0-9_-]+"),
     "municipality": re.compile(r"[0-9]{6}"),
     "node": re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"),
     "nprev": re.compile(r"[0-9a-f]{64}"),
+    "subject": re.compile(r"[0-9a-f]{64}"),
 }
 _REQUIRED: Final = frozenset({"action", "actor", "at", "facts", "node", "nprev", "nseq", "v"})
-_OPTIONAL: Final = frozenset({"application", "delivery", "municipality"})
+_OPTIONAL: Final = {
+    1: frozenset({"application", "delivery", "municipality"}),
+    2: frozenset({"application", "delivery", "detail", "municipality", "subject"}),
+}
+"""By version."""
 _ABSENT: Final = object()
 _FACT_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -53,18 +59,20 @@ class ActorMembers(TypedDict):
 
 
 class EntryMembers(TypedDict):
-    """An entry of version 1, as written; ``audit.chain`` says what each member means."""
+    """An entry, as written; ``audit.chain`` says what each member means."""
 
     action: str
     actor: ActorMembers
     application: NotRequired[str]
     at: str
     delivery: NotRequired[str]
+    detail: NotRequired[str]
     facts: dict[str, str | int | bool | None]
     municipality: NotRequired[str]
     node: str
     nprev: str
     nseq: int
+    subject: NotRequired[str]
     v: int
 
 
@@ -233,14 +241,15 @@ def read(data: bytes) -> EntryMembers:
     """Return the members of one entry's bytes.
 
     Raises:
-        ValueError: Not an entry of version 1; the argument says why in words.
+        ValueError: Not an entry; the argument says why in words.
     """
     members = _parse(data)
     if not members.keys() >= _REQUIRED:
         raise ValueError("members are missing")
-    if members["v"] != 1 or type(members["v"]) is not int:
-        raise ValueError("not of version 1")
-    if members.keys() - _REQUIRED - _OPTIONAL:
+    version = members["v"]
+    if type(version) is not int or version not in _OPTIONAL:
+        raise ValueError("of an unknown version")
+    if members.keys() - _REQUIRED - _OPTIONAL[version]:
         raise ValueError("unknown members")
     for name, pattern in _FORMATS.items():
         text = members.get(name, _ABSENT)

@@ -71,6 +71,12 @@ class Action(StrEnum):
     """An operator took an API key back."""
     KEY_MADE = "key.made"
     """A sealing, signing or pseudonym key was made."""
+    KEY_CHANGED = "key.changed"
+    """The log is signed with another key from here on."""
+    DETAIL_SHREDDED = "detail.shredded"
+    """The keys of an application's details were destroyed: nobody can read them any more."""
+    CLOCK_OBSERVED = "clock.observed"
+    """Every minute: how a gateway's clock stands, and how far it moved against the steady one."""
     NODE_STARTED = "node.started"
     """A gateway process began."""
     NODE_STOPPED = "node.stopped"
@@ -102,6 +108,19 @@ class Actor:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Words of a person or of a core system, readable only as long as their key is kept.
+
+    Attributes:
+        key: 32 bytes, of this detail alone; stored beside the log, never in it.
+        sealed: What stands in the entry: nonce, AES-256-GCM ciphertext, tag (``crypto.detail``).
+    """
+
+    key: bytes
+    sealed: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One audit entry before it is given its place in its node's chain.
@@ -113,8 +132,11 @@ class Entry:
         municipality: Whose it is, if it concerns one municipality.
         application: What it concerns.
         delivery: Which of its deliveries.
-        facts: Further facts: codes, attempt and copy ids, pseudonyms (hex). ASCII
-            snake_case keys. Never a value a resident entered.
+        subject: 32 bytes that stand for the 受付番号 it concerns (``crypto.pseudonym``), so that
+            whoever has the number can find the entry.
+        detail: Free words that belong to it.
+        facts: Further facts: codes, attempt and copy ids. ASCII snake_case keys. Never a
+            value a resident entered, and never free words.
     """
 
     action: Action
@@ -123,6 +145,8 @@ class Entry:
     municipality: MunicipalityCode | None = None
     application: ApplicationId | None = None
     delivery: DeliveryId | None = None
+    subject: bytes | None = None
+    detail: Detail | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
 

@@ -35,7 +35,7 @@ def test_an_entry_is_compact_sorted_json() -> None:
         ',"application":"01936b1e-0000-7000-8000-000000000001","at":"2026-11-20T00:30:00.123Z"'
         ',"delivery":"01936b1e-0000-7000-8000-000000000002","facts":{"again":false,"over":null'
         ',"procedure":"childcare/allowance-claim","version":1},"municipality":"131016"'
-        ',"node":"gw-1","nprev":"' + "ab" * 32 + '","nseq":7,"v":1}'
+        ',"node":"gw-1","nprev":"' + "ab" * 32 + '","nseq":7,"v":2}'
     )
 
 
@@ -44,7 +44,7 @@ def test_what_an_entry_does_not_concern_is_left_out() -> None:
         '{"action":"node.started","actor":{"kind":"gateway","name":"gw-1"}'
         ',"at":"2026-11-20T00:30:00.123Z","facts":{},"node":"gw-1"'
         ',"nprev":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"'
-        ',"nseq":1,"v":1}'
+        ',"nseq":1,"v":2}'
     )
 
 

@@ -171,7 +171,7 @@ def test_an_entry_is_read_back() -> None:
         {"kind": "gateway", "name": "gw-1"},
     )
     assert (members["at"], members["facts"]) == ("2026-11-20T00:00:02.000Z", {"number": 2})
-    assert (members["node"], members["nseq"], members["v"]) == ("gw-1", 2, 1)
+    assert (members["node"], members["nseq"], members["v"]) == ("gw-1", 2, 2)
     assert members["nprev"] == LEAVES[0].hex()
 
 
@@ -189,11 +189,11 @@ def changed(**members: object) -> bytes:
         (b"[" * 60_000, "nested too deeply"),
         (b" " * 65_536, "longer"),
         (LOG[0].data + b" {}", "not JSON"),
-        (LOG[0].data.replace(b'"v":1', b'"v":1,"v":1'), "twice"),
+        (LOG[0].data.replace(b'"v":2', b'"v":2,"v":2'), "twice"),
         (LOG[0].data.replace(b'"number":1', b'"number":1,"number":2'), "twice"),
         (LOG[0].data.replace(b'"number":1', b'"number":NaN'), "number"),
         (LOG[0].data.replace(b'"number":1', b'"number":' + b"1" * 5000), "digits"),
-        (changed(v=2), "version"),
+        (changed(v=3), "version"),
         (changed(v=True), "version"),
         (changed(v=1.0), "version"),
         (changed(extra=1), "unknown"),
