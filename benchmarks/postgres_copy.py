@@ -15,7 +15,7 @@ from gateway.domain.identifiers import NodeName
 from gateway.drivers.journal_postgres import PostgresJournal
 from gateway.testing.postgres import PostgresNode
 
-_TABLES: Final = ("applications", "deliveries", "payloads", "entries")
+_TABLES: Final = ("applications", "deliveries", "payloads", "entries", "delivery_counts")
 _LOADING: Final = ("fsync=off", "full_page_writes=off", "max_wal_size=8GB", "autovacuum=off")
 """While it is filled; a gateway would refuse to start on such a server."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

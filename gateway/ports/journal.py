@@ -236,10 +236,20 @@ class Journal(Controls, Repairs, Protocol):
         """
 
     async def counts(self) -> dict[DestinationName, dict[State, int]]:
-        """Return how many deliveries each destination has in each state. Reads them all."""
+        """Return how many deliveries each destination has in each state, if any.
+
+        Exact: the totals are committed with each step. However many there are, few rows are
+        read; so it is with the next three.
+        """
 
     async def unfinished(self) -> int:
-        """Return how many deliveries are not final, without reading those that are."""
+        """Return how many deliveries are not final."""
+
+    async def oldest(self) -> dict[DestinationName, dict[State, datetime]]:
+        """Return when the oldest delivery in each state that is not final was accepted."""
+
+    async def halted_keys(self) -> dict[DestinationName, int]:
+        """Return how many order keys stand still behind a parked delivery or one in doubt."""
 
     # Reading
 

@@ -23,6 +23,7 @@ from gateway.testing.contracts.journal import (
 from gateway.testing.contracts.journal_controls import SharedControlsContract
 from gateway.testing.contracts.journal_order import SharedOrderContract
 from gateway.testing.contracts.journal_repairs import SharedRepairsContract
+from gateway.testing.contracts.journal_totals import SharedTotalsContract
 from gateway.testing.postgres import PostgresNode
 
 pytestmark = pytest.mark.postgres
@@ -41,7 +42,11 @@ def url(server: PostgresNode) -> str:
 
 
 class TestPostgresJournal(
-    SharedJournalContract, SharedOrderContract, SharedControlsContract, SharedRepairsContract
+    SharedJournalContract,
+    SharedOrderContract,
+    SharedControlsContract,
+    SharedRepairsContract,
+    SharedTotalsContract,
 ):
     @pytest.fixture
     def a_node(self, url: str) -> NodeMaker:

@@ -24,6 +24,7 @@ from gateway.testing.contracts.journal import (
 from gateway.testing.contracts.journal_controls import ControlsContract
 from gateway.testing.contracts.journal_order import OrderContract
 from gateway.testing.contracts.journal_repairs import RepairsContract
+from gateway.testing.contracts.journal_totals import TotalsContract
 
 
 @pytest.fixture
@@ -31,7 +32,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal" / "journal.db"
 
 
-class TestSQLiteJournal(JournalContract, OrderContract, ControlsContract, RepairsContract):
+class TestSQLiteJournal(
+    JournalContract, OrderContract, ControlsContract, RepairsContract, TotalsContract
+):
     @pytest.fixture
     def a_node(self, path: Path) -> NodeMaker:
         return lambda name: SQLiteJournal(path, node=NodeName(name))

@@ -1,4 +1,4 @@
-"""Every statement that the PostgreSQL journal runs, by hand, in one place.
+"""Every statement that the PostgreSQL journal runs, by hand, in one place; but for ``totals``.
 
 Statements of a batch take one array a column, so that a batch costs the same few
 round trips however many steps it has.
@@ -206,14 +206,6 @@ WHERE d.destination = $1 AND d.state IN ('queued', 'sending', 'in_doubt')
     AND d.id > $2
 ORDER BY d.id LIMIT $3
 """
-UNFINISHED: Final = """
-SELECT count(*) AS deliveries FROM deliveries
-WHERE state IN ('pending', 'queued', 'sending', 'retrying', 'in_doubt', 'parked')
-"""
-
-COUNTS: Final = """
-SELECT destination, state, count(*) AS deliveries FROM deliveries GROUP BY destination, state
-"""
 
 # Reading
 
@@ -236,11 +228,17 @@ SELECT id FROM applications WHERE id < $1 AND municipality = $3 ORDER BY id DESC
 """
 LATEST_IN_STATES: Final = """
 SELECT DISTINCT newest.id
-FROM unnest($3::text[]) AS wanted (state)
+FROM (
+    SELECT destination, state FROM delivery_counts
+    WHERE state = ANY($3::text[])
+        AND ($4::text IS NULL OR destination = $4)
+        AND ($5::text IS NULL OR municipality = $5)
+    GROUP BY destination, state HAVING sum(deliveries) > 0
+) counted
 CROSS JOIN LATERAL (
     SELECT DISTINCT d.application_id AS id FROM deliveries d
-    WHERE d.state = wanted.state AND d.application_id < $1
-        AND ($4::text IS NULL OR d.destination = $4)
+    WHERE d.destination = counted.destination AND d.state = counted.state
+        AND d.application_id < $1
         AND ($5::text IS NULL OR d.municipality = $5)
     ORDER BY d.application_id DESC LIMIT $2
 ) newest

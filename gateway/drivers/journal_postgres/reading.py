@@ -150,19 +150,6 @@ async def unclaimed(
     return [rows.to_sealed(row) for row in found]
 
 
-async def counts(connection: Connection) -> dict[DestinationName, dict[State, int]]:
-    """Return how many deliveries each destination has in each state."""
-    counted: dict[DestinationName, dict[State, int]] = {}
-    for row in await connection.fetch(queries.COUNTS):
-        counted.setdefault(row["destination"], {})[State(row["state"])] = row["deliveries"]
-    return counted
-
-
-async def unfinished(connection: Connection) -> int:
-    """Return how many deliveries are not final."""
-    return int(await connection.fetchval(queries.UNFINISHED))
-
-
 async def entries_about(connection: Connection, application_id: ApplicationId) -> list[StoredEntry]:
     """Return an application's entries in the order in which they were stored."""
     found = await connection.fetch(queries.ENTRIES_ABOUT, application_id)

@@ -31,7 +31,7 @@ from gateway.domain.repair import (
     WaitingFilter,
     WaitingGroup,
 )
-from gateway.drivers.journal_sqlite import controls, reading, repairs, steps
+from gateway.drivers.journal_sqlite import controls, reading, repairs, steps, totals
 from gateway.drivers.journal_sqlite.database import FileLock, open_database
 from gateway.drivers.journal_sqlite.reading import Readers
 from gateway.drivers.journal_sqlite.writer import Step, Writer
@@ -164,11 +164,19 @@ class SQLiteJournal:
 
     async def counts(self) -> dict[DestinationName, dict[State, int]]:
         """Count deliveries."""
-        return await self._read(reading.counts)
+        return await self._read(totals.counts)
 
     async def unfinished(self) -> int:
         """Count the deliveries that are not final."""
-        return await self._read(reading.unfinished)
+        return await self._read(totals.unfinished)
+
+    async def oldest(self) -> dict[DestinationName, dict[State, datetime]]:
+        """Find the oldest in each state that is not final."""
+        return await self._read(totals.oldest)
+
+    async def halted_keys(self) -> dict[DestinationName, int]:
+        """Count the order keys that stand still."""
+        return await self._read(totals.halted_keys)
 
     # Reading
 

@@ -1,4 +1,4 @@
-"""Every statement that the SQLite journal runs, by hand, in one place.
+"""Every statement that the SQLite journal runs, by hand, in one place; but for ``totals``.
 
 ``?N`` and ``:name`` are SQLite's parameters; nothing is ever put into the text.
 """
@@ -123,14 +123,6 @@ WHERE d.destination = ? AND d.state IN ('queued', 'sending', 'in_doubt')
     AND d.id > ?
 ORDER BY d.id LIMIT ?
 """
-UNFINISHED: Final = """
-SELECT count(*) AS deliveries FROM deliveries
-WHERE state IN ('pending', 'queued', 'sending', 'retrying', 'in_doubt', 'parked')
-"""
-
-COUNTS: Final = """
-SELECT destination, state, count(*) AS deliveries FROM deliveries GROUP BY destination, state
-"""
 
 # Reading
 
@@ -147,10 +139,17 @@ LATEST: Final = "SELECT id FROM applications WHERE id < ? ORDER BY id DESC LIMIT
 LATEST_OF_MUNICIPALITY: Final = """
 SELECT id FROM applications WHERE municipality = ? AND id < ? ORDER BY id DESC LIMIT ?
 """
-LATEST_IN_STATE: Final = """
-SELECT DISTINCT application_id FROM deliveries
-WHERE state = :state AND application_id < :before
+COUNTED: Final = """
+SELECT DISTINCT destination, state FROM delivery_counts
+WHERE deliveries > 0
+    AND state IN (SELECT value FROM json_each(:states))
     AND (:destination IS NULL OR destination = :destination)
+    AND (:municipality IS NULL OR municipality = :municipality)
+"""
+LATEST_IN_STATE: Final = """
+SELECT DISTINCT application_id FROM deliveries INDEXED BY deliveries_listed
+WHERE destination = :destination AND state = :state
+    AND application_id < :before AND application_id > :after
     AND (:municipality IS NULL OR municipality = :municipality)
 ORDER BY application_id DESC LIMIT :limit
 """

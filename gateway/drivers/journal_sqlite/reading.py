@@ -147,7 +147,7 @@ def _page(
         }
         return sorted(ids, reverse=True)[:limit]
     if where.states or where.destination is not None:
-        return _page_in_states(connection, states, parameters, limit)
+        return _page_in_states(connection, parameters, limit)
     if where.municipality is not None:
         parameters_in_order = (where.municipality, before, limit)
         found = connection.execute(queries.LATEST_OF_MUNICIPALITY, parameters_in_order)
@@ -157,18 +157,17 @@ def _page(
 
 
 def _page_in_states(
-    connection: sqlite3.Connection,
-    states: list[str],
-    parameters: dict[str, rows.Value],
-    limit: int,
+    connection: sqlite3.Connection, parameters: dict[str, rows.Value], limit: int
 ) -> list[bytes]:
-    # The index is ordered within one state: the newest of each, merged, are the newest of all.
-    ids = {
-        row["application_id"]
-        for state in states
-        for row in connection.execute(queries.LATEST_IN_STATE, {**parameters, "state": state})
-    }
-    return sorted(ids, reverse=True)[:limit]
+    # The index is ordered within one destination and state: the newest of each, merged, are
+    # the newest of all. Only where something is counted is looked, and only for newer ones.
+    ids: list[bytes] = []
+    for place in connection.execute(queries.COUNTED, parameters).fetchall():
+        after = ids[-1] if len(ids) == limit else b""
+        wanted = {**parameters, **dict(place), "after": after}
+        found = connection.execute(queries.LATEST_IN_STATE, wanted)
+        ids = sorted({*ids, *(row["application_id"] for row in found)}, reverse=True)[:limit]
+    return ids
 
 
 def delivery(connection: sqlite3.Connection, delivery_id: DeliveryId) -> DeliveryRecord | None:
@@ -191,19 +190,6 @@ def unclaimed(
     """Return one page of what a broker without memory has lost."""
     found = connection.execute(queries.UNCLAIMED, (destination, after, limit))
     return [rows.to_sealed(row) for row in found]
-
-
-def counts(connection: sqlite3.Connection) -> dict[DestinationName, dict[State, int]]:
-    """Return how many deliveries each destination has in each state."""
-    counted: dict[DestinationName, dict[State, int]] = {}
-    for row in connection.execute(queries.COUNTS):
-        counted.setdefault(row["destination"], {})[State(row["state"])] = row["deliveries"]
-    return counted
-
-
-def unfinished(connection: sqlite3.Connection) -> int:
-    """Return how many deliveries are not final."""
-    return int(connection.execute(queries.UNFINISHED).fetchone()["deliveries"])
 
 
 def entries_about(
