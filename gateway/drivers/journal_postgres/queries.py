@@ -237,7 +237,7 @@ FROM (
 ) counted
 CROSS JOIN LATERAL (
     SELECT DISTINCT d.application_id AS id FROM deliveries d
-    WHERE d.destination = counted.destination AND d.state = counted.state
+    WHERE d.destination COLLATE "C" = counted.destination AND d.state COLLATE "C" = counted.state
         AND d.application_id < $1
         AND ($5::text IS NULL OR d.municipality = $5)
     ORDER BY d.application_id DESC LIMIT $2

@@ -28,7 +28,7 @@ FROM (
 ) counted
 CROSS JOIN LATERAL (
     SELECT d.application_id FROM deliveries d
-    WHERE d.destination = counted.destination AND d.state = counted.state
+    WHERE d.destination COLLATE "C" = counted.destination AND d.state COLLATE "C" = counted.state
     ORDER BY d.application_id LIMIT 1
 ) oldest
 JOIN applications a ON a.id = oldest.application_id
