@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from reference import audit_events, configuration, errors, lifecycle
+from reference import audit_events, configuration, errors, lifecycle, metrics
 
 ROOT: Final = Path(__file__).parent.parent
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -13,6 +13,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/errors.md": errors.page,
     "docs/reference/audit-events.md": audit_events.page,
     "docs/reference/configuration.md": configuration.page,
+    "docs/reference/metrics.md": metrics.page,
     "config/kakehashi.example.yaml": configuration.example,
 }
 

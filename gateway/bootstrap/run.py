@@ -30,6 +30,7 @@ from gateway.http.problems import AT_THE_DOOR
 from gateway.http.protocol import Answered, FrontRunner
 from gateway.ports.broker import Broker
 from gateway.services.deliver import Deliver
+from gateway.services.observe import Observe
 from gateway.services.operate.by_name import operations
 from gateway.settings.model import SOCKET_NAME
 
@@ -189,6 +190,9 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
     http = gateway.settings.http
     reconcile = gateway.reconcile
     metrics = Metrics(Reconciled(reconcile.republished, reconcile.abandoned))
+    observe_destinations = Observe(
+        journal=gateway.journal, destinations=gateway.destinations, clock=SystemClock()
+    )
 
     async def ready() -> Mapping[str, bool]:
         try:
@@ -222,7 +226,7 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
         FrontRunner(
             operations_app(
                 ready=ready,
-                counts=gateway.journal.counts,
+                observe=observe_destinations,
                 metrics=metrics,
                 operations=offered,
             ),

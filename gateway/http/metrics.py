@@ -1,17 +1,19 @@
 """What Prometheus is told: a small set, whose labels are names of ours only."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from gateway.domain.claim import BreakerState
 from gateway.domain.identifiers import DestinationName
 from gateway.domain.lifecycle import State
 from gateway.http.protocol import Answered
+from gateway.services.observe import HOLDS, Observed
 
 _ACCEPTED: Final = 202
 _FIRST_REFUSAL: Final = 400
@@ -32,7 +34,7 @@ class Reconciled:
 
 
 class Metrics(Collector):
-    """Counts the front door's answers; shows deliveries as the journal counts them."""
+    """Counts the front door's answers; shows destinations as they are observed."""
 
     def __init__(self, reconciled: Reconciled | None = None) -> None:
         """Start at zero, in a registry of its own.
@@ -41,6 +43,7 @@ class Metrics(Collector):
             reconciled: What reconciliation has found, if this process has one.
         """
         self._reconciled = reconciled or Reconciled({}, {})
+        self._observed = Observed()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._accepted = Counter(
@@ -65,16 +68,18 @@ class Metrics(Collector):
             registry=self._registry,
             buckets=_BUCKETS_S,
         )
-        self._deliveries = Gauge(
-            "kakehashi_deliveries",
-            "Deliveries in the journal, by destination and state.",
-            ["destination", "state"],
-            registry=self._registry,
-        )
         self._registry.register(self)
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """Yield what reconciliation has found; prometheus_client calls it at a scrape."""
+    def collect(self) -> Iterator[Metric]:
+        """Yield what is so now; prometheus_client calls it at a scrape.
+
+        What is not known, because the journal cannot be read, is not told: an old value
+        would look like news.
+        """
+        yield from self._reconciled_families()
+        yield from _families(self._observed)
+
+    def _reconciled_families(self) -> Iterator[CounterMetricFamily]:
         for name, text, counted in (
             ("republished", "Copies found missing on the broker.", self._reconciled.republished),
             ("abandoned", "Claims found to have come to nothing.", self._reconciled.abandoned),
@@ -94,13 +99,76 @@ class Metrics(Collector):
         elif answered.status >= _FIRST_REFUSAL:
             self._refused.labels(answered.code or str(answered.status)).inc()
 
-    def exposition(self, counts: Mapping[DestinationName, Mapping[State, int]]) -> bytes:
+    def exposition(self, observed: Observed) -> bytes:
         """Return everything in Prometheus's text format 0.0.4.
 
         Args:
-            counts: Deliveries now; states that are not named count as 0.
+            observed: Destinations now; states that are not named count as 0.
         """
-        for destination, states in counts.items():
-            for state in State:
-                self._deliveries.labels(destination, state).set(states.get(state, 0))
+        self._observed = observed
         return generate_latest(self._registry)
+
+    def families(self) -> Iterable[Metric]:
+        """Return what was told last, for those who describe it."""
+        return self._registry.collect()
+
+
+def _families(observed: Observed) -> Iterator[GaugeMetricFamily]:
+    yield _gauge(
+        "deliveries",
+        "Deliveries in the journal, by destination and state.",
+        ("destination", "state"),
+        {
+            (destination, state): states.get(state, 0)
+            for destination, states in observed.deliveries.items()
+            for state in State
+        },
+    )
+    yield _gauge(
+        "oldest_delivery_seconds",
+        "How long ago the oldest delivery in each state that is not final was accepted; "
+        "missing where there is none.",
+        ("destination", "state"),
+        {
+            (destination, state): age_s
+            for destination, states in observed.oldest_s.items()
+            for state, age_s in states.items()
+        },
+    )
+    yield _gauge(
+        "halted_order_keys",
+        "Order keys that stand still behind a delivery that is parked or in doubt.",
+        ("destination",),
+        {(destination,): keys for destination, keys in observed.halted_keys.items()},
+    )
+    yield _gauge(
+        "workers",
+        "Workers heard of lately, by their circuit breaker: closed sends, open does not, "
+        "half_open tries one.",
+        ("destination", "breaker"),
+        {
+            (destination, breaker): breakers.get(breaker, 0)
+            for destination, breakers in observed.workers.items()
+            for breaker in BreakerState
+        },
+    )
+    yield _gauge(
+        "destination_held",
+        "1 for the reason why nothing is published for a destination now: paused by hand, closed "
+        "by its window, or unavailable, as every living worker's breaker is open.",
+        ("destination", "code"),
+        {
+            (destination, code): code == held
+            for destination, held in observed.holds.items()
+            for code in HOLDS
+        },
+    )
+
+
+def _gauge(
+    name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"kakehashi_{name}", text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family

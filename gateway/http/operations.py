@@ -12,18 +12,17 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import TypeAdapter
 
 from gateway.domain.entry import Actor, ActorKind
-from gateway.domain.errors import JournalUnavailableError, KakehashiError, TransientError
-from gateway.domain.identifiers import DestinationName
-from gateway.domain.lifecycle import State
+from gateway.domain.errors import KakehashiError, TransientError
 from gateway.http.metrics import Metrics
 from gateway.http.problems import CODE, CONTENT_TYPE, refused
 from gateway.http.protocol import naming_its_route
 from gateway.schema.parse import JSONRefusedError, parse_json
+from gateway.services.observe import Observed
 
 Ready = Callable[[], Awaitable[Mapping[str, bool]]]
 """Checks by name: whether the gateway can accept as far as each of them can tell."""
 
-Counts = Callable[[], Awaitable[Mapping[DestinationName, Mapping[State, int]]]]
+Looking = Callable[[], Awaitable[Observed]]
 
 Operation = Callable[[Actor, Mapping[str, object]], Awaitable[object]]
 """One command: who asks, its arguments; returns anything pydantic can write as JSON."""
@@ -34,18 +33,18 @@ _PEER_CREDENTIALS: Final = struct.Struct("3i")
 
 
 def operations_app(
-    *, ready: Ready, counts: Counts, metrics: Metrics, operations: Mapping[str, Operation]
+    *, ready: Ready, observe: Looking, metrics: Metrics, operations: Mapping[str, Operation]
 ) -> web.Application:
     """Return the operations door; serve it with ``FrontRunner``.
 
     Args:
         ready: What ``/readyz`` asks.
-        counts: Deliveries by state, read at every scrape of ``/metrics``.
+        observe: Destinations as they are, asked at every scrape of ``/metrics``.
         metrics: What the front door's answers are counted in.
         operations: Commands by name, for the Unix socket. Empty on the TCP port, which
             knows nobody: what it serves may be seen by all who reach it.
     """
-    door = _Operations(ready, counts, metrics, operations)
+    door = _Operations(ready, observe, metrics, operations)
     app = web.Application(middlewares=[naming_its_route])
     app.router.add_get("/livez", door.live)
     app.router.add_get("/readyz", door.ready)
@@ -57,10 +56,10 @@ def operations_app(
 
 class _Operations:
     def __init__(
-        self, ready: Ready, counts: Counts, metrics: Metrics, operations: Mapping[str, Operation]
+        self, ready: Ready, observe: Looking, metrics: Metrics, operations: Mapping[str, Operation]
     ) -> None:
         self._ready = ready
-        self._counts = counts
+        self._observe = observe
         self._metrics = metrics
         self._operations = operations
 
@@ -73,12 +72,7 @@ class _Operations:
         return web.json_response({"ready": ready, "checks": checks}, status=200 if ready else 503)
 
     async def metrics(self, _request: web.Request) -> web.Response:
-        try:
-            counts = await self._counts()
-        except JournalUnavailableError:
-            # What this process counted itself matters most when the journal is down.
-            counts = {}
-        body = self._metrics.exposition(counts)
+        body = self._metrics.exposition(await self._observe())
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def operate(self, request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, UnixConnector, web
 
+from gateway.domain.claim import BreakerState
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.errors import ConfigError, JournalUnavailableError
 from gateway.domain.identifiers import DestinationName
@@ -16,6 +17,7 @@ from gateway.domain.lifecycle import State
 from gateway.http.metrics import Metrics
 from gateway.http.operations import operations_app
 from gateway.http.protocol import FrontRunner
+from gateway.services.observe import Observed
 
 
 class Journal:
@@ -27,10 +29,19 @@ class Journal:
     async def ready(self) -> Mapping[str, bool]:
         return {"journal": self.up, "running": True}
 
-    async def counts(self) -> Mapping[DestinationName, Mapping[State, int]]:
+    async def observe(self) -> Observed:
+        name = DestinationName("jido-teate")
+        workers = {name: {BreakerState.OPEN: 1}}
+        holds = {name: "destination.unavailable"}
         if not self.up:
-            raise JournalUnavailableError
-        return {DestinationName("jido-teate"): {State.PARKED: 2}}
+            return Observed(workers=workers, holds=holds)
+        return Observed(
+            deliveries={name: {State.PARKED: 2}},
+            oldest_s={name: {State.PARKED: 90.5}},
+            halted_keys={name: 1},
+            workers=workers,
+            holds=holds,
+        )
 
 
 async def echo(actor: Actor, arguments: Mapping[str, object]) -> object:
@@ -54,7 +65,9 @@ def metrics() -> Metrics:
 @pytest.fixture
 async def health(journal: Journal, metrics: Metrics) -> AsyncIterator[ClientSession]:
     """A session with the TCP port."""
-    app = operations_app(ready=journal.ready, counts=journal.counts, metrics=metrics, operations={})
+    app = operations_app(
+        ready=journal.ready, observe=journal.observe, metrics=metrics, operations={}
+    )
     runner = FrontRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -70,7 +83,7 @@ async def commands(
     """A session with the Unix socket."""
     app = operations_app(
         ready=journal.ready,
-        counts=journal.counts,
+        observe=journal.observe,
         metrics=metrics,
         operations={"echo": echo, "fail": fail},
     )
@@ -121,14 +134,36 @@ async def test_metrics_count_what_the_front_door_answered(
     assert 'kakehashi_deliveries{destination="jido-teate",state="delivered"} 0.0' in text
 
 
-async def test_metrics_are_given_when_the_journal_is_down(
+async def test_metrics_show_every_destination_as_it_stands(health: ClientSession) -> None:
+    async with health.get("/metrics") as answer:
+        text = await answer.text()
+
+    for line in (
+        'kakehashi_oldest_delivery_seconds{destination="jido-teate",state="parked"} 90.5',
+        'kakehashi_halted_order_keys{destination="jido-teate"} 1.0',
+        'kakehashi_workers{breaker="open",destination="jido-teate"} 1.0',
+        'kakehashi_workers{breaker="closed",destination="jido-teate"} 0.0',
+        'kakehashi_destination_held{code="destination.unavailable",destination="jido-teate"} 1.0',
+        'kakehashi_destination_held{code="destination.paused",destination="jido-teate"} 0.0',
+    ):
+        assert line in text.splitlines(), line
+    assert 'state="delivered"} 90' not in text
+
+
+async def test_metrics_are_given_when_the_journal_is_down_and_nothing_old_of_it(
     health: ClientSession, journal: Journal
 ) -> None:
+    async with health.get("/metrics") as answer:
+        assert "kakehashi_deliveries{" in await answer.text()
     journal.up = False
 
     async with health.get("/metrics") as answer:
-        assert answer.status == 200
-        assert "kakehashi_applications_accepted_total 0.0" in await answer.text()
+        text = await answer.text()
+
+    assert answer.status == 200
+    assert "kakehashi_applications_accepted_total 0.0" in text
+    assert 'kakehashi_workers{breaker="open",destination="jido-teate"} 1.0' in text
+    assert "kakehashi_deliveries{" not in text
 
 
 @pytest.mark.parametrize("operation", ["echo", "unknown"])
@@ -142,7 +177,7 @@ async def test_a_command_that_does_not_come_over_a_unix_socket_is_nobodys(
     journal: Journal, metrics: Metrics
 ) -> None:
     app = operations_app(
-        ready=journal.ready, counts=journal.counts, metrics=metrics, operations={"echo": echo}
+        ready=journal.ready, observe=journal.observe, metrics=metrics, operations={"echo": echo}
     )
     runner = FrontRunner(app)
     await runner.setup()

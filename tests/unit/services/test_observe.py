@@ -1,0 +1,99 @@
+"""What is seen of every destination: totals, ages, order keys, workers, and what holds it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.domain.claim import BreakerState
+from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.identifiers import DestinationName, WorkerName
+from gateway.domain.lifecycle import State
+from gateway.drivers.system_clock import SystemClock
+from gateway.services.observe import Observe, Observed
+from gateway.testing.builders import a_heartbeat
+from gateway.testing.contracts.journal import becomes
+from gateway.testing.world import DESTINATION, World
+
+NAME = DestinationName(DESTINATION)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A destination whose deliveries stay where they are put."""
+    async with World.make(tmp_path, paused=True) as world:
+        yield world
+
+
+async def observed(world: World) -> Observed:
+    gateway = world.gateway
+    look = Observe(journal=gateway.journal, destinations=gateway.destinations, clock=SystemClock())
+    return await look()
+
+
+async def resumed(world: World) -> None:
+    await world.gateway.operate.destinations.resume(
+        DESTINATION, actor=Actor(ActorKind.OPERATOR, "suzuki"), reason="over"
+    )
+
+
+async def beats(world: World, breaker: BreakerState, *names: str, at: datetime) -> None:
+    for name in names:
+        beat = a_heartbeat(
+            worker=WorkerName(name), destination=NAME, at=at, heard_at=at, breaker=breaker
+        )
+        await world.gateway.journal.put_heartbeat(beat)
+    await world.gateway.destinations.refresh()
+
+
+async def test_a_destination_that_nothing_was_sent_to_is_shown_with_zeros(world: World) -> None:
+    assert await observed(world) == Observed(
+        deliveries={NAME: {}},
+        halted_keys={NAME: 0},
+        workers={NAME: {}},
+        holds={NAME: "destination.paused"},
+    )
+
+
+async def test_deliveries_are_counted_and_the_oldest_has_its_age(world: World) -> None:
+    first = await world.accepted()
+    await world.accepted()
+    await world.gateway.journal.decide(first.id, becomes(State.PARKED))
+
+    seen = await observed(world)
+
+    assert seen.deliveries == {NAME: {State.PARKED: 1, State.PENDING: 1}}
+    assert seen.oldest_s[NAME].keys() == {State.PARKED, State.PENDING}
+    assert seen.oldest_s[NAME][State.PARKED] > seen.oldest_s[NAME][State.PENDING] >= 0
+
+
+async def test_workers_that_live_are_counted_by_their_breaker(world: World) -> None:
+    now = datetime.now(UTC)
+    await resumed(world)
+
+    await beats(world, BreakerState.OPEN, "a/1", "b/1", at=now)
+    all_open = await observed(world)
+    await beats(world, BreakerState.CLOSED, "c/1", at=now)
+    await beats(world, BreakerState.CLOSED, "d/1", at=now - timedelta(minutes=1))
+    one_sends = await observed(world)
+
+    assert all_open.workers == {NAME: {BreakerState.OPEN: 2}}
+    assert all_open.holds == {NAME: "destination.unavailable"}
+    assert one_sends.workers == {NAME: {BreakerState.OPEN: 2, BreakerState.CLOSED: 1}}
+    assert one_sends.holds == {NAME: None}
+
+
+async def test_what_the_process_knows_is_shown_when_the_journal_cannot_be_read(
+    world: World,
+) -> None:
+    await world.accepted()
+    await beats(world, BreakerState.HALF_OPEN, "a/1", at=datetime.now(UTC))
+    await world.gateway.journal.close()
+
+    seen = await observed(world)
+    await world.gateway.journal.open()
+
+    assert seen == Observed(
+        workers={NAME: {BreakerState.HALF_OPEN: 1}}, holds={NAME: "destination.paused"}
+    )
