@@ -25,17 +25,17 @@ What is hashed is what is stored: nobody may serialise an entry a second time.
 ``audit.verify`` reads these bytes by a description of its own and imports nothing from here.
 """
 
-import hashlib
 import json
 import re
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Final
 
+from gateway.audit.tree import EMPTY_ROOT, leaf_hash
 from gateway.domain.entry import Entry, Fact
 from gateway.domain.identifiers import NodeName
 
-GENESIS: Final[bytes] = hashlib.sha256(b"").digest()
+GENESIS: Final[bytes] = EMPTY_ROOT
 """``nprev`` of a node's first entry: the hash of the empty tree (RFC 6962, 2.1)."""
 
 MAX_ENTRY_BYTES: Final = 65_535
@@ -93,13 +93,8 @@ def encode(entry: Entry, *, node: NodeName, nseq: int, nprev: bytes) -> bytes:
     return data
 
 
-def leaf(data: bytes) -> bytes:
-    """Return the leaf hash of an entry's bytes, 32 bytes.
-
-    The prefix 0x00 keeps an entry from being taken for an inner node of the tree
-    (RFC 6962, 2.1).
-    """
-    return hashlib.sha256(b"\x00" + data).digest()
+leaf: Final = leaf_hash
+"""An entry's leaf hash chains it to the next, as it places it in the tree."""
 
 
 def _timestamp(at: datetime) -> str:
