@@ -151,10 +151,12 @@ class ReplayTally:
         result: What the order did with them, ``None`` for nothing yet.
         state: Where they stand now.
         is_canary: Whether they are among the order's first ``canary``.
+        waits: Whether they wait for a person (``waits_for_a_person``).
         deliveries: How many.
     """
 
     result: ReplayResult | None
     state: State
     is_canary: bool
+    waits: bool
     deliveries: int

@@ -12,7 +12,7 @@ import structlog
 
 from gateway.domain.entry import Action, Actor, ActorKind, Entry, Fact
 from gateway.domain.errors import JournalUnavailableError
-from gateway.domain.lifecycle import FINAL, NEEDS_A_PERSON, State
+from gateway.domain.lifecycle import FINAL, State
 from gateway.domain.records import DeliveryRecord
 from gateway.domain.repair import (
     ReplayId,
@@ -203,11 +203,13 @@ def judged(tally: Iterable[ReplayTally]) -> Canary:
 
     Only what was sent again tells anything. One that needs a person again is enough to fail;
     so is that none has arrived at all, because all were cancelled or had been dealt with
-    otherwise: nothing is known of the rest then.
+    otherwise: nothing is known of the rest then. One in doubt that is still looked up by
+    itself tells nothing yet.
     """
     canary = [one for one in tally if one.is_canary]
-    begun = {one.state for one in canary if one.result == ReplayResult.REPLAYED}
-    if begun & NEEDS_A_PERSON:
+    replayed = [one for one in canary if one.result == ReplayResult.REPLAYED]
+    begun = {one.state for one in replayed}
+    if any(one.waits for one in replayed):
         return Canary.FAILED
     if begun - FINAL or any(one.result is None for one in canary):
         return Canary.ON_ITS_WAY

@@ -359,12 +359,14 @@ REPLAY_ITEMS: Final = """
 SELECT * FROM replay_items WHERE replay_id = $1 AND result IS NULL ORDER BY position LIMIT $2
 """
 REPLAY_TALLY: Final = """
-SELECT i.result, d.state, i.position <= r.canary AS is_canary, count(*) AS deliveries
+SELECT i.result, d.state, i.position <= r.canary AS is_canary,
+    d.state = 'parked' OR d.state = 'in_doubt' AND d.due_at IS NULL AND d.copy IS NULL AS waits,
+    count(*) AS deliveries
 FROM replays r
     JOIN replay_items i ON i.replay_id = r.id
     JOIN deliveries d ON d.id = i.delivery_id
 WHERE r.id = $1
-GROUP BY i.result, d.state, is_canary
+GROUP BY i.result, d.state, is_canary, waits
 ORDER BY is_canary DESC, i.result, d.state
 """
 CHANGE_REPLAY: Final = """

@@ -341,6 +341,7 @@ def to_tally(row: Record) -> ReplayTally:
         result=_result(row),
         state=State(row["state"]),
         is_canary=row["is_canary"],
+        waits=row["waits"],
         deliveries=row["deliveries"],
     )
 

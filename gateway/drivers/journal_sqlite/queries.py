@@ -258,12 +258,14 @@ SET_REPLAY_RESULT: Final = """
 UPDATE replay_items SET result = ?3 WHERE replay_id = ?1 AND position = ?2 AND result IS NULL
 """
 REPLAY_TALLY: Final = """
-SELECT i.result, d.state, i.position <= r.canary AS is_canary, count(*) AS deliveries
+SELECT i.result, d.state, i.position <= r.canary AS is_canary,
+    d.state = 'parked' OR d.state = 'in_doubt' AND d.due_at IS NULL AND d.copy IS NULL AS waits,
+    count(*) AS deliveries
 FROM replays r
     JOIN replay_items i ON i.replay_id = r.id
     JOIN deliveries d ON d.id = i.delivery_id
 WHERE r.id = ?
-GROUP BY i.result, d.state, is_canary
+GROUP BY i.result, d.state, is_canary, waits
 """
 CHANGE_REPLAY: Final = """
 UPDATE replays

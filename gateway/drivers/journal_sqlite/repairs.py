@@ -183,6 +183,7 @@ def _to_tally(row: sqlite3.Row) -> ReplayTally:
         result=_to_result(row["result"]),
         state=State(row["state"]),
         is_canary=bool(row["is_canary"]),
+        waits=bool(row["waits"]),
         deliveries=row["deliveries"],
     )
 

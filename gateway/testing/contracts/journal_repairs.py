@@ -433,6 +433,23 @@ class OrderedReplayContract:
             (None, State.PARKED, False): 2,
         }
 
+    async def test_the_tally_tells_what_waits_for_a_person(self, journal: Journal) -> None:
+        deliveries = [await waiting(journal) for _ in range(5)]
+        order = await ordered(journal)
+        doubts: list[dict[str, Any]] = [{}, {"due_at": LATER}, {"copy": CopyId(an_id())}]
+
+        for delivery, over in zip(deliveries, doubts, strict=False):
+            await journal.decide(delivery, becomes(State.IN_DOUBT, **over))
+        await journal.decide(deliveries[3], becomes(State.PENDING))
+
+        tallies = await journal.replay_tally(order.id)
+        assert {(one.state, one.waits): one.deliveries for one in tallies} == {
+            (State.IN_DOUBT, True): 1,
+            (State.IN_DOUBT, False): 2,
+            (State.PENDING, False): 1,
+            (State.PARKED, True): 1,
+        }
+
 
 async def tally_of(
     journal: Journal, order: ReplayOrder

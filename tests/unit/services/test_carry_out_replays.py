@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from gateway.audit.verify import read
 from gateway.domain.entry import Actor, ActorKind
-from gateway.domain.identifiers import DeliveryId, NodeName
+from gateway.domain.identifiers import CopyId, DeliveryId, NodeName
 from gateway.domain.lifecycle import State
 from gateway.domain.repair import ReplayResult, ReplayTally
 from gateway.drivers.journal_sqlite import SQLiteJournal
@@ -20,6 +21,7 @@ from gateway.services import carry_out_replays
 from gateway.services.carry_out_replays import Canary, CarryOutReplays, judged
 from gateway.services.operate.repair import Repair
 from gateway.services.operate.selection import Wanted
+from gateway.testing.builders import NOW
 from gateway.testing.contracts.journal import becomes
 from gateway.testing.contracts.journal_repairs import waiting
 from gateway.testing.faults import FlakyJournal
@@ -233,6 +235,29 @@ async def test_an_order_halts_when_one_of_its_canary_needs_a_person_again(
     ]
 
 
+@pytest.mark.parametrize("found", [State.DELIVERED, State.PARKED])
+@pytest.mark.parametrize(
+    "looked_up", [{"due_at": NOW}, {"copy": CopyId(UUID(int=1)), "claimed_at": NOW}]
+)
+async def test_a_canary_that_is_still_looked_up_is_undecided_until_it_is_decided(
+    yard: Yard, looked_up: dict[str, Any], found: State
+) -> None:
+    await yard.park(6)
+    order = await yard.order(canary=2)
+    await yard.look(2)
+    await yard.become(State.DELIVERED, 0)
+
+    await yard.journal.decide(yard.deliveries[1], becomes(State.IN_DOUBT, **looked_up))
+    await yard.look(5)
+    undecided = (await yard.view(order))["state"], (await yard.states()).count("parked")
+    await yard.become(found, 1)
+    await yard.look(3)
+
+    assert undecided == ("running", 4)
+    decided = (await yard.view(order))["state"]
+    assert decided == ("finished" if found == State.DELIVERED else "halted")
+
+
 async def test_a_canary_that_fails_at_once_keeps_the_rest_of_it_back(yard: Yard) -> None:
     await yard.park(6)
     order = await yard.order(canary=3, rate_per_s=1.0)
@@ -390,9 +415,11 @@ async def test_a_journal_that_is_away_holds_an_order_up_and_no_more(
 def test_a_canary_is_judged_by_where_its_deliveries_stand(
     tally: list[tuple[ReplayResult | None, State]], expected: Canary
 ) -> None:
-    rest = ReplayTally(result=None, state=State.PARKED, is_canary=False, deliveries=9)
+    rest = ReplayTally(result=None, state=State.PARKED, is_canary=False, waits=True, deliveries=9)
     canary = [
-        ReplayTally(result=result, state=state, is_canary=True, deliveries=1)
+        ReplayTally(
+            result=result, state=state, is_canary=True, waits=state == State.PARKED, deliveries=1
+        )
         for result, state in tally
     ]
 
