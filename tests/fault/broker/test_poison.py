@@ -1,10 +1,10 @@
 """Messages that nobody of ours has sent, and copies that are the death of their worker."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 
 import aiormq
-import pytest
 from aiormq.abc import DeliveredMessage
 
 from gateway.audit.verify import read
@@ -17,6 +17,7 @@ from tests.fault.broker.bridge import CORE, Bridge, until
 from tests.fault.broker.conftest import StartBridge
 
 QUEUE = destination_queue(CORE)
+GARBAGE = (b"", b"\x00\xff" * 1000, b'{"payload":"","signatures":[]}', b"[" * 100_000)
 _GIVEN_UP_S = 1.0
 """No copy for so long: it is not in the queue any more."""
 
@@ -28,20 +29,20 @@ async def refusals(parts: Bridge) -> list[Mapping[str, object]]:
     return [each for each in entries if each["action"] == "message.refused"]
 
 
-@pytest.mark.parametrize("queue", QUEUES)
-async def test_garbage_is_refused_written_down_and_gone_and_stops_nobody(
-    bridge: StartBridge, node: RabbitNode, vhost: str, queue: str
+async def test_garbage_in_any_queue_is_refused_written_down_and_gone_and_stops_nobody(
+    bridge: StartBridge, node: RabbitNode, vhost: str
 ) -> None:
     parts = await bridge()
     async with aiormq.connect(node.url + vhost) as connection:
         channel = await connection.channel()
-        for body in (b"", b"\x00\xff" * 1000, b'{"payload":"","signatures":[]}', b"[" * 100_000):
+        for queue, body in itertools.product(QUEUES, GARBAGE):
             await channel.basic_publish(body, routing_key=queue)
     await parts.accept(5)
     parts.start_worker()
 
     assert await parts.books.settled() == {State.DELIVERED: 5}
-    await until(lambda: count_of_refusals(parts, 4), "not written down")
+    expected = len(QUEUES) * len(GARBAGE)
+    await until(lambda: count_of_refusals(parts, expected), "not written down")
     await until(lambda: none_left(node, vhost), "still there")
 
 
