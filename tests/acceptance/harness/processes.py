@@ -3,13 +3,14 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+from gateway.testing.ports import held_ports
 
 KAKEHASHI: Final = (str(Path(sys.executable).with_name("kakehashi")),)
 """The installed command, as an operator calls it."""
@@ -156,10 +157,5 @@ def ask(*arguments: str, cwd: Path, env: Mapping[str, str] = {}) -> Any:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return so many loopback ports that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Return so many loopback ports that nobody else is given while this process lives."""
+    return held_ports(count)
