@@ -9,12 +9,19 @@ from typing import Final, Self
 from gateway.testing.rabbitmq import Ports, RabbitNode, free_ports
 
 _NODES: Final = 3
-_CONF: Final = """\
-cluster_partition_handling = pause_minority
+_CONF: Final = "cluster_partition_handling = pause_minority\n"
+_JOINS: Final = (
+    _CONF
+    + """\
 cluster_formation.peer_discovery_backend = classic_config
 cluster_formation.randomized_startup_delay_range.min = 0
 cluster_formation.randomized_startup_delay_range.max = 0
+cluster_formation.discovery_retry_limit = 180
+cluster_formation.discovery_retry_interval = 500
+cluster_formation.classic_config.nodes.1 = {first}
 """
+)
+"""Of every node but the first: each waits for that one, and never begins alone."""
 
 
 class RabbitCluster:
@@ -37,21 +44,17 @@ class RabbitCluster:
         """
         first = free_ports()
         ports = [first, *(Ports(*free_ports()[:2], first.epmd) for _ in range(_NODES - 1))]
-        names = [RabbitNode(folder, each).name for each in ports]
-        conf = _CONF + "".join(
-            f"cluster_formation.classic_config.nodes.{number} = {name}\n"
-            for number, name in enumerate(names, 1)
-        )
-        cluster = cls(
-            [
-                RabbitNode(folder / str(number), each, more_conf=conf)
-                for number, each in enumerate(ports, 1)
-            ]
-        )
+        begins = RabbitNode(folder / "1", first, more_conf=_CONF)
+        conf = _JOINS.format(first=begins.name)
+        joining = [
+            RabbitNode(folder / str(number), each, more_conf=conf)
+            for number, each in enumerate(ports[1:], 2)
+        ]
+        cluster = cls([begins, *joining])
         cookie = secrets.token_hex(20)
         try:
             for node in cluster.nodes:
-                node.prepare(cookie=cookie, shares_epmd=node is not cluster.nodes[0])
+                node.prepare(cookie=cookie, shares_epmd=node is not begins)
             cluster.restart(cluster.nodes)
         except BaseException:
             cluster.stop()
