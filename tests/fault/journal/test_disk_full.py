@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,9 @@ async def test_a_full_drop_folder_holds_its_own_deliveries_and_nobody_else(
     world = World.make(tmp_path, opened=journal, idempotency="lookup", breaker={"probe_s": 0.2})
     drop = disk.folder / "drop"
     world.worker = a_file_worker(world, drop, tmp_path)
+    # What is claimed just when the breaker tries whether there is room would wait half a minute.
+    policies, core = world.gateway.destinations._policies, DestinationName(DESTINATION)
+    policies[core] = replace(policies[core], hold_s=0.2)
     async with a_town(world) as town:
         for _ in range(5):
             await town.send()
