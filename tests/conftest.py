@@ -41,6 +41,7 @@ def rabbit_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode
         (pytest.fail if os.environ.get("CI") else pytest.skip)("rabbitmq-server is not installed")
     node = RabbitNode.start(tmp_path_factory.mktemp("rabbitmq"))
     yield node
+    node.kill()  # An orderly end of what is thrown away would be a waste of time.
     node.stop()
 
 

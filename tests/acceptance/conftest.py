@@ -49,7 +49,8 @@ def production(
     def set_up(destinations: Mapping[str, Any], **more: Any) -> Production:
         made.append(
             Production(
-                tmp_path / f"production-{len(made)}",
+                # Short: the path of the socket in it may have 107 bytes (unix(7)).
+                tmp_path / f"p{len(made)}",
                 destinations,
                 rabbit=own_rabbit,
                 journal=postgres_node.database(),

@@ -8,8 +8,8 @@ from tests.acceptance.harness.interruption import sent_and_in_hand
 from tests.acceptance.harness.landscape import CARELESS, Landscape
 from tests.acceptance.harness.production import WORKERS, Production
 
-BROKER_GIVES_UP_S = 60.0
-"""RabbitMQ closes a silent connection after two to three heartbeats of 10 s."""
+BROKER_GIVES_UP_S = 120.0
+"""RabbitMQ closes a silent connection after two to three heartbeats of 10 s; with room to spare."""
 
 
 async def test_what_a_frozen_worker_holds_is_resolved_by_another_and_its_late_word_counts(

@@ -15,6 +15,7 @@ from gateway.testing.rabbitmq import RabbitNode
 def one_rabbit_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
     node = RabbitNode.start(tmp_path_factory.mktemp("rabbitmq"))
     yield node
+    node.kill()
     node.stop()
 
 

@@ -1,5 +1,6 @@
 """One RabbitMQ for all tests of this folder; each has a virtual host and lines of its own."""
 
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,15 +16,23 @@ from tests.fault.broker.bridge import Bridge, until
 StartBridge = Callable[..., Awaitable[Bridge]]
 Events = list[MutableMapping[str, Any]]
 
-_VHOSTS = 26
+_VHOSTS = 6
 
 
 @pytest.fixture(scope="session")
 def vhosts(rabbit_node: RabbitNode) -> Iterator[str]:
-    """Names of virtual hosts that nobody has used, made in one go: alone each takes a second."""
-    names = [f"fault-{number}" for number in range(_VHOSTS)]
-    rabbit_node.add_vhosts(*names)
-    return iter(names)
+    """Names of virtual hosts that nobody has used, made a few at a time.
+
+    Alone each takes a second, and each that stands makes every restart of the node longer.
+    """
+
+    def make() -> Iterator[str]:
+        for first in itertools.count(step=_VHOSTS):
+            names = [f"fault-{number}" for number in range(first, first + _VHOSTS)]
+            rabbit_node.add_vhosts(*names)
+            yield from names
+
+    return make()
 
 
 @pytest.fixture
