@@ -24,7 +24,7 @@ pytest = $(BIN)/python tools/run_pytest.py
 CHECKS := check-format check-lint check-types check-imports check-dependencies check-dead-code \
 	check-spelling check-dockerfile check-compose check-schemas
 
-.PHONY: help demo test check bench scale crash docs lock clean rabbitmq $(CHECKS)
+.PHONY: help demo test check bench scale crash docs lock clean rabbitmq go $(CHECKS)
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -32,7 +32,7 @@ help: ## Show this list
 demo: $(VENV)/.runtime ## Set up and show applications on their way into two simulated core systems
 	@$(BIN)/kakehashi demo
 
-test: $(VENV)/.dev rabbitmq ## Install what the tests need (RabbitMQ by apt-get) and run them all
+test: $(VENV)/.dev rabbitmq go ## Install what the tests need (RabbitMQ and Go by apt-get) and run them all
 	@failed=0
 	$(pytest) -n $(JOBS) $(PARALLEL_TESTS) || failed=1
 	$(pytest) $(SERIAL_TESTS) || failed=1
@@ -87,6 +87,9 @@ $(VENV)/.bench: requirements-bench.txt $(VENV)/.runtime
 
 rabbitmq:
 	@tools/install_rabbitmq.sh
+
+go: | rabbitmq
+	@tools/install_go.sh
 
 # The checks, one a target: `make check-types` runs one alone.
 
