@@ -73,6 +73,7 @@ class Lane:
         self._work = asyncio.Event()
         self._sweep_now = asyncio.Event()
         self._troubles: dict[str, str] = {}
+        self._undeclared: str | None = None
 
     def offer(self, delivery: SealedDelivery) -> None:
         """Publish ``delivery`` soon, if there is room and no order to keep; else a sweep does."""
@@ -128,8 +129,6 @@ class Lane:
                 await self._sweep()
             except TransientError as error:
                 await self._report("sweep", error)
-            else:
-                self._note_success("sweep")
             self._sweep_now.clear()
             try:
                 async with asyncio.timeout(self._sweep_s):
@@ -141,10 +140,12 @@ class Lane:
 
     async def _sweep(self) -> None:
         if not self._is_open():
+            # Nothing is asked of the broker: whether it is back is not known.
             return
         self._room = COPIES_OUT - await self._broker.depth(self._queue)
         wanted = self._room - len(self._held)
         if wanted <= 0:
+            self._note_success("sweep")
             return
         now = self._clock.now()
         self._done_since_sweep.clear()
@@ -159,6 +160,10 @@ class Lane:
         fresh = [delivery for delivery in due if delivery.record.id not in known]
         for delivery in fresh[:wanted]:
             self._take(delivery, None)
+        self._note_success("sweep")
+        if not due and not self._held:
+            # What could not be published has gone another way: cancelled, or done meanwhile.
+            self._note_success("publish")
 
     async def _publish_for_ever(self) -> None:
         while True:
@@ -215,10 +220,20 @@ class Lane:
             if isinstance(error, UnroutableError | QueueFullError):
                 await self._note_return(error)
         if isinstance(error, UnroutableError):
-            try:
-                await self._broker.declare([self._name])
-            except KakehashiError as problem:
+            await self._declare()
+
+    async def _declare(self) -> None:
+        """Declare the queue that is gone; say once that it cannot be, and once that it was."""
+        try:
+            await self._broker.declare([self._name])
+        except KakehashiError as problem:
+            if problem.code != self._undeclared:
                 log.warning("queue.not_declared", queue=self._queue, code=problem.code)
+            self._undeclared = problem.code
+        else:
+            if self._undeclared is not None:
+                log.info("queue.declared", queue=self._queue)
+            self._undeclared = None
 
     async def _note_return(self, error: KakehashiError) -> None:
         entry = Entry(

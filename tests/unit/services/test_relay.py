@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.domain.entry import Action
+from gateway.domain.entry import Action, Actor, ActorKind
 from gateway.domain.identifiers import CopyId
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord
@@ -35,6 +35,7 @@ from gateway.testing.builders import (
     an_acceptance,
     an_application,
 )
+from gateway.testing.contracts.journal import becomes
 from gateway.testing.faults import FlakyBroker, FlakyJournal
 from gateway.testing.world import DESTINATION, World, eventually
 
@@ -204,6 +205,55 @@ async def test_a_queue_that_is_gone_is_declared_again_and_its_loss_noted_once(
     assert record is not None
     assert record.state == State.PENDING
     assert (await flaky.actions()).count("delivery.returned") == 1
+
+
+async def test_a_queue_that_cannot_be_declared_is_told_of_once(
+    flaky: World, broker: FlakyBroker
+) -> None:
+    broker.keeps_nothing = True
+    broker.remove(QUEUE)
+    with capture_logs() as logs:
+        delivery = await flaky.accepted()
+        await asyncio.sleep(0.3)
+        broker.keeps_nothing = False
+        await flaky.until(delivery, State.QUEUED)
+
+    assert events(logs, "queue.not_declared", "queue.declared") == [
+        "queue.not_declared",
+        "queue.declared",
+    ]
+
+
+async def test_a_lane_recovers_when_what_it_could_not_publish_was_cancelled(
+    flaky: World, broker: FlakyBroker
+) -> None:
+    with capture_logs() as logs:
+        # Only its publish fails: the queue is asked for its depth without trouble.
+        broker.lost_confirms[QUEUE] = 1_000_000
+        delivery = await flaky.accepted()
+        await eventually(lambda: bool(events(logs, "lane.held_up")))
+        await flaky.gateway.journal.decide(delivery.id, becomes(State.CANCELLED))
+        await eventually(lambda: bool(events(logs, "lane.recovered")))
+
+    assert events(logs, "lane.held_up", "lane.recovered") == ["lane.held_up", "lane.recovered"]
+
+
+async def test_a_lane_that_is_paused_does_not_say_that_its_broker_is_back(
+    flaky: World, broker: FlakyBroker
+) -> None:
+    operate = flaky.gateway.operate.destinations
+    me = Actor(ActorKind.OPERATOR, "suzuki")
+    with capture_logs() as logs:
+        broker.is_down = True
+        await eventually(lambda: bool(events(logs, "lane.held_up")))
+        await operate.pause(DESTINATION, actor=me, reason="x")
+        await asyncio.sleep(0.2)
+        while_paused = events(logs, "lane.recovered")
+        broker.is_down = False
+        await operate.resume(DESTINATION, actor=me, reason="x")
+        await eventually(lambda: bool(events(logs, "lane.recovered")))
+
+    assert while_paused == []
 
 
 async def test_a_lane_goes_on_although_its_queue_s_loss_cannot_be_noted(
