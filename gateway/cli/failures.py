@@ -2,12 +2,13 @@
 
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import PurePath
 from traceback import extract_tb
 from typing import Final
 
+from gateway.cli import words
 from gateway.domain.errors import ConfigError, KakehashiError, TransientError
 
 
@@ -81,6 +82,14 @@ _BY_CODE: Final[dict[str, tuple[ExitCode, str | None]]] = {
 }
 """Code of an error, ours or a gateway's, to exit code and hint."""
 
+_BY_SUBJECT: Final[dict[tuple[str, str], tuple[str, str]]] = {
+    ("journal.unusable", "schema_newer"): (
+        "より新しい版の kakehashi がこのジャーナルを使いました。その版以降で実行してください。",
+        "A newer kakehashi has used this journal: run that release, or a later one.",
+    ),
+}
+"""Code and first word of what it is about to a hint, in Japanese and English."""
+
 
 _NAMED_WRONGLY: Final = {errno.EEXIST, errno.ENOENT, errno.EISDIR, errno.ENOTDIR}
 """What the system says when a file is another than was meant."""
@@ -103,7 +112,9 @@ def failure(error: BaseException) -> Failure | None:
             return Failure(tuple(lines) or (error.code,), ExitCode.USAGE)
         case KakehashiError():
             transient = isinstance(error, TransientError)
-            return of_code(error.code, str(error), transient=transient)
+            found = of_code(error.code, str(error), transient=transient)
+            hint = _BY_SUBJECT.get((error.code, str(next(iter(error.args), ""))))
+            return found if hint is None else replace(found, hint=words.of(hint))
         case OSError():
             return _of_the_system(error)
         case BaseExceptionGroup():

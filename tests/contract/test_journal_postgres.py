@@ -62,6 +62,21 @@ class TestPostgresJournal(
         return run
 
 
+async def test_of_several_hosts_the_primary_is_written_to_and_read_from(
+    server: PostgresNode, url: str
+) -> None:
+    host = f"127.0.0.1:{server.port}"
+    several = url.replace(host, f"127.0.0.1:1,{host}") + "?target_session_attrs=primary"
+    journal = PostgresJournal(several, node=NodeName("gw-1"))
+    await journal.open()
+
+    await journal.ping()
+
+    assert several.count("127.0.0.1") == 2
+    assert await journal.counts() == {}
+    await journal.close()
+
+
 def count(record: DeliveryRecord) -> Decision[int]:
     changed = replace(record, counted=record.counted + 1)
     return Decision(answer=changed.counted, record=changed, entries=(an_entry(),))

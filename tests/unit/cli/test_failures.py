@@ -8,6 +8,7 @@ from gateway.domain.errors import (
     ConfigError,
     DeliveryNotFoundError,
     JournalUnavailableError,
+    JournalUnusableError,
     KakehashiError,
     KeyNotFoundError,
     NodeNameTakenError,
@@ -38,6 +39,28 @@ def test_each_kind_of_error_has_its_exit_code(error: Exception, exit_code: int) 
 
     assert found is not None
     assert found.exit_code == exit_code
+
+
+@pytest.mark.parametrize(
+    ("language", "hint"),
+    [
+        ("en_US.UTF-8", "A newer kakehashi has used this journal"),
+        ("ja_JP.UTF-8", "より新しい版の kakehashi"),
+    ],
+)
+def test_a_journal_of_a_newer_release_says_which_one_to_run(
+    monkeypatch: pytest.MonkeyPatch, language: str, hint: str
+) -> None:
+    monkeypatch.setenv("LC_ALL", language)
+
+    found = failure(JournalUnusableError("schema_newer", 9999))
+    other = failure(JournalUnusableError("journal_mode", "delete"))
+
+    assert found is not None
+    assert found.lines == ("journal.unusable: schema_newer 9999",)
+    assert str(found.hint).startswith(hint)
+    assert other is not None
+    assert other.hint is None
 
 
 def test_what_several_tasks_raised_is_told_line_by_line_and_once() -> None:
