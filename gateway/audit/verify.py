@@ -1,23 +1,34 @@
 """Is this audit log what was written? Answered from its bytes alone.
 
-Imports no writer and needs neither database, network nor configuration: what an
-entry must look like (``audit.chain`` documents it) is described here a second
-time, so that a mistake in one is seen by the other.
+Imports no writer and needs neither database, network nor configuration. What an entry must
+look like ``audit.reading`` describes; here is checked that entries are chained. What
+the sealed log adds to it is in ``audit.sealed``.
 
 What a chain without an expected head cannot show: a tail cut off, and a log
 rewritten from some entry to its end. Give the head from a receipt or an earlier report.
 """
 
 import hashlib
-import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, NoReturn, NotRequired, TypedDict, cast
+from typing import Final
 
+from gateway.audit.reading import AT, EntryMembers, Glance, Reader, read
 from gateway.domain.entry import StoredEntry
 from gateway.domain.identifiers import NodeName
+
+__all__ = [
+    "CLOCK_TOLERANCE",
+    "MAX_WARNINGS",
+    "EntryMembers",
+    "Finding",
+    "Head",
+    "Report",
+    "Verifier",
+    "read",
+    "verify",
+]
 
 CLOCK_TOLERANCE: Final = timedelta(seconds=60)
 """An entry's time is taken when its step begins and steps share commits, so that entries
@@ -26,54 +37,8 @@ stand a little out of order honestly; a clock set back by more than this is repo
 MAX_WARNINGS: Final = 100
 """How many warnings a report keeps; further ones are only counted."""
 
-_MAX_BYTES: Final = 65_535
-_MAX_INTEGER: Final = (1 << 53) - 1
 _EMPTY_TREE: Final = hashlib.sha256(b"").hexdigest()
-_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_FORMATS: Final = {
-    "action": re.compile(r"[a-z_]+\.[a-z_]+"),
-    "application": _UUID,
-    "at": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII),
-    "delivery": _UUID,
-    "detail": re.compile(r"[A-Za-z0-9_-]+"),
-    "municipality": re.compile(r"[0-9]{6}"),
-    "node": re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"),
-    "nprev": re.compile(r"[0-9a-f]{64}"),
-    "subject": re.compile(r"[0-9a-f]{64}"),
-}
-_REQUIRED: Final = frozenset({"action", "actor", "at", "facts", "node", "nprev", "nseq", "v"})
-_OPTIONAL: Final = {
-    1: frozenset({"application", "delivery", "municipality"}),
-    2: frozenset({"application", "delivery", "detail", "municipality", "subject"}),
-}
-"""By version."""
-_ABSENT: Final = object()
-_FACT_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
-
-
-class ActorMembers(TypedDict):
-    """Who acted, as written."""
-
-    kind: str
-    name: str
-
-
-class EntryMembers(TypedDict):
-    """An entry, as written; ``audit.chain`` says what each member means."""
-
-    action: str
-    actor: ActorMembers
-    application: NotRequired[str]
-    at: str
-    delivery: NotRequired[str]
-    detail: NotRequired[str]
-    facts: dict[str, str | int | bool | None]
-    municipality: NotRequired[str]
-    node: str
-    nprev: str
-    nseq: int
-    subject: NotRequired[str]
-    v: int
+_sha256: Final = hashlib.sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +97,7 @@ class Report:
 class _Chain:
     """What is known of one node's chain while it is read."""
 
+    link: str
     nseq: int = 0
     leaf: str = _EMPTY_TREE
     latest: str = ""
@@ -154,28 +120,47 @@ class Verifier:
     _warnings: list[Finding] = field(default_factory=list, init=False)
     _entries: int = field(default=0, init=False)
     _warning_count: int = field(default=0, init=False)
+    _reader: Reader = field(default_factory=Reader, init=False)
+    _leaf: bytes = field(default=b"", init=False)
 
-    def feed(self, entry: StoredEntry) -> None:
-        """Take the next entry. After a node's first bad one its others are only counted."""
+    def feed(self, entry: StoredEntry) -> Glance | None:
+        """Take the next entry. After a node's first bad one its others are only counted.
+
+        Returns:
+            The entry's members, unless it or one before it in its chain is bad.
+        """
         self._entries += 1
         chain = self._chains.get(entry.node)
         if chain is None:
-            chain = self._chains[entry.node] = _Chain()
+            chain = self._chains[entry.node] = _Chain(f'"node":"{entry.node}","nprev":"')
         if chain.broken:
-            return
-        problem = self._extend(chain, entry)
-        if problem is not None:
+            return None
+        found = self._extend(chain, entry)
+        if isinstance(found, str):
             chain.broken = True
-            self._failures.append(Finding(entry.node, entry.nseq, problem))
+            self._failures.append(Finding(entry.node, entry.nseq, found))
+            return None
+        return found
+
+    @property
+    def failures(self) -> Sequence[Finding]:
+        """The first bad entry of each node so far."""
+        return self._failures
+
+    @property
+    def leaf(self) -> bytes:
+        """The leaf hash of the entry that was fed last, if it was good; 32 bytes."""
+        return self._leaf
 
     def finish(self) -> Report:
         """Return the report, after looking for expected entries that never came."""
         failures = list(self._failures)
         for node, expected in self.expected_heads.items():
-            chain = self._chains.get(node, _Chain())
-            if not chain.broken and chain.nseq < expected.nseq:
+            chain = self._chains.get(node)
+            nseq = chain.nseq if chain else 0
+            if (chain is None or not chain.broken) and nseq < expected.nseq:
                 problem = f"missing: the log is known to have had {expected.nseq} entries"
-                failures.append(Finding(node, chain.nseq + 1, problem))
+                failures.append(Finding(node, nseq + 1, problem))
         return Report(
             entries=self._entries,
             heads={
@@ -188,31 +173,35 @@ class Verifier:
             warning_count=self._warning_count,
         )
 
-    def _extend(self, chain: _Chain, entry: StoredEntry) -> str | None:
-        """Return what is wrong with ``entry`` as the next one of ``chain``, if anything."""
+    def _extend(self, chain: _Chain, entry: StoredEntry) -> Glance | str:
+        """Return the next entry of ``chain``, or what is wrong with ``entry`` as such."""
         if entry.nseq != chain.nseq + 1:
             return f"out of sequence: entry {chain.nseq + 1} should stand here"
-        try:
-            members = read(entry.data)
-        except ValueError as error:
-            return f"not an entry: {error}"
-        if members["node"] != entry.node or members["nseq"] != entry.nseq:
-            return "moved: it was written for another place in the log"
-        if members["nprev"] != chain.leaf:
-            return "chain broken: this entry or the one before it was altered"
-        leaf = hashlib.sha256(b"\x00" + entry.data)
+        link = f'{chain.link}{chain.leaf}","nseq":{entry.nseq}'
+        glance = self._reader.recognise(entry.data, link)
+        if glance is None:
+            try:
+                members, glance = self._reader.learn(entry.data)
+            except ValueError as error:
+                return f"not an entry: {error}"
+            if members["node"] != entry.node or members["nseq"] != entry.nseq:
+                return "moved: it was written for another place in the log"
+            if members["nprev"] != chain.leaf:
+                return "chain broken: this entry or the one before it was altered"
+        leaf = _sha256(b"\x00" + entry.data).digest()
         expected = self.expected_heads.get(entry.node)
-        if expected and expected.nseq == entry.nseq and expected.leaf != leaf.digest():
+        if expected and expected.nseq == entry.nseq and expected.leaf != leaf:
             return "rewritten: the log is known to have had another entry here"
-        chain.nseq, chain.leaf = entry.nseq, leaf.hexdigest()
-        self._watch_clock(chain, entry, members["at"])
-        return None
-
-    def _watch_clock(self, chain: _Chain, entry: StoredEntry, at: str) -> None:
+        chain.nseq, chain.leaf, self._leaf = entry.nseq, leaf.hex(), leaf
+        at = glance[AT]
         # Times of one form and one zone sort as text.
         if at >= chain.latest:
             chain.latest = at
-            return
+        else:
+            self._watch_clock(chain, entry, at)
+        return glance
+
+    def _watch_clock(self, chain: _Chain, entry: StoredEntry, at: str) -> None:
         back = datetime.fromisoformat(chain.latest) - datetime.fromisoformat(at)
         if back > CLOCK_TOLERANCE:
             self._warning_count += 1
@@ -235,90 +224,3 @@ def verify(
     for entry in entries:
         verifier.feed(entry)
     return verifier.finish()
-
-
-def read(data: bytes) -> EntryMembers:
-    """Return the members of one entry's bytes.
-
-    Raises:
-        ValueError: Not an entry; the argument says why in words.
-    """
-    members = _parse(data)
-    if not members.keys() >= _REQUIRED:
-        raise ValueError("members are missing")
-    version = members["v"]
-    if type(version) is not int or version not in _OPTIONAL:
-        raise ValueError("of an unknown version")
-    if members.keys() - _REQUIRED - _OPTIONAL[version]:
-        raise ValueError("unknown members")
-    for name, pattern in _FORMATS.items():
-        text = members.get(name, _ABSENT)
-        if text is _ABSENT:
-            continue
-        if not isinstance(text, str) or pattern.fullmatch(text) is None:
-            raise ValueError(f"{name} is malformed")
-    if type(members["nseq"]) is not int or members["nseq"] < 1:
-        raise ValueError("nseq is malformed")
-    _check_instant(str(members["at"]))
-    _check_actor(members["actor"])
-    _check_facts(members["facts"])
-    return cast("EntryMembers", members)
-
-
-def _parse(data: bytes) -> dict[str, object]:
-    if len(data) > _MAX_BYTES:
-        raise ValueError("longer than an entry may be")
-    try:
-        members: object = _from_json(data.decode())
-    except UnicodeDecodeError:
-        raise ValueError("not UTF-8") from None
-    except json.JSONDecodeError:
-        raise ValueError("not JSON") from None
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(members, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - the bytes are wrong, not a type
-    return members
-
-
-def _check_instant(at: str) -> None:
-    try:
-        datetime.fromisoformat(at)
-    except ValueError:
-        raise ValueError("at is malformed") from None
-
-
-def _check_actor(actor: object) -> None:
-    if (
-        not isinstance(actor, dict)
-        or actor.keys() != {"kind", "name"}
-        or not isinstance(actor["kind"], str)
-        or not isinstance(actor["name"], str)
-    ):
-        raise ValueError("actor is malformed")
-
-
-def _check_facts(facts: object) -> None:
-    if not isinstance(facts, dict):
-        raise ValueError("facts are malformed")  # noqa: TRY004 - the bytes are wrong, not a type
-    for name, value in facts.items():
-        if _FACT_NAME.fullmatch(name) is None:
-            raise ValueError("a fact's name is malformed")
-        if isinstance(value, str | bool | None):
-            continue
-        if type(value) is not int or abs(value) > _MAX_INTEGER:
-            raise ValueError("a fact's value is malformed")
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member stands twice")
-    return members
-
-
-def _no_constant(_name: str) -> NoReturn:
-    raise ValueError("a number is malformed")
-
-
-_from_json: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode

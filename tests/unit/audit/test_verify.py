@@ -4,10 +4,12 @@ import ast
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-import gateway.audit.verify
+from gateway.audit import completeness, reading
+from gateway.audit import verify as verify_module
 from gateway.audit.chain import GENESIS, encode, leaf
 from gateway.audit.verify import (
     CLOCK_TOLERANCE,
@@ -163,6 +165,65 @@ def test_it_can_be_fed_entry_by_entry() -> None:
     assert verifier.finish() == verify(LOG)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        LOG[0].data.replace(b'"v":2', b'"v": 2'),
+        LOG[0].data + b"\n",
+        LOG[0].data.replace(b'"gateway"', b'"g\\u0061teway"'),
+        LOG[0].data.replace(b'"gateway"', b'"g\\/teway"'),
+        LOG[0].data.replace(b'"number":1', b'"number":-0'),
+        LOG[0].data.replace(b'"number":1', b'"number":1,"a":2'),
+        json.dumps(dict(reversed(json.loads(LOG[0].data).items())), separators=(",", ":")).encode(),
+    ],
+    ids=["spaced", "newline", "escaped", "slash", "minus zero", "facts", "members"],
+)
+def test_there_is_one_way_to_write_an_entry(data: bytes) -> None:
+    [failure] = verify([*a_log(3, TWO), row(LOG[0], data=data)]).failures
+
+    assert failure.problem == "not an entry: not written the one way in which an entry is written"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b'"number":5', b'"number":9007199254740992', "value is malformed"),
+        (b'"number":5', b'"number":1.5', "value is malformed"),
+        (b'"number":5', b'"Number":5', "name is malformed"),
+        (b'"v":2', b'"v":3', "version"),
+        (b'"facts"', b'"detail":"AA","facts"', None),
+        (b"2026-11-20", b"2026-11-31", "at is malformed"),
+        (b"T00:00:05", b"T24:00:05", "at is malformed"),
+        (b'"nseq":5', b'"nseq":6', "another place"),
+        (b'"node":"gw-1"', b'"node":"gw-2"', "another place"),
+        (LEAVES[3].hex().encode(), b"0" * 64, "chain broken"),
+        (b'"name":"gw-1"', b'"name":"gw-\xff"', "UTF-8"),
+        (b'"name":"gw-1"', b'"name":"' + b"x" * 65_536 + b'"', "longer"),
+    ],
+)
+def test_what_is_recognised_by_its_layout_is_checked_as_well(
+    old: bytes, new: bytes, words: str | None
+) -> None:
+    assert old in LOG[4].data
+
+    report = verify([*LOG[:4], row(LOG[4], data=LOG[4].data.replace(old, new))])
+
+    assert [words in failure.problem for failure in report.failures if words] == [True] * bool(
+        words
+    )
+
+
+def test_version_1_has_neither_detail_nor_subject() -> None:
+    first = LOG[0].data.replace(b'"v":2', b'"v":1')
+    second = LOG[1].data.replace(LEAVES[0].hex().encode(), leaf(first).hex().encode())
+    second = second.replace(b'"v":2', b'"v":1')
+    detailed = second.replace(b'"facts"', b'"detail":"AA","facts"')
+
+    assert verify([row(LOG[0], data=first), row(LOG[1], data=second)]).ok
+    [failure] = verify([row(LOG[0], data=first), row(LOG[1], data=detailed)]).failures
+    assert failure.problem == "not an entry: unknown members"
+
+
 def test_an_entry_is_read_back() -> None:
     members = read(LOG[1].data)
 
@@ -228,8 +289,16 @@ def test_bytes_that_are_no_entry_are_refused_in_words(data: bytes, words: str) -
         read(data)
 
 
-def test_verification_imports_no_writer() -> None:
-    tree = ast.parse(Path(gateway.audit.verify.__file__).read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("module", "may_import"),
+    [
+        (verify_module, {"domain.entry", "domain.identifiers", "audit.reading"}),
+        (reading, set()),
+        (completeness, {"audit.reading"}),
+    ],
+)
+def test_verification_imports_no_writer(module: ModuleType, may_import: set[str]) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
 
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {
@@ -237,6 +306,5 @@ def test_verification_imports_no_writer() -> None:
     }
 
     assert {name for name in imported if name and name.startswith("gateway")} == {
-        "gateway.domain.entry",
-        "gateway.domain.identifiers",
+        f"gateway.{name}" for name in may_import
     }

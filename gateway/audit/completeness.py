@@ -1,0 +1,261 @@
+"""Is everything there that belongs together? Asked of entries that are well one by one.
+
+What is looked for:
+
+- every application is accepted exactly once, and no entry is about one that never was;
+- a delivery ends once: ``delivered``, ``confirmed`` or ``cancelled``, or ``cancelled`` and then
+  ``delivered``, flagged as such, because what happened wins over what was said;
+- a worker's outcome that counted (``delivered``, ``deferred``, ``parked``, ``in_doubt``)
+  has a ``delivery.claimed`` of that delivery, attempt and copy: nothing is opened unclaimed.
+
+**Order.** Entries of one node stand in the order in which they were committed, and there what is
+needed must stand before. Those of two nodes need not: a batch is sealed node by
+node, and one with a long backlog is sealed later. So what another node wrote counts
+wherever it stands, and what is still missing at the end is a gap only when the log goes on for
+``SETTLED`` after it; younger ones are counted as unsettled. Whoever has the journal at
+hand asks it instead (``missing``), and leaves nothing unsettled.
+
+Takes about 0.5 KB of memory an application with one delivery, so 0.5 GB a million: each
+may be accepted a second time, or opened unclaimed, as late as the last entry.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from gateway.audit.reading import ACTION, APPLICATION, AT, DELIVERY, FACTS, Glance
+
+SETTLED: Final = timedelta(minutes=10)
+"""Sealing follows within a second; ten minutes allow for clocks of nodes that differ."""
+
+MAX_GAPS: Final = 1_000
+"""How many gaps are kept; further ones are only counted."""
+
+_ACCEPTED: Final = "application.accepted"
+_CLAIMED: Final = "delivery.claimed"
+_DELIVERED: Final = "delivery.delivered"
+_CANCELLED: Final = "delivery.cancelled"
+_OPENED: Final = frozenset(
+    {_DELIVERED, "delivery.deferred", "delivery.parked", "delivery.in_doubt"}
+)
+_ASKED_ABOUT: Final = frozenset({"log.read"})
+"""May name any id that somebody asked for, also one that never was."""
+
+_CANCEL, _DELIVER, _DELIVER_FLAGGED, _CONFIRM = 1, 2, 4, 8
+_ENDS: Final = {_DELIVERED: _DELIVER, _CANCELLED: _CANCEL, "delivery.confirmed": _CONFIRM}
+_LEGAL: Final = frozenset(
+    {_CANCEL, _DELIVER, _CONFIRM, _DELIVER_FLAGGED, _CANCEL | _DELIVER_FLAGGED}
+)
+
+# Facts are canonical JSON of one level: a name in quotes and a colon is nowhere but at a name.
+_deliveries: Final = re.compile(r'"deliveries":"([^"]*)"').search
+_attempt: Final = re.compile(r'"attempt":([0-9]+),(?:.*,)??"copy":"([^"]*)"').search
+_FLAGGED: Final = '"flagged":true'
+_OUTCOME: Final = '"outcome":"'
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry stands.
+
+    Attributes:
+        index: In the sealed log, from 0; ``None`` before it is sealed.
+        node: Whose chain it is in.
+        nseq: Its place there, from 1.
+    """
+
+    index: int | None
+    node: str
+    nseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that does not fit together.
+
+    Attributes:
+        place: The entry that shows it; ``None`` if the journal's state does.
+        problem: In words.
+    """
+
+    place: Place | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What an entry needs and has not got so far.
+
+    Attributes:
+        place: The entry.
+        at: Its time, as written.
+        application: What it is about.
+        claim: The delivery, attempt and copy that were not claimed; ``None`` when the
+            application was not accepted.
+    """
+
+    place: Place
+    at: str
+    application: str
+    claim: tuple[str, str, str] | None = None
+
+    @property
+    def problem(self) -> str:
+        """What is wrong if it never comes, in words."""
+        if self.claim is None:
+            return "about an application that was never accepted"
+        return "a worker's outcome without a claim: that attempt and copy were never claimed"
+
+
+@dataclass(slots=True)
+class Completeness:
+    """Checks entries one after another, in the order of the log.
+
+    Attributes:
+        gaps: What was found so far, at most ``MAX_GAPS``.
+        gap_count: How many there were.
+    """
+
+    gaps: list[Gap] = field(default_factory=list, init=False)
+    gap_count: int = field(default=0, init=False)
+    _accepted: dict[str, int | None] = field(default_factory=dict, init=False)
+    _without_deliveries: set[str] = field(default_factory=set, init=False)
+    _deliveries: dict[str, int] = field(default_factory=dict, init=False)
+    _claims: set[int] = field(default_factory=set, init=False)
+    _unaccepted: dict[str, Missing] = field(default_factory=dict, init=False)
+    _unclaimed: dict[int, Missing] = field(default_factory=dict, init=False)
+    _flagged: dict[str, Place] = field(default_factory=dict, init=False)
+    _unnamed: dict[str, tuple[str, Place]] = field(default_factory=dict, init=False)
+
+    def feed(self, index: int | None, node: str, nseq: int, glance: Glance) -> None:
+        """Take the next entry; ``Place`` says what the first three are."""
+        application = glance[APPLICATION]
+        if application is None:
+            return
+        action = glance[ACTION]
+        if action == _ACCEPTED:
+            self._accept(Place(index, node, nseq), application, glance)
+            return
+        if application not in self._accepted and action not in _ASKED_ABOUT:
+            missing = Missing(Place(index, node, nseq), glance[AT], application)
+            self._unaccepted.setdefault(application, missing)
+        delivery = glance[DELIVERY]
+        if delivery is None:
+            return
+        if delivery not in self._deliveries:
+            self._unnamed[delivery] = (application, Place(index, node, nseq))
+            self._deliveries[delivery] = 0
+        if action == _CLAIMED:
+            self._claim(node, delivery, glance)
+        elif action in _OPENED and _OUTCOME in glance[FACTS]:
+            self._open(Place(index, node, nseq), application, delivery, glance)
+        if action in _ENDS:
+            self._end(Place(index, node, nseq), delivery, glance)
+
+    def missing(self) -> Iterator[Missing]:
+        """Yield what is needed and not there so far, for whoever can look elsewhere."""
+        yield from self._unaccepted.values()
+        yield from self._unclaimed.values()
+
+    def settle(self, missing: Missing) -> None:
+        """Take it that what was missing has been found elsewhere."""
+        if missing.claim is None:
+            self._unaccepted.pop(missing.application, None)
+        else:
+            self._unclaimed.pop(_claim_key(*missing.claim), None)
+
+    def finish(self, latest: str, *, complete: bool) -> int:
+        """Turn what is missing into gaps.
+
+        Args:
+            latest: The latest time of any entry, as written.
+            complete: Whether nothing can still come: the journal was asked.
+
+        Returns:
+            How many are too young to say (``SETTLED``).
+        """
+        unsettled = 0
+        for each in list(self.missing()):
+            if complete or _apart(each.at, latest) > SETTLED:
+                self._gap(each.place, each.problem)
+            else:
+                unsettled += 1
+        for place in self._flagged.values():
+            self._gap(place, "delivered in spite of a cancellation that is not in the log")
+        for application, place in self._unnamed.values():
+            is_known = application in self._accepted
+            if is_known and application not in self._without_deliveries:
+                self._gap(place, "about a delivery that no acceptance names")
+        return unsettled
+
+    def accepted(self, application: str) -> bool:
+        """Tell whether the application's acceptance was among the entries."""
+        return application in self._accepted
+
+    def _accept(self, place: Place, application: str, glance: Glance) -> None:
+        if application in self._accepted:
+            self._gap(place, "an application that was accepted before is accepted again")
+            return
+        self._accepted[application] = place.index
+        missing = self._unaccepted.pop(application, None)
+        if missing and missing.place.node == place.node:
+            self._gap(missing.place, "about an application that was accepted only afterwards")
+        named = _deliveries(glance[FACTS])
+        if named is None:
+            self._without_deliveries.add(application)
+            return
+        for delivery in named[1].split(" "):
+            if self._unnamed.pop(delivery, None) is None and delivery in self._deliveries:
+                self._gap(place, "names a delivery that another acceptance has named")
+            self._deliveries.setdefault(delivery, 0)
+
+    def _claim(self, node: str, delivery: str, glance: Glance) -> None:
+        found = _attempt(glance[FACTS])
+        if found is None:
+            return
+        key = _claim_key(delivery, found[1], found[2])
+        self._claims.add(key)
+        missing = self._unclaimed.pop(key, None) if self._unclaimed else None
+        if missing and missing.place.node == node:
+            self._gap(missing.place, "a worker's outcome that was claimed only afterwards")
+
+    def _open(self, place: Place, application: str, delivery: str, glance: Glance) -> None:
+        found = _attempt(glance[FACTS])
+        if found is None:
+            self._gap(place, "a worker's outcome that does not say of which attempt and copy")
+            return
+        claim = (delivery, found[1], found[2])
+        key = _claim_key(*claim)
+        if key not in self._claims:
+            missing = Missing(place, glance[AT], application, claim)
+            self._unclaimed.setdefault(key, missing)
+
+    def _end(self, place: Place, delivery: str, glance: Glance) -> None:
+        end = _ENDS[glance[ACTION]]
+        if end == _DELIVER and _FLAGGED in glance[FACTS]:
+            end = _DELIVER_FLAGGED
+        before = self._deliveries[delivery]
+        if before & end or before | end not in _LEGAL:
+            self._gap(place, "a delivery that had ended ends a second time")
+            return
+        self._deliveries[delivery] = before | end
+        if end == _DELIVER_FLAGGED and not before:
+            self._flagged[delivery] = place
+        elif end == _CANCEL:
+            self._flagged.pop(delivery, None)
+
+    def _gap(self, place: Place | None, problem: str) -> None:
+        self.gap_count += 1
+        if len(self.gaps) < MAX_GAPS:
+            self.gaps.append(Gap(place, problem))
+
+
+def _claim_key(delivery: str, attempt: str, copy: str) -> int:
+    # 64 bits by a key that is random in each process: nobody can choose two that agree.
+    return hash(f"{delivery} {attempt} {copy}")
+
+
+def _apart(first: str, second: str) -> timedelta:
+    return datetime.fromisoformat(second) - datetime.fromisoformat(first)
