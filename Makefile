@@ -88,6 +88,7 @@ $(VENV)/.bench: requirements-bench.txt $(VENV)/.runtime
 rabbitmq:
 	@tools/install_rabbitmq.sh
 
+# After RabbitMQ, since two apt-gets at once would meet at a lock.
 go: | rabbitmq
 	@tools/install_go.sh
 
