@@ -130,7 +130,9 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         """Return what the worker that sent ``beat`` shall do; ``None`` if nothing is configured.
 
         What the core system takes at once, and in a second, is shared out among the workers
-        that live and whose breaker lets something through, in the order of their names.
+        that live and whose breaker lets something through. If there is not enough for all,
+        the last that was started comes first: the others may be dead and not yet missed,
+        and it the one that was started in their place.
         """
         policy = self._policies.get(beat.destination)
         if policy is None:
@@ -140,7 +142,7 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
             for other in self.alive(beat.destination)
             if other.breaker != BreakerState.OPEN
         )
-        names = sorted({beat.worker, *sending})
+        names = sorted({beat.worker, *sending}, key=_started, reverse=True)
         return Terms(
             worker=beat.worker,
             destination=beat.destination,
@@ -158,6 +160,12 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         now = self._clock.now()
         window = self._policies[name].window
         return None if window.is_open(now) else window.opens_at(now)
+
+
+def _started(worker: WorkerName) -> tuple[str, str]:
+    """Return what sorts workers by their start: their instance does."""
+    name, _, instance = worker.partition("/")
+    return instance, name
 
 
 def _share(total: int, names: Sequence[WorkerName], name: WorkerName) -> int:

@@ -1,6 +1,5 @@
-"""One production footing for all the tests of this folder: they end its processes themselves."""
+"""A production footing for each file of this folder: its tests end its processes themselves."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,45 +7,37 @@ import pytest
 from gateway.testing.postgres import PostgresNode
 from gateway.testing.rabbitmq import RabbitNode
 from tests.fault.processes.cutter import Cutter
-from tests.fault.processes.footing import Footing, make_virtual_host
+from tests.fault.processes.footing import Footing
+from tests.fault.processes.standing import Standing, build_production
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cutter(postgres_node: PostgresNode) -> Iterator[Cutter]:
     """The way from the gateway to PostgreSQL."""
     with Cutter(postgres_node.port) as cutter:
         yield cutter
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def standing(
     rabbit_node: RabbitNode,
     postgres_node: PostgresNode,
     cutter: Cutter,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Footing]:
-    """A gateway on PostgreSQL and a worker, on RabbitMQ; not started."""
-    footing = Footing(
-        tmp_path_factory.mktemp("steps") / "production",
-        journal=postgres_node.database().replace(f":{postgres_node.port}/", f":{cutter.port}/"),
-        broker=make_virtual_host(rabbit_node),
+) -> Standing:
+    """The file's own gateway on PostgreSQL and worker, on RabbitMQ; not started."""
+    return Standing(
+        lambda: build_production(
+            tmp_path_factory.mktemp("steps") / "production",
+            rabbit=rabbit_node,
+            postgres=postgres_node,
+            cutter=cutter,
+        )
     )
-    yield footing
-    footing.kill()
 
 
 @pytest.fixture
-def production(standing: Footing) -> Iterator[Footing]:
+def production(standing: Standing) -> Iterator[Footing]:
     """The same, running, with core systems that take everything."""
-    standing.reset()
-    standing.start()
-    return standing
-
-
-# These start a broker and a database of their own: by hand, `make crash`, until they stand
-# beside all the others in one run.
-collect_ignore: list[str] = (
-    []
-    if os.environ.get("KILLS_IN_SEND")
-    else ["test_poison.py", "test_production_steps.py", "test_unknown_commits.py"]
-)
+    yield standing.start()
+    standing.stop()

@@ -23,10 +23,10 @@ WITHIN_S: Final = 60.0
 async def footing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Footing]:
     """One process with SQLite, or gateway and worker with PostgreSQL and RabbitMQ; running."""
     if request.param == "postgres":
-        running: Footing = request.getfixturevalue("production")
-    else:
-        running = Footing(tmp_path / "up")
-        await asyncio.to_thread(running.start)
+        yield request.getfixturevalue("production")
+        return
+    running = Footing(tmp_path / "up")
+    await asyncio.to_thread(running.start)
     yield running
     running.kill()
 

@@ -129,8 +129,22 @@ async def test_what_the_core_system_takes_is_shared_out_among_living_workers(wor
         for name in ("w1/a", "w2/b")
     ]
 
-    assert [share and share.max_in_flight for share in shares] == [3, 2]
+    assert [share and share.max_in_flight for share in shares] == [2, 3]
     assert [share and share.rate_per_s for share in shares] == [4.5, 4.5]
+
+
+async def test_who_was_started_last_has_a_share_while_the_dead_are_not_missed_yet(
+    world: World,
+) -> None:
+    await change(world, max_in_flight=1)
+    await beats(world, "w2/01", "w2/02", "w1/03", "w3/04")
+
+    shares = [
+        world.gateway.destinations.terms(a_heartbeat(worker=WorkerName(name), destination=NAME))
+        for name in ("w2/02", "w1/05")
+    ]
+
+    assert [share and share.max_in_flight for share in shares] == [0, 1]
 
 
 async def test_its_lane_stops_only_when_no_living_worker_takes_anything(world: World) -> None:
