@@ -46,28 +46,41 @@ class Opening:
         return f"{days} {start}-{end}"
 
 
+_ALL_DAY: Final = Opening(frozenset(range(7)), 0, _MINUTES_A_DAY)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """The times at which a destination is open; with no ``openings``, always.
 
     Attributes:
         openings: When it is open, on days that are not in ``closed_on``.
-        closed_on: Days on which it stays closed: holidays, the turn of the year, maintenance.
+        closed_on: Days on which its openings do not hold: holidays, the turn of the year.
+        maintained_on: Days on which it stays closed, openings or none.
+        open_on: Days of ``closed_on`` on which its openings hold all the same.
     """
 
     openings: tuple[Opening, ...] = ()
     closed_on: frozenset[date] = frozenset()
+    maintained_on: frozenset[date] = frozenset()
+    open_on: frozenset[date] = frozenset()
 
     def is_open(self, now: datetime) -> bool:
         """Tell whether it is open at ``now`` (aware)."""
-        if not self.openings:
-            return True
         local = now.astimezone(JST)
         minute = local.hour * 60 + local.minute
-        return local.date() not in self.closed_on and any(
-            local.weekday() in opening.weekdays and opening.start <= minute < opening.end
-            for opening in self.openings
+        return any(
+            opening.start <= minute < opening.end for opening in self._openings_on(local.date())
         )
+
+    def _openings_on(self, day: date) -> tuple[Opening, ...]:
+        if day in self.maintained_on:
+            return ()
+        if not self.openings:
+            return (_ALL_DAY,)
+        if day in self.closed_on and day not in self.open_on:
+            return ()
+        return tuple(opening for opening in self.openings if day.weekday() in opening.weekdays)
 
     def opens_at(self, now: datetime) -> datetime | None:
         """Return ``now`` if it is open, else when it opens next.
@@ -81,9 +94,7 @@ class Window:
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         for day in (midnight + timedelta(days=days) for days in range(_LONGEST_LOOK)):
             starts = sorted(
-                day + timedelta(minutes=opening.start)
-                for opening in self.openings
-                if day.weekday() in opening.weekdays and day.date() not in self.closed_on
+                day + timedelta(minutes=opening.start) for opening in self._openings_on(day.date())
             )
             for start in starts:
                 if start > local:

@@ -38,7 +38,7 @@ class DestinationPolicy:
         idempotency: What the core system offers against doubles.
         retry: Its retry budget.
         breaker: When its workers stop sending.
-        window: When it may be sent to.
+        window: When it may be sent to; its days of maintenance are what an operator set.
         holidays: The days on which it is closed unless ``on_holidays`` is ``open``.
         rate_per_s: Most sends a second, all workers together; ``None`` for no limit.
         max_in_flight: Most sends at once, all workers together.
@@ -73,12 +73,15 @@ class DestinationPolicy:
 
 
 _Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+_Days = Annotated[tuple[date, ...], Field(max_length=366)]
 _CHECKS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "paused": TypeAdapter(bool),
     "max_in_flight": TypeAdapter(Annotated[int, Field(ge=1, le=2000)]),
     "rate_per_s": TypeAdapter(Annotated[float, Field(gt=0, le=100_000)] | None),
     "window": TypeAdapter(Annotated[tuple[str, ...], Field(max_length=50)]),
     "window.on_holidays": TypeAdapter(Literal["closed", "open"]),
+    "window.closed_on": TypeAdapter(_Days),
+    "window.open_on": TypeAdapter(_Days),
     "retry.max_attempts": TypeAdapter(Annotated[int, Field(ge=1)]),
     "retry.max_age_s": TypeAdapter(_Seconds),
     "retry.base_s": TypeAdapter(_Seconds),
@@ -87,6 +90,11 @@ _CHECKS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "breaker.probe_s": TypeAdapter(_Seconds),
     "breaker.probe_cap_s": TypeAdapter(_Seconds),
 }
+_DAYS: Final[Mapping[str, str]] = {
+    "window.closed_on": "maintained_on",
+    "window.open_on": "open_on",
+}
+"""Settings that are days, written as in ``2026-12-28``, to what they are of the window."""
 CHANGEABLE: Final = tuple(_CHECKS)
 """The settings that an operator may change while the gateway runs, as in the configuration."""
 
@@ -98,7 +106,10 @@ def checked(name: str, value: object) -> Setting:
         KeyError: There is no such changeable setting.
         ValueError: The value does not fit it; pydantic's error says why.
     """
-    found: Setting = _CHECKS[name].validate_python(value)
+    validated = _CHECKS[name].validate_python(value)
+    if name in _DAYS:
+        return tuple(sorted({day.isoformat() for day in validated}))
+    found: Setting = validated
     if name == "window" and isinstance(found, tuple):
         parse_openings(found)
     return found
@@ -120,6 +131,9 @@ def _with(policy: DestinationPolicy, name: str, value: Setting) -> DestinationPo
     section, _, key = name.rpartition(".")
     if name == "window" and isinstance(value, tuple):
         return replace(policy, window=replace(policy.window, openings=parse_openings(value)))
+    if name in _DAYS and isinstance(value, tuple):
+        days: dict[str, Any] = {_DAYS[name]: frozenset(map(date.fromisoformat, value))}
+        return replace(policy, window=replace(policy.window, **days))
     changes: dict[str, Any] = {key: value}
     match section:
         case "window":

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -26,6 +26,9 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="As in the configurati
 Reason = Annotated[
     str, typer.Option(help="Why, for the audit log: 1 to 200 characters, no personal data.")
 ]
+
+_DAYS: Final = ("window.closed_on", "window.open_on")
+"""Settings that are days, with commas between them."""
 
 
 @app.command("list")
@@ -67,7 +70,8 @@ def set_(
             help=(
                 "rate_per_s=5 (none: no limit), max_in_flight=2, window='mon-fri 08:30-17:15; "
                 "sat 09:00-12:00' (always: no window), window.on_holidays=open, "
-                "retry.max_attempts=12, "
+                "window.closed_on=2026-12-28,2027-01-04 (none: no such day), "
+                "window.open_on=2026-12-29, retry.max_attempts=12, "
                 "retry.max_age_s=86400, retry.base_s=1, retry.cap_s=900, breaker.failures=5, "
                 "breaker.probe_s=5, breaker.probe_cap_s=60"
             ),
@@ -103,6 +107,8 @@ def _setting(text: str) -> tuple[str, object]:
     if name == "window":
         parts = [] if value.strip() == "always" else value.split(";")
         return name, [part.strip() for part in parts]
+    if name in _DAYS:
+        return name, [] if value in ("none", "") else [day.strip() for day in value.split(",")]
     if value in ("none", ""):
         return name, None
     try:
@@ -162,6 +168,8 @@ def _show(console: Console, line: Mapping[str, Any]) -> None:
 def _value(name: str, value: object) -> str:
     if name == "window":
         return "; ".join(map(str, value)) if isinstance(value, list) and value else "always"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
     if value is None:
         return "none"
     return f"{value:g}" if isinstance(value, float) else str(value).lower()

@@ -190,6 +190,8 @@ def _settings(policy: DestinationPolicy) -> dict[str, object]:
     window = {
         "window": [opening.text for opening in policy.window.openings],
         "window.on_holidays": "closed" if policy.window.closed_on else "open",
+        "window.closed_on": sorted(map(str, policy.window.maintained_on)),
+        "window.open_on": sorted(map(str, policy.window.open_on)),
     }
     nested = asdict(policy)
     return {name: window[name] if name in window else _at(nested, name) for name in CHANGEABLE}
@@ -215,6 +217,7 @@ def _words(settings: Mapping[str, Setting]) -> str | None:
     """Return settings as one text for the log: ``paused=true rate_per_s=5.0``."""
     words = []
     for key, value in sorted(settings.items()):
-        shown = "; ".join(value) or "always" if isinstance(value, tuple) else str(value).lower()
+        nothing = "always" if key == "window" else "none"
+        shown = "; ".join(value) or nothing if isinstance(value, tuple) else str(value).lower()
         words.append(f"{key}={shown}")
     return ", ".join(words) or None

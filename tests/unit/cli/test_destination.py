@@ -30,6 +30,23 @@ def test_a_change_is_shown_beside_what_is_configured_and_can_be_reset(journal: T
     assert not any(setting["changed"] for setting in after["settings"].values())
 
 
+def test_days_are_set_with_commas_and_taken_back(journal: Terminal) -> None:
+    because = ("--reason", "基盤更改")
+    closed = "window.closed_on=2099-12-13, 2099-12-12"
+    changed = journal.run(
+        "destination", "set", "delivered", closed, "window.open_on=2099-12-29", *because
+    )
+    shown = journal.ask("destination", "show", "delivered")["settings"]
+    journal.run("destination", "set", "delivered", "window.closed_on=none", *because)
+    after = journal.ask("destination", "show", "delivered")["settings"]
+
+    assert "2099-12-12, 2099-12-13" in changed
+    assert shown["window.closed_on"]["value"] == ["2099-12-12", "2099-12-13"]
+    assert shown["window.open_on"]["value"] == ["2099-12-29"]
+    assert after["window.closed_on"]["value"] == []
+    assert after["window.open_on"]["value"] == ["2099-12-29"]
+
+
 def test_a_paused_destination_is_seen_in_the_list_and_in_the_overview(journal: Terminal) -> None:
     journal.run("destination", "pause", "delivered", "--reason", "x")
 

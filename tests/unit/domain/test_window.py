@@ -19,6 +19,27 @@ OFFICE = Window(
 )
 
 
+def test_a_day_of_maintenance_closes_whatever_its_openings() -> None:
+    friday = frozenset({date(2026, 11, 20)})
+    always = Window(maintained_on=friday)
+    office = Window(openings=OFFICE.openings, maintained_on=friday)
+
+    assert [window.is_open(at("2026-11-20T10:00:00")) for window in (always, office)] == [False] * 2
+    assert always.is_open(at("2026-11-19T23:59:59"))
+    assert always.opens_at(at("2026-11-20T10:00:00")) == at("2026-11-21T00:00:00")
+    assert office.opens_at(at("2026-11-20T10:00:00")) == at("2026-11-21T09:00:00")
+
+
+def test_its_openings_hold_on_a_holiday_that_is_a_working_day() -> None:
+    holiday = frozenset({date(2026, 11, 23)})
+    window = Window(openings=OFFICE.openings, closed_on=holiday, open_on=holiday)
+    maintained = Window(openings=OFFICE.openings, maintained_on=holiday, open_on=holiday)
+
+    assert window.is_open(at("2026-11-23T10:00:00"))
+    assert not window.is_open(at("2026-11-23T20:00:00"))
+    assert not maintained.is_open(at("2026-11-23T10:00:00"))
+
+
 @pytest.mark.parametrize(
     ("now", "is_open"),
     [

@@ -91,6 +91,7 @@ async def test_what_is_reset_is_as_configured_again(world: World) -> None:
         ({"adapter": "file"}, "adapter: cannot be changed while it runs; known: paused"),
         ({"rate_per_s": -1}, "rate_per_s: Input should be greater than 0"),
         ({"max_in_flight": "many"}, "max_in_flight: Input should be a valid integer"),
+        ({"window.closed_on": ["2026-02-30"]}, "window.closed_on: Input should be a valid date"),
         ({"window": ["mon 17:00-08:00"]}, "window: 'mon 17:00-08:00': must end after it starts"),
         ({}, "nothing to change"),
     ],
@@ -168,6 +169,29 @@ async def test_terms_are_closed_outside_the_window(world: World) -> None:
     assert terms is not None
     assert not terms.open
     assert world.gateway.destinations.opens_at(NAME) is not None
+
+
+async def test_a_day_of_maintenance_closes_and_ends_without_a_restart_and_is_audited(
+    world: World,
+) -> None:
+    today = datetime.now(JST).date()
+    days = [str(today + timedelta(days=1)), str(today)]
+
+    closed = await change(world, **{"window.closed_on": days})
+    hold = world.gateway.destinations.hold(NAME)
+    again = await change(world, **{"window.closed_on": []})
+
+    assert (closed["open"], closed["hold"]) == (False, "destination.closed")
+    assert closed["settings"]["window.closed_on"]["value"] == sorted(days)
+    assert hold is not None
+    assert hold.until is not None
+    assert hold.until.date() == today + timedelta(days=2)
+    assert (again["open"], world.gateway.destinations.hold(NAME)) == (True, None)
+    changes = [entry for entry in await world.log() if entry["action"] == "destination.changed"]
+    assert [entry["facts"]["set"] for entry in changes] == [  # type: ignore[index] - facts is an object
+        f"window.closed_on={days[1]}; {days[0]}",
+        "window.closed_on=none",
+    ]
 
 
 async def test_a_worker_whose_core_system_is_down_for_it_leaves_its_share_to_the_others(
