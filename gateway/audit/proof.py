@@ -94,8 +94,6 @@ def parse(proof: bytes) -> Proof:
     if not lines or not lines[0].startswith("index "):
         raise ValueError("the index is missing")
     index = checkpoints.read_number(lines.pop(0).removeprefix("index "))
-    if len(lines) > MAX_PATH:
-        raise ValueError("a path is malformed")
     notes.parse(checkpoint)
     return Proof(index, tuple(from_base64(line) for line in lines), checkpoint, extra)
 

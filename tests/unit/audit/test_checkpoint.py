@@ -110,3 +110,8 @@ def test_a_number_reads_as_it_was_written(number: int) -> None:
     assert read_number(str(number)) == number
     with pytest.raises(ValueError, match=re.escape("a number is malformed")):
         read_number(f"0{number}")
+
+
+def test_a_number_that_no_log_reaches_is_refused() -> None:
+    with pytest.raises(ValueError, match="a number is malformed"):
+        read_number(str(MAX_SIZE + 1))

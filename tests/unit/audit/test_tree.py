@@ -9,7 +9,9 @@ from gateway.audit.tree import (
     consistency_subtrees,
     inclusion_subtrees,
     leaf_hash,
+    node_hash,
     verify_consistency,
+    verify_inclusion,
 )
 
 ENTRIES = (
@@ -64,3 +66,18 @@ def test_a_log_does_not_shrink(old: int, new: int) -> None:
 def test_a_log_that_did_not_grow_needs_the_same_root() -> None:
     with pytest.raises(ValueError, match="do not agree"):
         verify_consistency(3, 3, bytes.fromhex(ROOTS[3]), bytes.fromhex(ROOTS[4]), ())
+
+
+def test_a_byte_cannot_move_from_one_hash_to_the_next() -> None:
+    left, right = leaf_hash(b"left"), leaf_hash(b"right")
+    root = node_hash(left, right)
+    verify_inclusion(0, 2, left, [right], root)
+    verify_consistency(1, 2, left, root, [right])
+
+    shorter, longer = left[:-1], left[-1:] + right
+
+    assert node_hash(shorter, longer) == root
+    with pytest.raises(ValueError, match="32 bytes"):
+        verify_inclusion(0, 2, shorter, [longer], root)
+    with pytest.raises(ValueError, match="32 bytes"):
+        verify_consistency(1, 2, shorter, root, [longer])
