@@ -4,7 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
+from gateway.bootstrap.key_names import (
+    GATEWAY_KEY,
+    PSEUDONYM_KEY,
+    destination_key,
+    log_key,
+    log_key_numbers,
+    worker_key,
+)
 from gateway.crypto import keys
 from gateway.domain.errors import KeyNotFoundError
 from gateway.ports.keys import KeyStore
@@ -61,6 +68,8 @@ def make_missing_keys(settings: Settings, store: KeyStore) -> tuple[str, ...]:
         **{destination_key(name): keys.new_encryption_key for name in settings.destinations},
         **{worker_key(name): keys.new_signing_key for name in settings.workers},
     }
+    if not log_key_numbers(store.names()):
+        wanted[log_key(1)] = keys.new_signing_key
     made = []
     for name, make in wanted.items():
         try:

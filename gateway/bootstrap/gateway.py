@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from uuid import uuid4
 
 import structlog
 
 from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
+from gateway.bootstrap.log_signing import log_signing
 from gateway.bootstrap.stores import open_journal
 from gateway.crypto import keys
 from gateway.crypto.pseudonym import Pseudonyms
@@ -22,6 +24,7 @@ from gateway.domain.identifiers import (
     WorkerName,
 )
 from gateway.domain.window import Window, parse_openings
+from gateway.drivers import kernel_clock
 from gateway.drivers.memory_broker import MemoryBroker
 from gateway.drivers.system_clock import SystemClock, new_id
 from gateway.ports.broker import Broker
@@ -37,20 +40,25 @@ from gateway.services.carry_out_replays import CarryOutReplays
 from gateway.services.count_denials import CountDenials
 from gateway.services.destinations import Destinations
 from gateway.services.limit import Limit
+from gateway.services.observe_clock import ObserveClock
 from gateway.services.operate.by_name import Operations
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
 from gateway.services.operate.destinations import OperateDestinations
+from gateway.services.operate.log_keys import ShowLogKeys
 from gateway.services.operate.look import Look
 from gateway.services.operate.repair import Repair
+from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.ordering import Ordering
 from gateway.services.policy import DestinationPolicy
+from gateway.services.prove import Prove
 from gateway.services.reconcile import Reconcile
 from gateway.services.record_heartbeats import RecordHeartbeats
 from gateway.services.record_outcomes import RecordOutcomes
 from gateway.services.relay import Relay
 from gateway.services.routing import Grant, Route, RoutingTable
+from gateway.services.seal_log import SealLog
 from gateway.services.track import Track
 from gateway.services.watch_backlog import WatchBacklog
 from gateway.services.workers import WorkerGrant, WorkerRegister
@@ -87,6 +95,11 @@ class Gateway:
     carry_out_replays: CarryOutReplays
     reconcile: Reconcile
     destinations: Destinations
+    seal_log: SealLog
+    observe_clock: ObserveClock
+    prove: Prove
+    configuration: str
+    """Stands for the effective configuration: another one, another text."""
 
 
 def policies(settings: Settings) -> dict[DestinationName, DestinationPolicy]:
@@ -162,6 +175,8 @@ def build_operate(
         ),
         destinations=OperateDestinations(destinations=destinations, journal=journal, clock=clock),
         verify_log=VerifyLog(journal=journal, clock=clock),
+        log_keys=ShowLogKeys(journal=journal, signing=log_signing(store)),
+        shred_details=ShredDetails(journal=journal, clock=clock),
     )
 
 
@@ -185,7 +200,7 @@ def build_gateway(
     Raises:
         ConfigError: Something configured cannot work.
         KeyNotFoundError: A key that it needs is missing: its own signing and pseudonym
-            keys, each destination's public key, each worker's public key.
+            keys, the log's, each destination's public key, each worker's public key.
     """
     clock: Clock = SystemClock()
     journal = journal or open_journal(settings)
@@ -208,6 +223,13 @@ def build_gateway(
         destinations=destinations, journal=journal, broker=broker, relay=relay, clock=clock
     )
     authenticate = Authenticate(journal=journal)
+    seal_log = SealLog(
+        journal=journal,
+        signing=log_signing(store),
+        origin=settings.audit.origin,
+        new_origin=f"kakehashi/{uuid4()}",
+        clock=clock,
+    )
     backlog = WatchBacklog(journal=journal, most=settings.journal.max_unfinished)
     return Gateway(
         settings=settings,
@@ -232,6 +254,7 @@ def build_gateway(
             clock=clock,
             new_id=new_id,
             has_room=backlog.has_room,
+            log_origin=lambda: seal_log.origin,
         ),
         track=Track(journal=journal, destinations=destinations),
         operate=build_operate(
@@ -281,6 +304,15 @@ def build_gateway(
         carry_out_replays=CarryOutReplays(journal=journal, clock=clock),
         reconcile=reconcile,
         destinations=destinations,
+        seal_log=seal_log,
+        observe_clock=ObserveClock(
+            journal=journal,
+            clock=clock,
+            steady=kernel_clock.steady,
+            synchronised=kernel_clock.synchronised,
+        ),
+        prove=Prove(journal=journal),
+        configuration=pseudonyms.settings_mac(settings.model_dump_json()).hex(),
     )
 
 

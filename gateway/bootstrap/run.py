@@ -26,7 +26,7 @@ from gateway.http.body import BodyLimits
 from gateway.http.door import FrontServices, front_app
 from gateway.http.metrics import Metrics, Reconciled
 from gateway.http.operations import operations_app
-from gateway.http.problems import AT_THE_DOOR
+from gateway.http.problems import AT_THE_DOOR, OPERATORS_ONLY
 from gateway.http.protocol import Answered, FrontRunner
 from gateway.ports.broker import Broker
 from gateway.services.deliver import Deliver
@@ -38,6 +38,9 @@ log = structlog.get_logger()
 
 DRAIN_S: Final = 8.0
 """How long what is in hand may take to finish after SIGTERM; a container gets 10 s."""
+
+_SEAL_S: Final = 1.0
+"""How long a gateway that stops may take to seal its own last entries."""
 
 _PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 10.0
@@ -86,6 +89,8 @@ async def run_gateway(
         NodeNameTakenError: Another process runs under this node's name.
         JournalUnusableError: The journal must not be used as it is.
         JournalUnavailableError: It cannot be reached at start.
+        LogUnusableError: The audit log's head is signed by none of this gateway's keys.
+        ConfigError: The configured origin of the log is another than its own.
         OSError: A port or the socket's folder cannot be used.
     """
     await gateway.journal.open()
@@ -93,12 +98,15 @@ async def run_gateway(
         await gateway.authenticate.reload()
         await gateway.watch_backlog.look()
         await gateway.destinations.refresh()
+        key_changed = await gateway.seal_log.check()
         await gateway.journal.record(
             [
                 *(_node_entry(Action.KEY_MADE, key=name) for name in made_keys),
-                _node_entry(Action.NODE_STARTED),
+                *key_changed,
+                _node_entry(Action.NODE_STARTED, configuration=gateway.configuration),
             ]
         )
+        await gateway.seal_log.begin()
         if gateway.broker_forgets:
             await _connect(gateway)
             await gateway.relay.recover()
@@ -114,6 +122,8 @@ async def run_gateway(
                     gateway.destinations.run,
                     gateway.watch_backlog.run,
                     gateway.carry_out_replays.run,
+                    gateway.seal_log.run,
+                    gateway.observe_clock.run,
                 )
             ]
             delivering = [tasks.create_task(_deliver(worker, stop)) for worker in workers]
@@ -130,6 +140,9 @@ async def run_gateway(
         with suppress(JournalUnavailableError):
             await gateway.denials.write()
             await gateway.journal.record([_node_entry(Action.NODE_STOPPED)])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SEAL_S):
+                await gateway.seal_log.finish()
     finally:
         await gateway.broker.close()
         await gateway.journal.close()
@@ -191,7 +204,10 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
     reconcile = gateway.reconcile
     metrics = Metrics(Reconciled(reconcile.republished, reconcile.abandoned))
     observe_destinations = Observe(
-        journal=gateway.journal, destinations=gateway.destinations, clock=SystemClock()
+        journal=gateway.journal,
+        destinations=gateway.destinations,
+        clock=SystemClock(),
+        log=gateway.seal_log.standing,
     )
 
     async def ready() -> Mapping[str, bool]:
@@ -200,6 +216,10 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
         except JournalUnavailableError:
             return {"journal": False, "running": not stop.is_set()}
         return {"journal": True, "running": not stop.is_set()}
+
+    def observe_operator(answered: Answered) -> None:
+        if answered.code in OPERATORS_ONLY:
+            gateway.denials.count(answered.code, door="operations")
 
     def observe(answered: Answered) -> None:
         metrics.observe(answered)
@@ -215,6 +235,7 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
                 authenticate=gateway.authenticate,
                 limit=gateway.limit,
                 track=gateway.track.status,
+                prove=gateway.prove.acceptance,
                 catalogue=gateway.catalogue,
             ),
             BodyLimits(body_bytes=http.max_body_bytes, body_timeout_s=http.body_timeout_s),
@@ -230,6 +251,7 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
                 metrics=metrics,
                 operations=offered,
             ),
+            observe=observe_operator,
             shutdown_timeout_s=1.0,
         )
         for offered in ({}, operations(gateway.operate))

@@ -68,6 +68,10 @@ _BY_CODE: Final[dict[str, tuple[ExitCode, str | None]]] = {
         ExitCode.USAGE,
         "Private key files need mode 0600, and an owner that is you.",
     ),
+    "log.unusable": (
+        ExitCode.USAGE,
+        "Every gateway of one journal needs the same log/N keys; see docs/howto/production.md.",
+    ),
     "journal.unavailable": (ExitCode.UNREACHABLE, "See journal.url in the configuration."),
     "journal.unusable": (ExitCode.UNREACHABLE, None),
     "journal.node_taken": (

@@ -60,6 +60,12 @@ class NodeNameTakenError(PermanentError):
     code = "journal.node_taken"
 
 
+class LogUnusableError(PermanentError):
+    """The sealed audit log is not what one of our keys signed; nothing is sealed after it."""
+
+    code = "log.unusable"
+
+
 class DeliveryNotFoundError(PermanentError):
     """The journal knows no such delivery."""
 

@@ -13,6 +13,7 @@ from gateway.domain.outcome import FeedbackStatus
 from gateway.schema.catalogue import Catalogue
 from gateway.schema.procedure import Procedure
 from gateway.services.accept import COMMITMENT_ALGORITHM, AcceptanceReceipt
+from gateway.services.prove import ProvedEntry
 
 
 def _rfc3339(moment: datetime) -> str:
@@ -37,6 +38,12 @@ class Links(_Answer):
     self: str = Field(description="Path of this resource.")
 
 
+class ApplicationLinks(Links):
+    """Where to go from an application."""
+
+    proof: str = Field(description="Path of the proof that it was accepted.")
+
+
 class Commitment(_Answer):
     """Lets the client prove later what it sent, and nobody else guess it."""
 
@@ -54,8 +61,12 @@ class AcceptedApplication(_Answer):
     procedure: str = Field(description="`area/procedure`.")
     version: int
     commitment: Commitment
-    receipt: str = Field(description="Compact JWS (RFC 7515) over the acceptance.")
-    links: Links
+    receipt: str = Field(
+        description="Compact JWS (RFC 7515) over the acceptance: `application`, `commitment`, "
+        "`accepted_at`, `leaf` (the hash of its entry in the audit log, RFC 6962), `log` (the "
+        "log's origin) and `iss`."
+    )
+    links: ApplicationLinks
 
 
 class DeliveryStatus(_Answer):
@@ -88,7 +99,22 @@ class ApplicationStatus(_Answer):
     superseded_by: UUID | None
     deliveries: list[DeliveryStatus]
     feedback: list[FeedbackLine]
-    links: Links
+    links: ApplicationLinks
+
+
+class AcceptanceProof(_Answer):
+    """Proves offline, to anybody who has the log's verifier key, that it was accepted."""
+
+    entry: str = Field(
+        description="The exact bytes of the acceptance's entry in the audit log, base64url "
+        "without padding. SHA-256 of 0x00 and these bytes is the leaf that is proved, and the "
+        "`leaf` of the receipt."
+    )
+    index: int = Field(description="Its place in the log, from 0.", ge=0)
+    proof: str = Field(
+        description="C2SP `tlog-proof`: the path from the leaf to the root, and the signed "
+        "checkpoint of that root."
+    )
 
 
 class ProcedureLine(_Answer):
@@ -202,9 +228,15 @@ def _procedure_links(procedure: Procedure) -> Links:
     return Links(self=f"/v1/procedures/{procedure.name}/v{procedure.version}")
 
 
-def links_to(application_id: UUID) -> Links:
+def proof(proved: ProvedEntry) -> AcceptanceProof:
+    """Return the proof of an acceptance."""
+    return AcceptanceProof(entry=_base64url(proved.entry), index=proved.index, proof=proved.proof)
+
+
+def links_to(application_id: UUID) -> ApplicationLinks:
     """Return the links of an application."""
-    return Links(self=f"/v1/applications/{application_id}")
+    path = f"/v1/applications/{application_id}"
+    return ApplicationLinks(self=path, proof=f"{path}/proof")
 
 
 def _base64url(value: bytes) -> str:

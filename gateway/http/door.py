@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 from uuid import UUID
 
 from aiohttp import web
@@ -17,6 +18,10 @@ from gateway.http.problems import RefusedError, refused
 from gateway.http.protocol import APPLICATION_ID, BODY_BYTES, CLIENT, naming_its_route
 from gateway.schema.catalogue import Catalogue
 from gateway.services.accept import AcceptanceReceipt, Refusal, Submission
+from gateway.services.prove import ProvedEntry
+
+_SEALED_WITHIN_S: Final = 1.0
+"""Longer than sealing takes, and the shortest time that ``Retry-After`` can say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,7 @@ class FrontServices:
         limit: ``Limit``.
         track: ``Track.status``: an application's status for the client that sent it, and
             ``None`` for anybody else.
+        prove: ``Prove.acceptance``: the proof of an acceptance, ``None`` while there is none.
         catalogue: The procedures offered.
     """
 
@@ -36,6 +42,7 @@ class FrontServices:
     authenticate: Callable[[str | None], ClientName | Refusal]
     limit: Callable[[ClientName], Refusal | None]
     track: Callable[[ApplicationId, ClientName], Awaitable[Mapping[str, object] | None]]
+    prove: Callable[[ApplicationId], Awaitable[ProvedEntry | None]]
     catalogue: Catalogue
 
 
@@ -91,8 +98,11 @@ class _Door:
         return _json(answers.status(await self._tracked(request)))
 
     async def proof(self, request: web.Request) -> web.Response:
-        await self._tracked(request)
-        raise refused("proof.not_yet")
+        tracked = await self._tracked(request)
+        proved = await self._services.prove(ApplicationId(UUID(str(tracked["id"]))))
+        if proved is None:
+            raise refused("proof.not_sealed_yet", retry_after_s=_SEALED_WITHIN_S)
+        return _json(answers.proof(proved))
 
     async def procedures(self, _request: web.Request) -> web.Response:
         return _json(answers.procedure_list(self._catalogue))

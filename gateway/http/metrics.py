@@ -14,6 +14,7 @@ from gateway.domain.identifiers import DestinationName
 from gateway.domain.lifecycle import State
 from gateway.http.protocol import Answered
 from gateway.services.observe import HOLDS, Observed
+from gateway.services.seal_log import LogStanding
 
 _ACCEPTED: Final = 202
 _FIRST_REFUSAL: Final = 400
@@ -78,6 +79,8 @@ class Metrics(Collector):
         """
         yield from self._reconciled_families()
         yield from _families(self._observed)
+        if self._observed.log is not None:
+            yield from _log_families(self._observed.log)
 
     def _reconciled_families(self) -> Iterator[CounterMetricFamily]:
         for name, text, counted in (
@@ -163,6 +166,37 @@ def _families(observed: Observed) -> Iterator[GaugeMetricFamily]:
             for code in HOLDS
         },
     )
+
+
+def _log_families(log: LogStanding) -> Iterator[Metric]:
+    yield _gauge("log_entries", "Entries of the audit log that are sealed.", (), {(): log.size})
+    yield _gauge(
+        "log_usable",
+        "0 when the audit log's head is not what one of its keys signed: nothing is sealed.",
+        (),
+        {(): log.usable},
+    )
+    if log.unsealed is not None:
+        yield _gauge(
+            "log_unsealed_entries",
+            "Entries of the audit log that are not sealed yet; more than a second's worth for "
+            "longer than a few seconds means that nothing seals.",
+            (),
+            {(): log.unsealed},
+        )
+    if log.age_s is not None:
+        yield _gauge(
+            "log_seal_age_seconds",
+            "How long ago this process saw a checkpoint signed; grows while nothing happens.",
+            (),
+            {(): log.age_s},
+        )
+    breaks = CounterMetricFamily(
+        "kakehashi_log_chain_breaks",
+        "Places where a node's chain of entries does not go on: somebody changed the log.",
+    )
+    breaks.add_metric((), log.breaks)
+    yield breaks
 
 
 def _gauge(

@@ -19,6 +19,7 @@ _REF: Final = "#/components/schemas/{model}"
 _ANSWERS: Final[tuple[type[BaseModel], ...]] = (
     answers.AcceptedApplication,
     answers.ApplicationStatus,
+    answers.AcceptanceProof,
     answers.ProcedureList,
     answers.ProcedureDocument,
     answers.Problem,
@@ -93,8 +94,9 @@ def _paths(procedures: Iterable[Procedure]) -> Node:
         "/v1/applications/{id}/proof": {
             "get": _operation(
                 "get_proof",
-                "Proof of acceptance; not offered yet, always 404.",
-                ok=None,
+                "Proof of acceptance, for the client that sent it; 404 with `Retry-After` "
+                "until the acceptance is sealed, 200 ms at most.",
+                ok=(200, _content("AcceptanceProof")),
                 refusals=_KNOWN_CLIENT,
                 parameters=[identifier],
             )
@@ -163,21 +165,19 @@ def _operation(
     name: str,
     summary: str,
     *,
-    ok: tuple[int, Node] | None,
+    ok: tuple[int, Node],
     refusals: tuple[int, ...] = (),
     parameters: Iterable[Node] = (),
 ) -> Node:
-    responses: Node = {}
-    if ok is not None:
-        status, content = ok
-        responses[str(status)] = {"description": summary, "content": content}
-        if status == 202:  # noqa: PLR2004 - the one answer with headers of its own
-            responses[str(status)] = {
-                "description": summary,
-                "headers": _accepted_headers(),
-                "content": content,
-                "links": _accepted_links(),
-            }
+    status, content = ok
+    responses: Node = {str(status): {"description": summary, "content": content}}
+    if status == 202:  # noqa: PLR2004 - the one answer with headers of its own
+        responses[str(status)] = {
+            "description": summary,
+            "headers": _accepted_headers(),
+            "content": content,
+            "links": _accepted_links(),
+        }
     for status in sorted({*refusals, *_ANYWHERE}):
         responses[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
     operation: Node = {"operationId": name, "summary": summary, "responses": responses}

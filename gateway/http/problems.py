@@ -162,10 +162,10 @@ DETAILS: Final[dict[str, tuple[int, str, str]]] = {
         "この ID の申請はありません。",
         "There is no application with this id.",
     ),
-    "proof.not_yet": (
+    "proof.not_sealed_yet": (
         404,
-        "受付の証明はまだ提供していません。受付時の receipt を保管してください。",
-        "Proofs are not offered yet; keep the receipt of the 202.",
+        "受付の証明はまだできていません。Retry-After の秒数だけ待って、もう一度求めてください。",
+        "There is no proof yet; ask again after the number of seconds in Retry-After.",
     ),
     "request.method": (
         405,

@@ -24,6 +24,7 @@ from gateway.domain.records import (
     SealedDelivery,
 )
 from gateway.domain.repair import ReplayItem
+from gateway.ports.audit_log import AuditLog
 from gateway.ports.controls import Controls
 from gateway.ports.repairs import Repairs
 
@@ -147,7 +148,7 @@ class DossierFilter:
     receipt_macs: tuple[bytes, ...] = ()
 
 
-class Journal(Controls, Repairs, Protocol):
+class Journal(AuditLog, Controls, Repairs, Protocol):
     """The durable store. What a call has returned survives kill -9 and power loss.
 
     Safe to use from many tasks at once; concurrent calls share commits. A call

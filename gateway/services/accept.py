@@ -13,7 +13,6 @@ import structlog
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.crypto.seal import Sealer
 from gateway.crypto.sign import Purpose, Signer
-from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.envelope import Envelope
 from gateway.domain.identifiers import (
     ApplicationId,
@@ -38,6 +37,7 @@ from gateway.schema.catalogue import Catalogue
 from gateway.schema.envelope import Checked, UnknownProcedure, check
 from gateway.schema.errors import FieldError
 from gateway.schema.parse import JSONRefusedError, parse_json
+from gateway.services.accept_entries import AcceptEntries
 from gateway.services.ordering import Ordering
 from gateway.services.relay import Relay
 from gateway.services.routing import Grant, RoutingTable
@@ -130,6 +130,7 @@ class AcceptApplication:
         clock: Clock,
         new_id: Callable[[], UUID],
         has_room: Callable[[], bool],
+        log_origin: Callable[[], str | None] = lambda: None,
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._catalogue = catalogue
@@ -140,11 +141,13 @@ class AcceptApplication:
         self._sealers = sealers
         self._signer = signer
         self._pseudonyms = pseudonyms
+        self._entries = AcceptEntries(pseudonyms, municipalities)
         self._journal = journal
         self._relay = relay
         self._clock = clock
         self._new_id = new_id
         self._has_room = has_room
+        self._log_origin = log_origin
 
     async def __call__(self, submission: Submission) -> AcceptanceReceipt | Refusal:
         """Return the receipt once the application is durable, or the recorded refusal.
@@ -164,7 +167,7 @@ class AcceptApplication:
             return answer
         replayed = await self._replayed(submission)
         if replayed is None:
-            await self._journal.record([self._refused(submission, answer)])
+            await self._record_refused(submission, answer)
         return replayed or answer
 
     async def _replayed(self, submission: Submission) -> AcceptanceReceipt | None:
@@ -279,7 +282,11 @@ class AcceptApplication:
         return Acceptance(
             application=application,
             deliveries=deliveries,
-            entry=self._accepted(application, deliveries),
+            entry=self._entries.accepted(
+                application,
+                checked.receipt_number,
+                tuple(delivery.record.id for delivery in deliveries),
+            ),
         )
 
     def _seal(
@@ -319,30 +326,7 @@ class AcceptApplication:
             traceparent=application.traceparent,
         )
 
-    def _accepted(
-        self, application: ApplicationRecord, deliveries: tuple[SealedDelivery, ...]
-    ) -> Entry:
-        return Entry(
-            action=Action.APPLICATION_ACCEPTED,
-            at=application.accepted_at,
-            actor=Actor(ActorKind.CLIENT, application.client),
-            municipality=application.municipality,
-            application=application.id,
-            facts={
-                "procedure": application.procedure,
-                "version": application.version,
-                "commitment": application.commitment.hex(),
-                "receipt_pseudonym": application.receipt_mac.hex(),
-                "supersedes": None
-                if application.supersedes is None
-                else str(application.supersedes),
-                "deliveries": " ".join(str(delivery.record.id) for delivery in deliveries),
-            },
-        )
-
-    def _refused(self, submission: Submission, refusal: Refusal) -> Entry:
-        """Return the entry of a refusal; the municipality only when it is one of ours."""
-        municipality = MunicipalityCode(submission.municipality)
+    async def _record_refused(self, submission: Submission, refusal: Refusal) -> None:
         log.info(
             "application.refused",
             client=submission.client,
@@ -350,17 +334,18 @@ class AcceptApplication:
             code=refusal.code,
             errors=len(refusal.errors),
         )
-        return Entry(
-            action=Action.APPLICATION_REFUSED,
+        entry = self._entries.refused(
+            submission.client,
+            MunicipalityCode(submission.municipality),
+            submission.raw,
             at=self._clock.now(),
-            actor=Actor(ActorKind.CLIENT, submission.client),
-            municipality=municipality if municipality in self._municipalities else None,
             facts={
                 "status": refusal.status,
                 "code": refusal.code,
                 "errors": " ".join(sorted({error.code for error in refusal.errors})) or None,
             },
         )
+        await self._journal.record([entry])
 
     def _receipt(
         self, application: ApplicationRecord, leaf: bytes, *, replayed: bool
@@ -372,6 +357,7 @@ class AcceptApplication:
             "commitment": application.commitment.hex(),
             "accepted_at": application.accepted_at.isoformat(timespec="milliseconds"),
             "leaf": leaf.hex(),
+            "log": self._log_origin(),
         }
         payload = json.dumps(claims, separators=(",", ":"), sort_keys=True).encode()
         return AcceptanceReceipt(

@@ -28,16 +28,19 @@ class CountDenials:
         """Start with nothing counted."""
         self._journal = journal
         self._clock = clock
-        self._counted: Counter[tuple[str, ClientName | None]] = Counter()
+        self._counted: Counter[tuple[str, ClientName | None, str]] = Counter()
 
-    def count(self, code: str, client: ClientName | None = None) -> None:
+    def count(
+        self, code: str, client: ClientName | None = None, *, door: str = "front-end"
+    ) -> None:
         """Count one denial.
 
         Args:
             code: Its stable code.
             client: Who was denied, if it had authenticated.
+            door: At which door.
         """
-        self._counted[code, client] += 1
+        self._counted[code, client, door] += 1
 
     async def run(self) -> None:
         """Write every second until cancelled."""
@@ -62,12 +65,12 @@ class CountDenials:
             Entry(
                 action=Action.REQUESTS_DENIED,
                 at=now,
-                actor=Actor(ActorKind.NOBODY, "front-end")
+                actor=Actor(ActorKind.NOBODY, door)
                 if client is None
                 else Actor(ActorKind.CLIENT, client),
                 facts={"code": code, "count": count},
             )
-            for (code, client), count in counted.items()
+            for (code, client, door), count in counted.items()
         ]
         try:
             await self._journal.record(entries)

@@ -1,12 +1,18 @@
 """Where is it? Status for front ends, timeline and next step for operations."""
 
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from gateway.audit.verify import read
+from gateway.crypto.detail import reveal
+from gateway.domain.entry import Action, Detail
+from gateway.domain.errors import SealInvalidError
 from gateway.domain.identifiers import ApplicationId, ClientName, DestinationName
 from gateway.domain.lifecycle import State
 from gateway.domain.records import ApplicationRecord, DeliveryRecord, Dossier, FeedbackRecord
+from gateway.ports.audit_log import EntryFilter, FoundEntry
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
 from gateway.services.verdict import (
@@ -17,6 +23,10 @@ from gateway.services.verdict import (
     next_attempt_at,
     next_step,
 )
+
+_LOOKS: Final = frozenset({Action.LOG_READ})
+"""Entries of somebody who looked; nothing happened to the application."""
+_PAGE: Final = 500
 
 
 class Track:
@@ -44,7 +54,7 @@ class Track:
 
     async def timeline(self, dossier: Dossier) -> dict[str, object]:
         """Return everything operations may see of an application: never the payload."""
-        entries = await self._journal.entries_about(dossier.application.id)
+        entries = await self._entries_about(dossier.application.id)
         standings = {each.destination: self.standing(each) for each in dossier.deliveries}
         verdict, (japanese, english) = judge(dossier.deliveries, standings)
         return {
@@ -67,8 +77,19 @@ class Track:
                 delivery_view(delivery, standings[delivery.destination])
                 for delivery in dossier.deliveries
             ],
-            "timeline": [_hop(read(entry.data)) for entry in entries],
+            "timeline": [hop for entry in entries if (hop := _hop(entry))["action"] not in _LOOKS],
         }
+
+    async def _entries_about(self, application_id: ApplicationId) -> list[FoundEntry]:
+        """Return an application's entries, oldest first."""
+        where = EntryFilter(application=application_id)
+        found: list[FoundEntry] = []
+        while True:
+            before = found[-1].position if found else None
+            page = await self._journal.find_entries(where, before=before, limit=_PAGE)
+            found += page
+            if len(page) < _PAGE:
+                return found[::-1]
 
     def standing(self, delivery: DeliveryRecord) -> Standing:
         """Return how a delivery's destination stands, as far as is known here."""
@@ -157,16 +178,35 @@ def delivery_view(delivery: DeliveryRecord, standing: Standing = OPEN) -> dict[s
     }
 
 
-def _hop(entry: Mapping[str, object]) -> dict[str, object]:
-    actor = entry["actor"]
-    facts = entry.get("facts")
+def _hop(found: FoundEntry) -> dict[str, object]:
+    entry = read(found.entry.data)
+    actor, sealed = entry["actor"], entry.get("detail")
+    words = {} if sealed is None else words_of(sealed, found.detail_key)
     return {
         "at": entry["at"],
         "action": entry["action"],
-        "actor": f"{actor['kind']}:{actor['name']}" if isinstance(actor, Mapping) else None,
+        "actor": f"{actor['kind']}:{actor['name']}",
         "delivery": entry.get("delivery"),
-        "facts": facts if isinstance(facts, Mapping) else {},
+        "facts": entry["facts"],
+        "words": words or {},
+        "erased": words is None,
     }
+
+
+def words_of(sealed: str, key: bytes | None) -> dict[str, str] | None:
+    """Return the free words in an entry's ``detail``; ``None`` when they were erased.
+
+    Args:
+        sealed: The member, base64url without padding.
+        key: What is kept beside the log to read it.
+    """
+    if key is None:
+        return None
+    detail = urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+    try:
+        return reveal(Detail(key, detail))
+    except SealInvalidError:
+        return None
 
 
 def _feedback(feedback: FeedbackRecord) -> dict[str, object]:

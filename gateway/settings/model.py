@@ -14,6 +14,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.audit.note import NoteKey
 from gateway.crypto.seal import MAX_PLAINTEXT_BYTES
 from gateway.domain.identifiers import NAME_PATTERN
 from gateway.domain.retry import RetryPolicy
@@ -35,6 +36,16 @@ def _name(value: str) -> str:
 def _municipality(value: str) -> str:
     if fault(value) is not None:
         raise ValueError("must be a 全国地方公共団体コード of six digits with a valid check digit")
+    return value
+
+
+def _origin(value: str) -> str:
+    try:
+        NoteKey(value, bytes(32))
+    except ValueError:
+        raise ValueError(
+            "must not be empty nor have spaces, plus signs or control characters"
+        ) from None
     return value
 
 
@@ -88,6 +99,17 @@ class JournalSettings(Section):
         1_000_000,
         ge=1,
         description="Deliveries that may be unfinished before new applications get 503.",
+    )
+
+
+class AuditSettings(Section):
+    """The audit log."""
+
+    origin: Annotated[str, AfterValidator(_origin)] | None = Field(
+        None,
+        max_length=200,
+        description="The log's own name in its checkpoints, such as audit.example.lg.jp/kakehashi; "
+        "made at random if not set, and for ever once the log was sealed.",
     )
 
 
@@ -276,6 +298,7 @@ class Settings(BaseSettings):
     http: HTTPSettings = Field(default_factory=HTTPSettings, description="Listeners and limits.")
     journal: JournalSettings = Field(default_factory=JournalSettings, description="The journal.")
     broker: BrokerSettings = Field(default_factory=BrokerSettings, description="The broker.")
+    audit: AuditSettings = Field(default_factory=AuditSettings, description="The audit log.")
     keys: KeySettings = Field(default_factory=KeySettings, description="The key store.")
     calendar: CalendarSettings = Field(
         default_factory=CalendarSettings, description="The days on which offices are closed."

@@ -5,19 +5,22 @@ import functools
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final, Self
 from uuid import UUID
 
-from gateway.audit.verify import read
+from gateway.audit.verify import EntryMembers, read
 from gateway.bootstrap.embedded import make_missing_keys
 from gateway.bootstrap.gateway import Gateway, build_gateway
 from gateway.bootstrap.key_names import GATEWAY_KEY, destination_key, worker_key
 from gateway.crypto import keys
 from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer, Verifier
+from gateway.domain.entry import Action
+from gateway.domain.entry_schema import faults
+from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import (
     ApplicationId,
     ClientName,
@@ -30,6 +33,7 @@ from gateway.domain.records import DeliveryRecord
 from gateway.drivers.memory_broker import MemoryBroker
 from gateway.drivers.memory_keys import MemoryKeys
 from gateway.drivers.system_clock import SystemClock
+from gateway.ports.audit_log import EntryFilter
 from gateway.ports.journal import Journal
 from gateway.schema.catalogue import Catalogue, load_catalogue, shipped_schemas
 from gateway.sdk import (
@@ -46,12 +50,16 @@ from gateway.sdk import (
 from gateway.services.accept import AcceptanceReceipt, Refusal, Submission
 from gateway.services.deliver import Deliver
 from gateway.services.delivery_settings import DeliverySettings
+from gateway.services.track import words_of
 from gateway.settings.load import build
+from gateway.testing.builders import an_entry
 
 MUNICIPALITY: Final = "131016"
 DESTINATION: Final = "core"
 CLIENT: Final = "portal"
 _PATIENCE_S: Final = 10.0
+_BUILT: Final = an_entry().actor.name
+"""Whose entries tests write themselves (``gateway.testing.builders``): no service has the name."""
 
 Behaviour = Callable[[Application, Delivery], Receipt]
 """What one ``send`` does: returns a receipt or raises."""
@@ -238,8 +246,32 @@ class World:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        """Stop everything, as a kill would: nothing is drained."""
-        await self._stack.aclose()
+        """Stop everything, as a kill would: nothing is drained.
+
+        Raises:
+            AssertionError: An entry was written that is not as it is documented.
+        """
+        try:
+            if error[0] is None:
+                await self._check_log()
+        finally:
+            await self._stack.aclose()
+
+    async def _check_log(self) -> None:
+        """Compare what was written with what is documented, if it can still be read."""
+        # A test that tampered with the log knows why it cannot be read.
+        with suppress(JournalUnavailableError, TimeoutError, ValueError):
+            async with asyncio.timeout(_PATIENCE_S):
+                found = {
+                    fault
+                    for entry in await self.log()
+                    if entry["actor"]["name"] != _BUILT
+                    for fault in faults(
+                        entry["action"], entry["facts"].keys(), has_detail="detail" in entry
+                    )
+                }
+            if found:
+                raise AssertionError(found)
 
     def start_worker(self) -> None:
         """Let the worker deliver."""
@@ -292,9 +324,15 @@ class World:
         """Return the action of every audit entry so far."""
         return [str(entry["action"]) for entry in await self.log()]
 
-    async def log(self) -> list[Mapping[str, object]]:
+    async def log(self) -> list[EntryMembers]:
         """Return every audit entry so far."""
         return [read(stored.data) async for stored in self.gateway.journal.entries()]
+
+
+async def words_of_last(journal: Journal, action: Action) -> dict[str, str] | None:
+    """Return the words in the detail of the last entry of this action; ``None`` if erased."""
+    [found] = await journal.find_entries(EntryFilter(actions=frozenset({action})), limit=1)
+    return words_of(read(found.entry.data)["detail"], found.detail_key)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

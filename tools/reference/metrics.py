@@ -8,6 +8,7 @@ from gateway.domain.lifecycle import State
 from gateway.http.metrics import Metrics, Reconciled
 from gateway.http.protocol import Answered
 from gateway.services.observe import HOLDS, Observed
+from gateway.services.seal_log import LogStanding
 from reference.source import GENERATED, table
 
 _NAME: Final = DestinationName("NAME")
@@ -59,6 +60,7 @@ def _rows() -> list[list[str]]:
             halted_keys={_NAME: 0},
             workers={_NAME: {}},
             holds={_NAME: HOLDS[0]},
+            log=LogStanding(size=1, age_s=0.0, unsealed=0, breaks=0, usable=True),
         )
     )
     rows = []

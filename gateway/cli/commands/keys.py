@@ -9,7 +9,15 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
+from gateway.bootstrap.key_names import (
+    GATEWAY_KEY,
+    LOG_KEYS,
+    PSEUDONYM_KEY,
+    destination_key,
+    log_key,
+    log_key_numbers,
+    worker_key,
+)
 from gateway.bootstrap.stores import open_keys
 from gateway.cli import screen
 from gateway.cli.failures import CommandError, ExitCode
@@ -33,6 +41,7 @@ class Kind(StrEnum):
 
     GATEWAY = "gateway"
     PSEUDONYM = "pseudonym"
+    LOG = LOG_KEYS
     DESTINATION = "destination"
     WORKER = "worker"
 
@@ -40,6 +49,7 @@ class Kind(StrEnum):
 _MAKERS: Final[dict[Kind, Callable[[], bytes]]] = {
     Kind.GATEWAY: keys.new_signing_key,
     Kind.PSEUDONYM: keys.new_secret,
+    Kind.LOG: keys.new_signing_key,
     Kind.DESTINATION: keys.new_encryption_key,
     Kind.WORKER: keys.new_signing_key,
 }
@@ -58,10 +68,13 @@ def new(
         str | None, typer.Argument(help="Of the destination or worker, as configured.")
     ] = None,
 ) -> None:
-    """Make a key: gateway, pseudonym, destination NAME or worker NAME. Never replaces one."""
+    """Make a key: gateway, pseudonym, log, destination NAME or worker NAME. Never replaces one.
+
+    log makes the next of the keys that sign the audit log: log/1, log/2, …
+    """
     invocation = Invocation.of(context)
-    full_name = _full_name(kind, name)
     store = open_keys(invocation.settings())
+    full_name = _full_name(kind, name, store)
     if "private" in _halves(store, full_name):
         raise CommandError(
             f"{full_name}: is there already, and is never replaced", ExitCode.NOT_WELL
@@ -71,13 +84,15 @@ def new(
     screen.show(invocation, made, lambda console: console.print(f"made {full_name}"))
 
 
-def _full_name(kind: Kind, name: str | None) -> str:
+def _full_name(kind: Kind, name: str | None, store: KeyStore) -> str:
     if kind in _NAMED:
         if name is None:
             raise typer.BadParameter(f"which {kind}?", param_hint="NAME")
         return _NAMED[kind](name)
     if name is not None:
-        raise typer.BadParameter(f"there is only one {kind} key", param_hint="NAME")
+        raise typer.BadParameter(f"a {kind} key is not given a name", param_hint="NAME")
+    if kind == Kind.LOG:
+        return log_key(max(log_key_numbers(store.names()), default=0) + 1)
     return _SINGLE[kind]
 
 
@@ -181,7 +196,7 @@ def _require_purpose(name: str, jwk: bytes) -> None:
     is_private = keys.is_private(jwk)
     if name == PSEUDONYM_KEY:
         keys.secret(jwk)
-    elif name == GATEWAY_KEY or (kind == Kind.WORKER and rest):
+    elif name == GATEWAY_KEY or log_key_numbers([name]) or (kind == Kind.WORKER and rest):
         (keys.signing_key if is_private else keys.verifying_key)(jwk)
     elif kind == Kind.DESTINATION and rest:
         (keys.opening_key if is_private else keys.sealing_key)(jwk)
@@ -189,5 +204,5 @@ def _require_purpose(name: str, jwk: bytes) -> None:
         raise CommandError(
             f"{name}: not the name of a key",
             ExitCode.USAGE,
-            f"{GATEWAY_KEY}, {PSEUDONYM_KEY}, destination/NAME or worker/NAME.",
+            f"{GATEWAY_KEY}, {PSEUDONYM_KEY}, log/NUMBER, destination/NAME or worker/NAME.",
         )

@@ -186,7 +186,11 @@ def _details(hop: Mapping[str, Any], several: bool) -> str:  # noqa: FBT001 - as
         details.append(words.of((f"{facts['attempt']}回目", f"attempt {facts['attempt']}")))
     if "status" in facts and isinstance(facts["status"], str):
         details.append(words.of((words.FEEDBACK_JA.get(facts["status"], ""), facts["status"])))
-    details += [str(facts[name]) for name in ("code", "pointer", "reason") if facts.get(name)]
+    # Entries of version 1 have their reason among the facts.
+    said = {**facts, **hop["words"]}
+    details += [str(said[name]) for name in ("code", "pointer", "reason") if said.get(name)]
+    if hop["erased"]:
+        details.append(words.of(("理由は消去済み", "the words were erased")))
     return f" ({', '.join(details)})" if details else ""
 
 

@@ -10,9 +10,11 @@ from gateway.domain.entry import Actor
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
 from gateway.services.operate.destinations import OperateDestinations
+from gateway.services.operate.log_keys import ShowLogKeys
 from gateway.services.operate.look import Look
 from gateway.services.operate.refusals import OperationError
 from gateway.services.operate.repair import Repair
+from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
 
 Operation = Callable[[Actor, Mapping[str, object]], Awaitable[object]]
@@ -30,6 +32,8 @@ class Operations:
     client_keys: ClientKeys
     destinations: OperateDestinations
     verify_log: VerifyLog
+    log_keys: ShowLogKeys
+    shred_details: ShredDetails
 
 
 def operations(operate: Operations) -> Mapping[str, Operation]:
@@ -40,10 +44,10 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
     """
     return {
         "overview": _reading(operate.look.overview),
-        "status": _reading(operate.look.status),
+        "status": _deciding(operate.look.status),
         "messages.list": _reading(operate.look.messages),
         "parked.list": _reading(operate.look.parked),
-        "parked.show": _reading(operate.look.parked_one),
+        "parked.show": _deciding(operate.look.parked_one),
         "parked.replay": _deciding(operate.decide.replay),
         "parked.confirm": _deciding(operate.decide.confirm),
         "parked.cancel": _deciding(operate.decide.cancel),
@@ -64,6 +68,8 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "client.list": _reading(operate.client_keys.list),
         "client.revoke": _deciding(operate.client_keys.revoke),
         "audit.verify": _deciding(operate.verify_log.__call__),
+        "audit.key": _reading(operate.log_keys.__call__),
+        "audit.shred": _deciding(operate.shred_details.__call__),
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from gateway.crypto.detail import conceal
 from gateway.domain.entry import Action, Actor, Entry, Fact
 from gateway.domain.errors import IllegalTransitionError
 from gateway.domain.identifiers import (
@@ -62,7 +63,10 @@ class Decide:
         if reference is not None:
             reference = printable(reference, "reference")
 
-        step = _Step(Event.VOUCHED, Action.DELIVERY_CONFIRMED, actor, printable(reason, "reason"))
+        words = {"reason": printable(reason, "reason")}
+        if reference is not None:
+            words["reference"] = reference
+        step = _Step(Event.VOUCHED, Action.DELIVERY_CONFIRMED, actor, words)
         now = self._clock.now()
 
         def rule(record: DeliveryRecord) -> Decision[DeliveryRecord]:
@@ -78,7 +82,8 @@ class Decide:
             OperationError: It is final already, or there is no reason.
             DeliveryNotFoundError: No such delivery.
         """
-        step = _Step(Event.CANCELLED, Action.DELIVERY_CANCELLED, actor, printable(reason, "reason"))
+        words = {"reason": printable(reason, "reason")}
+        step = _Step(Event.CANCELLED, Action.DELIVERY_CANCELLED, actor, words)
         now = self._clock.now()
         return await self._decide(
             delivery, Event.CANCELLED, lambda record: _stepped(record, record, step, now)
@@ -111,7 +116,7 @@ def replay_rule(
     Returns:
         A rule that raises ``IllegalTransitionError`` unless the delivery is parked or in doubt.
     """
-    step = _Step(Event.REPLAYED, Action.DELIVERY_REPLAYED, actor, reason, order)
+    step = _Step(Event.REPLAYED, Action.DELIVERY_REPLAYED, actor, {"reason": reason}, order)
     return lambda record: _stepped(record, _renewed(record, now), step, now)
 
 
@@ -120,7 +125,7 @@ class _Step:
     event: Event
     action: Action
     actor: Actor
-    reason: str
+    words: Mapping[str, str]
     order: ReplayId | None = None
 
 
@@ -140,10 +145,8 @@ def _stepped(
         "was": record.state.value,
         "state": changed.state.value,
         "attempt": changed.attempt,
-        "reason": step.reason,
+        "order": None if step.order is None else str(step.order),
     }
-    if step.order is not None:
-        facts["order"] = str(step.order)
     entry = Entry(
         action=step.action,
         at=now,
@@ -151,6 +154,7 @@ def _stepped(
         municipality=record.municipality,
         application=record.application_id,
         delivery=record.id,
+        detail=conceal(step.words),
         facts=facts,
     )
     return Decision(answer=changed, record=changed, entries=(entry,))

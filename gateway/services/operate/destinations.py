@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from gateway.crypto.detail import conceal
 from gateway.domain.control import Control, Setting
 from gateway.domain.entry import Action, Actor, Entry
 from gateway.domain.identifiers import DestinationName
@@ -124,13 +125,13 @@ class OperateDestinations:
             at=now,
             actor=actor,
             municipality=self._destinations[name].municipality,
+            detail=conceal({"reason": reason}),
             facts={
                 "destination": name,
                 "version": control.version,
                 "set": _words(settings),
                 "reset": _words({key: held[key] for key in undone}),
                 "in_force": _words(control.settings),
-                "reason": reason,
             },
         )
         if not await self._journal.put_control(control, entry):

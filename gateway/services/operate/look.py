@@ -1,11 +1,13 @@
 """Look: where everything is, and what waits for a person."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.domain.claim import Heartbeat
+from gateway.domain.entry import Action, Actor, Entry
 from gateway.domain.identifiers import (
     ApplicationId,
     DeliveryId,
@@ -24,7 +26,7 @@ _LARGEST_PAGE: Final = 500
 
 
 class Look:
-    """Reads; changes nothing."""
+    """Reads; changes nothing. Who looks at one application is written down."""
 
     def __init__(
         self,
@@ -61,8 +63,10 @@ class Look:
             "workers": [_worker(beat, now) for beat in await self._journal.heartbeats()],
         }
 
-    async def status(self, subject: str) -> list[dict[str, object]]:
+    async def status(self, subject: str, *, actor: Actor) -> list[dict[str, object]]:
         """Return the timeline of the application with this id, or those with this 受付番号.
+
+        A timeline is what the audit log says: each is a read of it, and an entry.
 
         Raises:
             NotFoundError: There is none.
@@ -71,7 +75,12 @@ class Look:
         dossiers = await self._find(subject)
         if not dossiers:
             raise NotFoundError(f"no application has this id or 受付番号: {subject}")
-        return [await self._track.timeline(dossier) for dossier in dossiers]
+        timelines = [await self._track.timeline(dossier) for dossier in dossiers]
+        seen = [dossier.application for dossier in dossiers]
+        await self._journal.record(
+            [self._read("status", actor, one.municipality, one.id) for one in seen]
+        )
+        return timelines
 
     async def _find(self, subject: str) -> list[Dossier]:
         try:
@@ -144,8 +153,8 @@ class Look:
         delivery = await self._journal.delivery(DeliveryId(either))
         return ApplicationId(either) if delivery is None else delivery.application_id
 
-    async def parked_one(self, delivery: str) -> dict[str, object]:
-        """Return one delivery.
+    async def parked_one(self, delivery: str, *, actor: Actor) -> dict[str, object]:
+        """Return one delivery; that somebody looked at it is an entry.
 
         Raises:
             NotFoundError: There is none with this id.
@@ -154,7 +163,21 @@ class Look:
         record = await self._journal.delivery(DeliveryId(parse_id(delivery)))
         if record is None:
             raise NotFoundError(f"no delivery has this id: {delivery}")
+        read = self._read("parked.show", actor, record.municipality, record.application_id)
+        await self._journal.record([replace(read, delivery=record.id)])
         return delivery_view(record, self._track.standing(record))
+
+    def _read(
+        self, purpose: str, actor: Actor, municipality: MunicipalityCode, of: ApplicationId
+    ) -> Entry:
+        return Entry(
+            action=Action.LOG_READ,
+            at=self._clock.now(),
+            actor=actor,
+            municipality=municipality,
+            application=of,
+            facts={"purpose": purpose},
+        )
 
 
 def _worker(beat: Heartbeat, now: datetime) -> dict[str, object]:

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Final
 from uuid import UUID
 
+from gateway.crypto.detail import conceal
 from gateway.domain.entry import Action, Actor, Entry, Fact
 from gateway.domain.identifiers import ApplicationId
 from gateway.domain.lifecycle import NEEDS_A_PERSON, UNFINISHED, State
@@ -119,13 +120,13 @@ class Repair:
                 "selection": wanted.selection,
                 "canary": wanted.canary,
                 "rate_per_s": f"{wanted.rate_per_s:g}",
-                "reason": reason,
             }
             return Entry(
                 action=Action.REPLAY_ORDERED,
                 at=now,
                 actor=actor,
                 municipality=selection.municipality,
+                detail=conceal({"reason": reason}),
                 facts=facts,
             )
 
@@ -262,7 +263,8 @@ class Repair:
             action=action,
             at=self._clock.now(),
             actor=actor,
-            facts={"order": str(parse_id(order)), "reason": printable(reason, "reason")},
+            detail=conceal({"reason": printable(reason, "reason")}),
+            facts={"order": str(parse_id(order))},
         )
 
     async def _change(

@@ -170,6 +170,7 @@ async def a_town(world: World) -> AsyncIterator[Town]:
         authenticate=lambda _presented: ClientName(CLIENT),
         limit=lambda _client: None,
         track=world.gateway.track.status,
+        prove=world.gateway.prove.acceptance,
         catalogue=world.gateway.catalogue,
     )
     async with AsyncExitStack() as stack:

@@ -24,6 +24,7 @@ from gateway.schema.envelope import UnknownProcedure, check
 from gateway.schema.parse import JSONRefusedError, parse_json
 from gateway.services.accept import AcceptanceReceipt, Refusal, Submission
 from gateway.services.limit import Limit
+from gateway.services.prove import ProvedEntry
 
 # Otherwise pytest-asyncio 1.5 asks the policy for a loop before its first own one, which
 # makes one that nobody closes; its ResourceWarning then fails whatever test runs at the time.
@@ -92,6 +93,7 @@ class MemoryAcceptance:
     fault: Exception | None = None
     gate: asyncio.Event | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    proved: ProvedEntry | None = None
 
     async def __call__(self, submission: Submission) -> AcceptanceReceipt | Refusal:
         self.submissions.append(submission)
@@ -113,6 +115,9 @@ class MemoryAcceptance:
         if isinstance(checked, tuple):
             return Refusal(status=422, code="application.invalid", errors=checked)
         return self._keep(submission, checked.receipt_number)
+
+    async def prove(self, _: ApplicationId) -> ProvedEntry | None:
+        return self.proved
 
     def _keep(self, submission: Submission, number: str) -> AcceptanceReceipt | Refusal:
         if known := self.accepted.get(submission.idempotency_key):
@@ -320,6 +325,7 @@ async def _front(
         authenticate=authenticate,
         limit=limit or Limit(),
         track=acceptance.track,
+        prove=acceptance.prove,
         catalogue=catalogue,
     )
     options = {"lingering_s": 0.2} | runner_options

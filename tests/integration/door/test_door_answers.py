@@ -10,6 +10,7 @@ from gateway.domain.errors import CommitUnknownError, JournalUnavailableError
 from gateway.http.body import BodyLimits
 from gateway.http.problems import DETAILS, TITLES
 from gateway.services.limit import Limit
+from gateway.services.prove import ProvedEntry
 
 ACCEPTED = f"/v1/applications/{UUID(int=1)}"
 AUTHORIZED = {"Authorization": "Bearer portal-key"}
@@ -38,7 +39,7 @@ async def test_a_valid_application_is_answered_202_with_all_its_members(front: A
         "version": 1,
         "commitment": {"alg": "HMAC-SHA-256", "key": "A" * 43, "value": "_" * 42 + "8"},
         "receipt": "jws-A-1",
-        "links": {"self": ACCEPTED},
+        "links": {"self": ACCEPTED, "proof": f"{ACCEPTED}/proof"},
     }
     assert answer.headers["Location"] == ACCEPTED
     assert "Idempotency-Replayed" not in answer.headers
@@ -360,7 +361,7 @@ async def test_the_client_that_sent_an_application_sees_its_status(front: Any) -
 
     assert answer.status == 200
     status = answer.json()
-    assert status["links"] == {"self": ACCEPTED}
+    assert status["links"] == {"self": ACCEPTED, "proof": f"{ACCEPTED}/proof"}
     assert status["deliveries"] == [{"destination": "jido-teate", "state": "delivered"}]
     assert status["feedback"][0]["status_ja"] == "受理"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -384,12 +385,27 @@ async def test_what_is_no_id_is_answered_404(front: Any, identifier: str) -> Non
     assert_problem(answer, 404, "application.unknown")
 
 
-async def test_there_is_no_proof_yet(front: Any) -> None:
+async def test_there_is_no_proof_until_the_acceptance_is_sealed(front: Any) -> None:
     await front.submit()
 
     answer = await front.ask("GET", f"{ACCEPTED}/proof", headers=AUTHORIZED)
 
-    assert_problem(answer, 404, "proof.not_yet")
+    assert_problem(answer, 404, "proof.not_sealed_yet")
+    assert answer.headers["Retry-After"] == "1"
+
+
+async def test_a_proof_has_the_entry_its_place_and_the_path_to_a_checkpoint(front: Any) -> None:
+    await front.submit()
+    front.acceptance.proved = ProvedEntry(entry=b'{"v":2}', index=7, proof="c2sp.org/tlog-proof@v1")
+
+    answer = await front.ask("GET", f"{ACCEPTED}/proof", headers=AUTHORIZED)
+
+    assert answer.status == 200
+    assert answer.json() == {
+        "entry": "eyJ2IjoyfQ",
+        "index": 7,
+        "proof": "c2sp.org/tlog-proof@v1",
+    }
 
 
 async def test_procedures_are_listed_and_each_shows_its_schema_and_example(front: Any) -> None:

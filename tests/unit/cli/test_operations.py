@@ -173,7 +173,7 @@ def test_a_decision_changes_the_state_and_names_who_took_it(
     assert done["delivery"]["state"] == state
     hop = terminal.ask("status", "A-1")[0]["timeline"][-1]
     assert hop["actor"].startswith("operator:")
-    assert hop["facts"]["reason"] == "seen by hand"
+    assert hop["words"]["reason"] == "seen by hand"
     assert "Nothing waits for a person." in terminal.run("parked", "list")
 
 

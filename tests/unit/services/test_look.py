@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.entry import Action
+from gateway.domain.entry import Action, Actor, ActorKind
 from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord
@@ -29,6 +29,7 @@ from gateway.testing.builders import (
 from gateway.testing.world import CLIENT, DESTINATION, MUNICIPALITY, World
 
 OTHER = "011002"
+CLERK = Actor(ActorKind.OPERATOR, "suzuki")
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ async def test_an_application_is_found_by_its_id(world: World) -> None:
     world.start_worker()
     record = await world.until(await world.accepted(), State.DELIVERED)
 
-    [found] = await world.gateway.operate.look.status(str(record.application_id))
+    [found] = await world.gateway.operate.look.status(str(record.application_id), actor=CLERK)
 
     assert found["id"] == str(record.application_id)
     assert (found["status"], found["client"]) == ("delivered", CLIENT)
@@ -89,7 +90,7 @@ async def test_a_receipt_number_is_found_in_every_municipality(town: World) -> N
     there = await sent(town, receipt_number="A-2026-1", municipality=OTHER)
     await sent(town, receipt_number="A-2026-2")
 
-    found = await town.gateway.operate.look.status("A-2026-1")
+    found = await town.gateway.operate.look.status("A-2026-1", actor=CLERK)
 
     assert {(one["municipality"], one["id"]) for one in found} == {
         (MUNICIPALITY, str(here)),
@@ -101,7 +102,7 @@ async def test_a_receipt_number_that_looks_like_an_id_is_found(town: World) -> N
     number = "0" * 32
     there = await sent(town, receipt_number=number)
 
-    [found] = await town.gateway.operate.look.status(number)
+    [found] = await town.gateway.operate.look.status(number, actor=CLERK)
 
     assert found["id"] == str(there)
 
@@ -109,7 +110,30 @@ async def test_a_receipt_number_that_looks_like_an_id_is_found(town: World) -> N
 @pytest.mark.parametrize("subject", ["A-0000", "00000000-0000-7000-8000-000000000000", "", "{}"])
 async def test_what_nobody_sent_is_not_found(town: World, subject: str) -> None:
     with pytest.raises(NotFoundError, match="no application has this id or 受付番号"):
-        await town.gateway.operate.look.status(subject)
+        await town.gateway.operate.look.status(subject, actor=CLERK)
+
+
+async def test_whoever_looks_at_one_application_is_in_the_log_but_not_in_its_timeline(
+    town: World,
+) -> None:
+    application = await sent(town)
+    delivery = await town.delivery_of(application)
+    look = town.gateway.operate.look
+
+    await look.status(str(application), actor=CLERK)
+    await look.parked_one(str(delivery.id), actor=CLERK)
+    [found] = await look.status(str(application), actor=CLERK)
+
+    timeline: Any = found["timeline"]
+    assert [hop["action"] for hop in timeline] == ["application.accepted"]
+    reads = [entry for entry in await town.log() if entry["action"] == "log.read"]
+    assert [entry["facts"] for entry in reads] == [
+        {"purpose": "status"},
+        {"purpose": "parked.show"},
+        {"purpose": "status"},
+    ]
+    assert {entry["application"] for entry in reads} == {str(application)}
+    assert {entry["actor"]["name"] for entry in reads} == {"suzuki"}
 
 
 async def test_messages_are_listed_newest_first_in_pages(town: World) -> None:
@@ -173,12 +197,14 @@ async def test_what_waits_for_a_person_is_listed_by_destination(town: World) -> 
 async def test_one_delivery_is_shown_with_its_next_step(town: World) -> None:
     delivery = await put(town, await sent(town), State.PARKED)
 
-    view: Any = await town.gateway.operate.look.parked_one(str(delivery.id))
+    view: Any = await town.gateway.operate.look.parked_one(str(delivery.id), actor=CLERK)
 
     assert (view["id"], view["code"]) == (str(delivery.id), "E1")
     assert "replay" in view["next_step"]["en"]
     with pytest.raises(NotFoundError):
-        await town.gateway.operate.look.parked_one("00000000-0000-7000-8000-000000000000")
+        await town.gateway.operate.look.parked_one(
+            "00000000-0000-7000-8000-000000000000", actor=CLERK
+        )
 
 
 async def test_the_overview_counts_deliveries_and_tells_living_workers_from_dead(

@@ -18,7 +18,7 @@ from gateway.ports.journal import Decision
 from gateway.sdk import Application, Delivery, Receipt, RejectedError
 from gateway.services.operate.refusals import NotFoundError, OperationError
 from gateway.testing.builders import NOW, an_entry
-from gateway.testing.world import World
+from gateway.testing.world import World, words_of_last
 
 ME = Actor(ActorKind.OPERATOR, "sato")
 
@@ -118,8 +118,10 @@ async def test_a_decision_is_logged_with_who_why_and_from_where(quiet: World) ->
         "was": "parked",
         "state": "delivered",
         "attempt": 1,
-        "reason": "窓口で確認",
+        "order": None,
     }
+    said = await words_of_last(quiet.gateway.journal, Action.DELIVERY_CONFIRMED)
+    assert said == {"reason": "窓口で確認", "reference": "K-9"}
 
 
 @pytest.mark.parametrize(("given", "kept"), [("K-9", "K-9"), (None, None)])
@@ -187,7 +189,7 @@ async def test_what_arrives_although_it_was_cancelled_is_delivered_and_flagged(
     record = await world.until(delivery, State.DELIVERED)
 
     assert record.flagged
-    view = await world.gateway.operate.look.parked_one(str(delivery.id))
+    view = await world.gateway.operate.look.parked_one(str(delivery.id), actor=ME)
     assert view["flagged"] is True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.audit.verify import read
-from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.entry import Action, Actor, ActorKind
 from gateway.domain.identifiers import NodeName
 from gateway.domain.lifecycle import State
 from gateway.domain.repair import ReplayState
@@ -20,6 +20,7 @@ from gateway.services.operate.selection import Wanted
 from gateway.testing.builders import NOW, an_acceptance
 from gateway.testing.contracts.journal import becomes
 from gateway.testing.contracts.journal_repairs import halt, waiting
+from gateway.testing.world import words_of_last
 
 ME = Actor(ActorKind.OPERATOR, "sato")
 TO = "jido-teate"
@@ -185,8 +186,8 @@ async def test_an_order_is_frozen_and_written_down(journal: SQLiteJournal, repai
         "selection": "parked, jido-teate, core.refused, 131024",
         "canary": 0,
         "rate_per_s": "2.5",
-        "reason": "直した",
     }
+    assert await words_of_last(journal, Action.REPLAY_ORDERED) == {"reason": "直した"}
 
 
 @pytest.mark.parametrize(
@@ -305,7 +306,8 @@ async def test_a_halted_order_is_resumed_without_a_canary(
     assert (resumed["state"], resumed["canary"]) == ("running", 0)
     entry = (await log(journal))[-1]
     assert entry["action"] == "replay.resumed"
-    assert entry["facts"] == {"order": order["id"], "reason": "見た"}
+    assert entry["facts"] == {"order": order["id"]}
+    assert await words_of_last(journal, Action.REPLAY_RESUMED) == {"reason": "見た"}
 
 
 @pytest.mark.parametrize("state", [ReplayState.RUNNING, ReplayState.HALTED])

@@ -1,0 +1,154 @@
+"""What a sequencer makes of the entries that have no index yet.
+
+Each node's entries must go on from its last sealed one: the next ``nseq``, and ``nprev`` the
+leaf hash of the one before. Where one does not, somebody changed, removed or added entries.
+It is sealed as it is nevertheless and told (``Break``): verification then names the
+place for ever, and a log that stopped would help only whoever broke it. A head is another matter:
+what is signed by none of our keys, or is not what its tiles come to, is not signed over again.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from gateway.audit import checkpoint as checkpoints
+from gateway.audit import note, tiles
+from gateway.audit.chain import GENESIS, leaf
+from gateway.audit.checkpoint import Checkpoint
+from gateway.audit.note import NoteKey, Sign, Verify
+from gateway.domain.entry import StoredEntry
+from gateway.domain.errors import LogUnusableError
+from gateway.domain.identifiers import NodeName
+from gateway.ports.audit_log import LogHead, Run, Seal, Unsealed
+
+_PLACE: Final = re.compile(
+    rb'"node":"([a-z0-9-]{1,63})","nprev":"([0-9a-f]{64})","nseq":([1-9][0-9]{0,18}),'
+    rb'(?:"subject":"[0-9a-f]{64}",)?"v":[12]\}\Z'
+)
+"""How every entry ends (``audit.chain``); facts end in a brace more, so they cannot be taken
+for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """Who signs the log's head, and who may have signed the one before.
+
+    Attributes:
+        names: What the keys are called here: ``log/1``, ``log/2``, ….
+        public: 32 bytes each, the keys that are believed; the last one's private half signs.
+        sign: Signs with it (Ed25519, 64 bytes).
+        verify: Says whether ``(public key, signature, message)`` agree.
+    """
+
+    names: tuple[str, ...]
+    public: tuple[bytes, ...]
+    sign: Sign
+    verify: Verify
+
+    def keys(self, origin: str) -> tuple[NoteKey, ...]:
+        """Return the keys as those of the log with this origin, in the same order."""
+        return tuple(NoteKey(origin, each) for each in self.public)
+
+    def read(self, head: LogHead) -> Checkpoint:
+        """Return what a head's checkpoint says.
+
+        Raises:
+            LogUnusableError: None of these keys signed it, or it speaks of another head.
+        """
+        signed = head.checkpoint.encode()
+        try:
+            said = checkpoints.parse(note.parse(signed).text)
+            said = checkpoints.open_checkpoint(signed, self.keys(said.origin), self.verify)
+        except ValueError as error:
+            raise LogUnusableError("checkpoint", str(error)) from None
+        if (said.size, said.root) != (head.size, head.root):
+            raise LogUnusableError("checkpoint", "it is another head's")
+        return said
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A place where a node's chain does not go on.
+
+    Attributes:
+        node: Whose chain.
+        nseq: The entry that does not follow from the one before it.
+    """
+
+    node: NodeName
+    nseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What a batch became.
+
+    Attributes:
+        seal: To be stored.
+        breaks: Where chains do not go on, in the order of the log.
+    """
+
+    seal: Seal
+    breaks: tuple[Break, ...]
+
+
+def seal(found: Unsealed, *, signing: Signing, origin: str, at: datetime) -> Sealed:
+    """Give a batch its indices, its place in the tree and a signed head.
+
+    Args:
+        found: What is sealed already, and what shall be.
+        signing: Signs the new head.
+        origin: Which log this is; one that was sealed before knows it itself.
+        at: When, aware UTC.
+
+    Raises:
+        LogUnusableError: What is sealed already is not what one of our keys signed.
+    """
+    size = 0
+    if found.head is not None:
+        origin, size = signing.read(found.head).origin, found.head.size
+    leaves = [leaf(entry.data) for entry in found.entries]
+    try:
+        if found.head is not None and tiles.root(size, found.edge) != found.head.root:
+            raise LogUnusableError("tiles", "they come to another root than the head's")
+        grown = tiles.grow(size, found.edge, leaves)
+    except ValueError as error:
+        raise LogUnusableError("tiles", str(error)) from None
+    text = Checkpoint(origin, grown.size, grown.root).text()
+    signed = note.sign(text, origin, signing.public[-1], signing.sign).decode()
+    head = LogHead(size=grown.size, root=grown.root, checkpoint=signed, sealed_at=at)
+    return Sealed(
+        Seal(head=head, runs=_runs(size, found.entries), tiles=grown.tiles),
+        _breaks(found, leaves),
+    )
+
+
+def _runs(size: int, entries: Sequence[StoredEntry]) -> tuple[Run, ...]:
+    runs: list[Run] = []
+    for index, entry in enumerate(entries, start=size):
+        last = runs[-1] if runs else None
+        if last and last.node == entry.node and last.first_nseq + last.length == entry.nseq:
+            runs[-1] = Run(
+                first_index=last.first_index,
+                node=last.node,
+                first_nseq=last.first_nseq,
+                length=last.length + 1,
+            )
+        else:
+            runs.append(Run(first_index=index, node=entry.node, first_nseq=entry.nseq, length=1))
+    return tuple(runs)
+
+
+def _breaks(found: Unsealed, leaves: Sequence[bytes]) -> tuple[Break, ...]:
+    ends = {node: (last.nseq, leaf(last.data)) for node, last in found.before.items()}
+    breaks = []
+    for entry, its_leaf in zip(found.entries, leaves, strict=True):
+        nseq, last = ends.get(entry.node, (0, GENESIS))
+        ends[entry.node] = (entry.nseq, its_leaf)
+        place = _PLACE.search(entry.data)
+        said = None if place is None else (place[1].decode(), place[2], int(place[3]))
+        if entry.nseq != nseq + 1 or said != (entry.node, last.hex().encode(), entry.nseq):
+            breaks.append(Break(entry.node, entry.nseq))
+    return tuple(breaks)

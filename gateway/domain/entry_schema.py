@@ -1,0 +1,222 @@
+"""What every kind of entry carries: the audit log's schema, beside the bytes of ``audit.chain``.
+
+Whoever writes an entry writes these facts and no others; ``docs/reference/audit-events.md`` is
+made of this table. Facts are codes, names of the configuration, numbers, times and ids. Words
+of persons and core systems stand in the entry's detail, encrypted (``crypto.detail``).
+"""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.domain.entry import Action
+
+VERSIONS: Final[Mapping[int, str]] = {
+    1: "As it was before the log was sealed: without `subject` and `detail`. A reason stood in "
+    "the fact `reason`, and an acceptance had the fact `receipt_pseudonym`, the same for every "
+    "year.",
+    2: "Now: `subject` stands for the 受付番号, under a key for each municipality and year; "
+    "`detail` has the free words, encrypted under a key of its own.",
+}
+"""Version (the member ``v``) to what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carries:
+    """What entries of one action carry.
+
+    Attributes:
+        facts: Name to meaning; each of them is always there, ``null`` where it says nothing.
+        sometimes: The same, of those that may be missing.
+        words: Names in the detail to their meaning; an action without any has no detail.
+    """
+
+    facts: Mapping[str, str] = field(default_factory=dict)
+    sometimes: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+_STEP: Final = {
+    "destination": "whose delivery it is",
+    "state": "of the delivery, after the step",
+    "attempt": "number of the attempt, from 1",
+}
+_COPY: Final = {"copy": "id of the copy on the broker"}
+_RELAYED: Final = {**_STEP, **_COPY, "code": "why it was parked"}
+_CLAIM: Final = {
+    **_STEP,
+    **_COPY,
+    "verdict": "what the worker was told",
+    "code": "why it was not let",
+    "due_at": "when it is tried again",
+}
+_OUTCOME: Final = {
+    **_STEP,
+    **_COPY,
+    "outcome": "what the worker reported: delivered, rejected, deferred or in_doubt",
+    "code": "the core system's or adapter's code, of ASCII letters, digits and `._:+-`",
+    "pointer": "JSON pointer of the field that the core system objected to",
+    "counted": "whether the attempt counts against the budget",
+    "defect": "true if the adapter broke its contract",
+    "flagged": "true if the delivery arrived after it was cancelled",
+    "due_at": "when the next attempt is due",
+    "received_at": "when the worker got the copy",
+    "opened_at": "when it opened the seal",
+    "sent_at": "when it called the adapter",
+    "answered_at": "when the adapter returned",
+}
+_FOUND: Final = {**_STEP, "code": "why"}
+_DECIDED: Final = {
+    **_STEP,
+    "was": "the state before",
+    "order": "the order to send again that it belongs to",
+}
+_REASON: Final = {"reason": "why, in the operator's words"}
+_ORDER: Final = {"order": "id of the order"}
+_TALLY: Final = "how many of the first deliveries are "
+_NODE: Final = {"version": "of the gateway's software"}
+
+CARRIED: Final[Mapping[Action, Carries]] = {
+    Action.APPLICATION_ACCEPTED: Carries(
+        {
+            "procedure": "`area/procedure`",
+            "version": "of the procedure",
+            "commitment": "HMAC-SHA-256 of the body, under a key that only the client was given",
+            "supersedes": "id of the application that it replaces",
+            "deliveries": "ids of its deliveries, with spaces between them",
+        }
+    ),
+    Action.APPLICATION_REFUSED: Carries(
+        {
+            "status": "HTTP status",
+            "code": "why",
+            "errors": "codes of what is wrong in the body, with spaces between them",
+        }
+    ),
+    Action.REQUESTS_DENIED: Carries(
+        {"code": "why", "count": "how many within the second, of this actor"}
+    ),
+    Action.DELIVERY_QUEUED: Carries(_RELAYED),
+    Action.DELIVERY_RETURNED: Carries({"destination": "whose queue is missing", "code": "why"}),
+    Action.DELIVERY_CLAIMED: Carries(_CLAIM),
+    Action.DELIVERY_CLAIM_REFUSED: Carries(_CLAIM),
+    Action.DELIVERY_HELD: Carries(_CLAIM),
+    Action.DELIVERY_DELIVERED: Carries(_OUTCOME),
+    Action.DELIVERY_DEFERRED: Carries(_OUTCOME),
+    Action.DELIVERY_PARKED: Carries(
+        _FOUND, {name: text for name, text in _OUTCOME.items() if name not in _FOUND}
+    ),
+    Action.DELIVERY_IN_DOUBT: Carries(
+        _FOUND,
+        {
+            **{name: text for name, text in _OUTCOME.items() if name not in _FOUND},
+            "worker": "whose claim came to nothing",
+        },
+    ),
+    Action.DELIVERY_DUE: Carries(_RELAYED),
+    Action.DELIVERY_REPLAYED: Carries(_DECIDED, words=_REASON),
+    Action.DELIVERY_CONFIRMED: Carries(
+        _DECIDED, words={**_REASON, "reference": "the core system's number, if it was given"}
+    ),
+    Action.DELIVERY_CANCELLED: Carries(_DECIDED, words=_REASON),
+    Action.DELIVERY_REPUBLISHED: Carries(
+        {**_STEP, "published_at": "when the missing copy was published"}
+    ),
+    Action.OUTCOME_IGNORED: Carries(_OUTCOME),
+    Action.MESSAGE_REFUSED: Carries(
+        {"kind": "of message", "code": "why"}, {"destination": "in whose queue it was"}
+    ),
+    Action.FEEDBACK_RECEIVED: Carries(
+        {
+            "destination": "which core system's",
+            "status": "accepted, returned, rejected, withdrawn or completed",
+            "code": "the core system's reason code",
+            "decided_at": "when it was decided there",
+        }
+    ),
+    Action.DESTINATION_CHANGED: Carries(
+        {
+            "destination": "which",
+            "version": "of its settings by hand, from 1",
+            "set": "`setting=value`, with commas between them",
+            "reset": "the same, of what is as configured again",
+            "in_force": "the same, of all that is set by hand now",
+        },
+        words=_REASON,
+    ),
+    Action.REPLAY_ORDERED: Carries(
+        {
+            **_ORDER,
+            "deliveries": "how many were selected",
+            "selection": "state, destination, codes and times that were asked for",
+            "canary": "how many go first",
+            "rate_per_s": "at most so many a second",
+        },
+        words=_REASON,
+    ),
+    Action.REPLAY_HALTED: Carries(
+        {
+            **_ORDER,
+            **{state: _TALLY + state for state in ("delivered", "parked", "in_doubt", "cancelled")},
+        }
+    ),
+    Action.REPLAY_RESUMED: Carries(_ORDER, words=_REASON),
+    Action.REPLAY_CANCELLED: Carries(_ORDER, words=_REASON),
+    Action.REPLAY_FINISHED: Carries(
+        {**_ORDER, "replayed": "how many were sent again", "left_alone": "how many were not"}
+    ),
+    Action.CLIENT_KEY_ADDED: Carries({"key": "its public part", "client": "whose it is"}),
+    Action.CLIENT_KEY_REVOKED: Carries({"key": "its public part", "client": "always null"}),
+    Action.KEY_MADE: Carries({**_NODE, "key": "its name in the key store"}),
+    Action.KEY_CHANGED: Carries(
+        {
+            "key": "name of the key that signs from here on",
+            "key_id": "its id in signatures (C2SP signed-note), 8 hexadecimal digits",
+            "was": "name of the key that signed before",
+        }
+    ),
+    Action.DETAIL_SHREDDED: Carries({"details": "how many keys were destroyed"}, words=_REASON),
+    Action.CLOCK_OBSERVED: Carries(
+        {
+            "moved_ms": "how far the clock moved against the steady one since the last entry",
+            "synchronised": "whether the kernel says that the clock is kept by another one",
+        }
+    ),
+    Action.NODE_STARTED: Carries(
+        {
+            **_NODE,
+            "configuration": "HMAC-SHA-256 of the effective configuration: another one is a "
+            "change since this node's last start",
+        }
+    ),
+    Action.NODE_STOPPED: Carries(_NODE),
+    Action.LOG_READ: Carries(
+        {"purpose": "what for: the operation, as `status` or `verify`"},
+        {
+            "ok": "whether what was read was whole",
+            "entries": "how many were read",
+        },
+    ),
+}
+"""Every action."""
+
+
+def faults(action: str, facts: AbstractSet[str], *, has_detail: bool) -> list[str]:
+    """Return how an entry differs from its schema, in words; nothing when it does not.
+
+    Args:
+        action: What happened.
+        facts: The names of the facts that it carries.
+        has_detail: Whether it has a detail.
+    """
+    try:
+        carries = CARRIED[Action(action)]
+    except ValueError:
+        return [f"{action}: no such action"]
+    unknown = facts - carries.facts.keys() - carries.sometimes.keys()
+    return [
+        *(f"{action}: {name} is missing" for name in sorted(carries.facts.keys() - facts)),
+        *(f"{action}: {name} is not documented" for name in sorted(unknown)),
+        *([f"{action}: detail"] if has_detail != bool(carries.words) else []),
+    ]

@@ -1,0 +1,67 @@
+"""The heartbeat of a gateway's clock."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gateway.services.observe_clock import ObserveClock
+from gateway.testing.builders import NOW
+from gateway.testing.world import World
+
+
+@dataclass
+class Clocks:
+    """Two clocks that a test sets."""
+
+    day: datetime = field(default=NOW)
+    steady_s: float = 5.0
+
+    def now(self) -> datetime:
+        return self.day
+
+    def steady(self) -> float:
+        return self.steady_s
+
+    def pass_(self, seconds: float, moved_s: float = 0.0) -> None:
+        self.steady_s += seconds
+        self.day += timedelta(seconds=seconds + moved_s)
+
+
+async def observed(world: World) -> list[dict[str, object]]:
+    return [
+        dict(entry["facts"]) for entry in await world.log() if entry["action"] == "clock.observed"
+    ]
+
+
+async def test_a_clock_says_how_far_it_moved_since_it_was_last_written_down(world: World) -> None:
+    clocks = Clocks()
+    observe = ObserveClock(
+        journal=world.gateway.journal,
+        clock=clocks,
+        steady=clocks.steady,
+        synchronised=lambda: True,
+    )
+
+    clocks.pass_(60.0)
+    await observe.write()
+    clocks.pass_(60.0, moved_s=-3_600.0)
+    await observe.write()
+    clocks.pass_(60.0, moved_s=0.25)
+    await observe.write()
+
+    assert [entry["moved_ms"] for entry in await observed(world)] == [0, -3_600_000, 250]
+
+
+async def test_it_says_what_the_kernel_says_of_its_synchronisation(world: World) -> None:
+    clocks = Clocks()
+    said = iter([True, False, None])
+    observe = ObserveClock(
+        journal=world.gateway.journal,
+        clock=clocks,
+        steady=clocks.steady,
+        synchronised=lambda: next(said),
+    )
+
+    for _ in range(3):
+        await observe.write()
+
+    assert [entry["synchronised"] for entry in await observed(world)] == [True, False, None]
