@@ -37,6 +37,8 @@ DESTINATIONS: Final[Mapping[str, tuple[str, str]]] = {
 """What each core system offers against doubles, and which procedure goes there."""
 
 WORKER: Final = "w-1"
+_PAGE: Final = 500
+"""Applications in one answer; asked for time and again, so no more questions than it takes."""
 _END_S: Final = 40.0
 _REST_S: Final = 2 * LEASE_S
 """Nothing waits longer than for the lease of a gateway that died; as long again, if the machine
@@ -250,14 +252,16 @@ class Footing:
         """Return every delivery in the journal."""
         found: list[dict[str, Any]] = []
         before: dict[str, object] = {}
-        while page := self.ask("messages.list", limit=500, **before):
+        while True:
+            page = self.ask("messages.list", limit=_PAGE, **before)
             found += [
                 {**delivery, "application": one["id"]}
                 for one in page
                 for delivery in one["deliveries"]
             ]
+            if len(page) < _PAGE:
+                return found
             before = {"before": page[-1]["id"]}
-        return found
 
     def of(self, sent: Iterable[Sent]) -> list[dict[str, Any]]:
         """Return the deliveries of some applications."""
