@@ -65,8 +65,9 @@ class ClaimAnswer:
         copy: As asked; an answer for another copy is worth nothing.
         verdict: What the worker may do.
         attempt: The attempt the verdict is for.
-        age_s: How long ago this attempt was first claimed when the gateway answered.
-            ``settle_s`` and ``key_memory_s`` count from there: clocks need not agree.
+        age_s: How long ago at most this attempt was first claimed when the gateway answered;
+            too much if its clock was set forward. ``key_memory_s`` counts from there: clocks
+            need not agree.
     """
 
     delivery_id: DeliveryId

@@ -23,6 +23,7 @@ from gateway.ports.broker import CLAIMS, Broker, Received
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
 from gateway.sdk import Idempotency
+from gateway.services.forward_clock import ForwardClock
 from gateway.services.policy import DestinationPolicy, Hold
 from gateway.services.wire import ANSWERS_CODEC, CLAIMS_CODEC, Answers
 from gateway.services.workers import WorkerRegister
@@ -36,14 +37,36 @@ _SAYS_WHY: Final = frozenset({Action.DELIVERY_PARKED, Action.DELIVERY_HELD})
 
 
 def claim_rule(
+    claim: Claim, policy: DestinationPolicy, now: datetime, *, latest: datetime | None = None
+) -> Callable[[DeliveryRecord], Decision[ClaimAnswer]]:
+    """Return the rule that answers ``claim``; the answer and its entry are one commit.
+
+    Args:
+        claim: What is asked.
+        policy: Its destination's.
+        now: The time of day, for what is written.
+        latest: The time on a clock that is not set back (``ForwardClock``), for the age that
+            is answered; ``now`` if not said.
+    """
+    decide = _rule(claim, policy, now)
+
+    def rule(record: DeliveryRecord) -> Decision[ClaimAnswer]:
+        decision = decide(record)
+        claimed_at = (decision.record or record).claimed_at
+        age_s = 0.0 if claimed_at is None else _age_s(claimed_at, latest or now)
+        return replace(decision, answer=replace(decision.answer, age_s=age_s))
+
+    return rule
+
+
+def _rule(
     claim: Claim, policy: DestinationPolicy, now: datetime
 ) -> Callable[[DeliveryRecord], Decision[ClaimAnswer]]:
-    """Return the rule that answers ``claim``; the answer and its entry are one commit."""
     hold = policy.hold(now) or _declined(claim, now)
 
     def rule(record: DeliveryRecord) -> Decision[ClaimAnswer]:  # noqa: PLR0911 - one a verdict
         if claim.attempt != record.attempt or record.destination != claim.destination:
-            return _answered(record, claim, Verdict.DROP, now)
+            return _answered(record, claim, Verdict.DROP)
         match record.state:
             case State.PENDING | State.QUEUED:
                 if hold is not None:
@@ -65,7 +88,7 @@ def claim_rule(
                     return _hold(record, claim, policy, hold, now)
                 return _resolve(record, claim, policy, now)
             case _:
-                return _answered(record, claim, Verdict.DROP, now)
+                return _answered(record, claim, Verdict.DROP)
 
     return rule
 
@@ -74,16 +97,13 @@ def _age_s(since: datetime, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds())
 
 
-def _answered(
-    record: DeliveryRecord, claim: Claim, verdict: Verdict, now: datetime
-) -> Decision[ClaimAnswer]:
+def _answered(record: DeliveryRecord, claim: Claim, verdict: Verdict) -> Decision[ClaimAnswer]:
     return Decision(
         answer=ClaimAnswer(
             delivery_id=record.id,
             copy=claim.copy,
             verdict=verdict,
             attempt=record.attempt,
-            age_s=0.0 if record.claimed_at is None else _age_s(record.claimed_at, now),
         )
     )
 
@@ -105,17 +125,17 @@ def _claimed(
         updated_at=now,
     )
     entry = _entry(Action.DELIVERY_CLAIMED, claimed, claim, now, verdict)
-    return replace(_answered(claimed, claim, verdict, now), record=claimed, entries=(entry,))
+    return replace(_answered(claimed, claim, verdict), record=claimed, entries=(entry,))
 
 
 def _claimed_again(record: DeliveryRecord, claim: Claim, now: datetime) -> Decision[ClaimAnswer]:
     """Answer a claim whose answer was lost; what it gives may be sent from now on.
 
-    A lookup's "no" and an abandoned claim are told by the time since the claim.
+    How long a core system remembers its key is counted from the claim.
     """
     again = replace(record, claimed_at=now, updated_at=now)
     entry = _entry(Action.DELIVERY_CLAIMED, again, claim, now, Verdict.GO)
-    return replace(_answered(again, claim, Verdict.GO, now), record=again, entries=(entry,))
+    return replace(_answered(again, claim, Verdict.GO), record=again, entries=(entry,))
 
 
 def _resolve(
@@ -134,7 +154,7 @@ def _resolve(
         updated_at=now,
     )
     entry = _entry(Action.DELIVERY_PARKED, parked, claim, now, Verdict.DROP)
-    return replace(_answered(parked, claim, Verdict.DROP, now), record=parked, entries=(entry,))
+    return replace(_answered(parked, claim, Verdict.DROP), record=parked, entries=(entry,))
 
 
 def _declined(claim: Claim, now: datetime) -> Hold | None:
@@ -173,7 +193,7 @@ def _hold(
         updated_at=now,
     )
     entry = _entry(Action.DELIVERY_HELD, held, claim, now, Verdict.WAIT)
-    return replace(_answered(held, claim, Verdict.WAIT, now), record=held, entries=(entry,))
+    return replace(_answered(held, claim, Verdict.WAIT), record=held, entries=(entry,))
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -228,6 +248,7 @@ class AnswerClaims:
         self._workers = workers
         self._policies = policies
         self._clock = clock
+        self._latest = ForwardClock(clock)
         self._copy_claimed = copy_claimed
 
     async def run(self) -> None:
@@ -277,7 +298,7 @@ class AnswerClaims:
             return None
 
     async def _commit(self, claim: Claim, policy: DestinationPolicy) -> ClaimAnswer:
-        decide = claim_rule(claim, policy, self._clock.now())
+        decide = claim_rule(claim, policy, self._clock.now(), latest=self._latest.now())
         published: list[datetime] = []
 
         def rule(record: DeliveryRecord) -> Decision[ClaimAnswer]:

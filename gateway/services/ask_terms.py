@@ -13,6 +13,7 @@ from gateway.domain.errors import MessageMalformedError, PermanentError, Transie
 from gateway.ports.broker import HEARTBEATS, Broker
 from gateway.ports.clock import Clock
 from gateway.services.delivery_settings import DeliverySettings
+from gateway.services.forward_clock import ForwardClock
 from gateway.services.wire import HEARTBEAT_CODEC, TERMS_CODEC
 from gateway.services.worker_gate import WorkerGate
 from gateway.services.worker_health import WorkerHealth
@@ -54,7 +55,8 @@ class AskTerms:
         self._broker = broker
         self._signer = signer
         self._verifier = verifier
-        self._clock = clock
+        # Of its heartbeats the latest counts: they must not fall behind one another.
+        self._clock = ForwardClock(clock)
         self._gate = gate
         self._health = health
         self._in_hand = in_hand

@@ -12,7 +12,7 @@ from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer
 from gateway.domain.claim import Claim, ClaimAnswer, Verdict
 from gateway.domain.errors import ConfigError, SealInvalidError
-from gateway.domain.identifiers import CopyId
+from gateway.domain.identifiers import CopyId, DeliveryId
 from gateway.domain.outcome import Outcome, OutcomeKind
 from gateway.ports.broker import Broker
 from gateway.ports.clock import Clock
@@ -29,8 +29,14 @@ from gateway.services.worker_gate import UNAVAILABLE, Turn, WorkerGate
 log = structlog.get_logger()
 
 _COPIES_REMEMBERED: Final = 10_000
+_DOUBTS_REMEMBERED: Final = 50_000
 _FRESH_S: Final = 10.0
 """How long an answer to a claim may be under way: twice as long as is waited for one."""
+
+
+def _loop_time() -> float:
+    """Return the time on a clock that nobody sets, in seconds."""
+    return asyncio.get_running_loop().time()
 
 
 class CarryCopy:
@@ -56,6 +62,7 @@ class CarryCopy:
         self._desk = desk
         self._gate = gate
         self._opened: OrderedDict[CopyId, None] = OrderedDict()
+        self._doubted: OrderedDict[tuple[DeliveryId, int], float] = OrderedDict()
         self._unclaimed = 0
 
     @property
@@ -73,10 +80,10 @@ class CarryCopy:
         is_claimed = False
         try:
             async with self._gate.turn() as turn:
-                answer, expires_at = await self._claim(copy, turn)
+                answer, asked_at = await self._claim(copy, turn)
                 is_claimed = True
                 self._unclaimed -= 1
-                outcome = await self._obey(copy, adapter, turn, answer, expires_at)
+                outcome = await self._obey(copy, adapter, turn, answer, asked_at)
                 if outcome is not None:
                     await self._report(outcome)
         finally:
@@ -84,7 +91,7 @@ class CarryCopy:
                 self._unclaimed -= 1
 
     async def _claim(self, copy: VerifiedCopy, turn: Turn) -> tuple[ClaimAnswer, float]:
-        """Return the answer to this copy's claim, and when it is worth nothing any more.
+        """Return the answer to this copy's claim, and the event loop's time when it was asked.
 
         A worker that was frozen with a "go" in its hands (a suspended machine, a
         blocked event loop) must not send: the gateway may have had the delivery looked
@@ -92,7 +99,6 @@ class CarryCopy:
         copy had been opened, and the send's deadline counts from the question, on a
         clock that only goes forward.
         """
-        loop = asyncio.get_running_loop()
         claim = Claim(
             delivery_id=copy.envelope.delivery_id,
             destination=copy.envelope.destination,
@@ -104,8 +110,8 @@ class CarryCopy:
         )
         while True:
             answer, asked_at = await self._desk.ask(claim)
-            if loop.time() - asked_at <= _FRESH_S:
-                return answer, asked_at + self._settings.send_timeout_s
+            if _loop_time() - asked_at <= _FRESH_S:
+                return answer, asked_at
             claim = replace(claim, opened=True)
 
     async def _obey(
@@ -114,9 +120,10 @@ class CarryCopy:
         adapter: Destination,
         turn: Turn,
         answer: ClaimAnswer,
-        expires_at: float,
+        asked_at: float,
     ) -> Outcome | None:
         """Do what the gateway answered; ``None`` if there is nothing to report."""
+        expires_at = asked_at + self._settings.send_timeout_s
         match answer.verdict:
             case Verdict.GO if self._gate.may_send(turn):
                 return await self._send(copy, adapter, expires_at)
@@ -124,8 +131,13 @@ class CarryCopy:
                 result = Result(kind=OutcomeKind.DEFERRED, code=self._why_not(turn), counted=False)
                 return self._outcome(copy, result)
             case Verdict.RESOLVE:
-                since = self._clock.now() - timedelta(seconds=answer.age_s)
-                return await self._resolve(copy, adapter, turn, since, expires_at)
+                first_at = self._first_doubted_at(copy)
+                # Whichever of the two is longer: either clock knows only what it has seen.
+                since = min(asked_at - answer.age_s, first_at)
+                is_remembered = _loop_time() < since + self._settings.key_memory_s
+                return await self._resolve(
+                    copy, adapter, turn, expires_at, key_is_remembered=is_remembered
+                )
             case Verdict.DROP | Verdict.WAIT as verdict:
                 log.info(
                     "copy.dropped",
@@ -164,7 +176,7 @@ class CarryCopy:
         except SealInvalidError as error:
             result = Result(kind=OutcomeKind.REJECTED, code=error.code)
             return self._outcome(copy, result, opened_at=opened_at)
-        remaining_s = expires_at - asyncio.get_running_loop().time()
+        remaining_s = expires_at - _loop_time()
         delivery = Delivery(
             idempotency_key=str(copy.envelope.delivery_id),
             attempt=copy.attempt,
@@ -189,13 +201,11 @@ class CarryCopy:
         copy: VerifiedCopy,
         adapter: Destination,
         turn: Turn,
-        since: datetime,
         expires_at: float,
+        *,
+        key_is_remembered: bool,
     ) -> Outcome:
         """Find out what became of an attempt; resend only where doubles are ignored."""
-        key_is_remembered = self._clock.now() < since + timedelta(
-            seconds=self._settings.key_memory_s
-        )
         put_off = Result(kind=OutcomeKind.IN_DOUBT, code=self._why_not(turn))
         match self._settings.idempotency:
             case Idempotency.NATIVE if key_is_remembered:
@@ -204,20 +214,32 @@ class CarryCopy:
                 result = put_off
             case Idempotency.LOOKUP if isinstance(adapter, LooksUp):
                 result = (
-                    await self._look_up(copy, adapter, since)
-                    if self._gate.may_send(turn)
-                    else put_off
+                    await self._look_up(copy, adapter) if self._gate.may_send(turn) else put_off
                 )
             case _:
                 result = Result(kind=OutcomeKind.IN_DOUBT, code="delivery.effect_unknown")
         return self._outcome(copy, result)
 
-    async def _look_up(self, copy: VerifiedCopy, adapter: LooksUp, since: datetime) -> Result:
+    def _first_doubted_at(self, copy: VerifiedCopy) -> float:
+        """Return the event loop's time when this process first met this attempt in doubt.
+
+        No send of the attempt began later: whoever had a "go" had asked before somebody was
+        told to resolve it. A lookup's "no" counts from here and not from the claim: how long
+        ago that was nobody can tell by clocks that are set. A new process begins anew.
+        """
+        key = (copy.envelope.delivery_id, copy.attempt)
+        first_at = self._doubted.setdefault(key, _loop_time())
+        if len(self._doubted) > _DOUBTS_REMEMBERED:
+            self._doubted.popitem(last=False)
+        return first_at
+
+    async def _look_up(self, copy: VerifiedCopy, adapter: LooksUp) -> Result:
+        settles_at = self._first_doubted_at(copy) + self._settings.settle_s
         epoch = self._gate.epoch
         result = await look_up(
             adapter,
             str(copy.envelope.delivery_id),
-            settled_at=since + timedelta(seconds=self._settings.settle_s),
+            settles_in_s=settles_at - _loop_time(),
             clock=self._clock,
             timeout_s=self._settings.send_timeout_s,
         )
@@ -240,6 +262,8 @@ class CarryCopy:
         opened_at: datetime | None = None,
         sent_at: datetime | None = None,
     ) -> Outcome:
+        if result.kind != OutcomeKind.IN_DOUBT:
+            self._doubted.pop((copy.envelope.delivery_id, copy.attempt), None)
         outcome = Outcome(
             delivery_id=copy.envelope.delivery_id,
             attempt=copy.attempt,

@@ -24,6 +24,11 @@ ALIVE: Final = timedelta(seconds=12)
 """A worker that missed two of its heartbeats of 5 s is not counted on."""
 
 
+def is_alive(beat: Heartbeat, now: datetime) -> bool:
+    """Tell whether a worker is counted on; not if it was heard before the clock was set back."""
+    return abs(now - (beat.heard_at or beat.at)) <= ALIVE
+
+
 class Destinations(Mapping[DestinationName, DestinationPolicy]):
     """Maps each configured destination to its policy as it is in force now.
 
@@ -109,8 +114,8 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
 
     def alive(self, name: DestinationName) -> list[Heartbeat]:
         """Return the last heartbeats of the workers that live, by worker."""
-        since = self._clock.now() - ALIVE
-        return [beat for beat in self._beats.get(name, ()) if (beat.heard_at or beat.at) >= since]
+        now = self._clock.now()
+        return [beat for beat in self._beats.get(name, ()) if is_alive(beat, now)]
 
     def hold(self, name: DestinationName) -> Hold | None:
         """Return why nothing is published for a destination now; ``None`` if it is.

@@ -72,19 +72,20 @@ def _deferred(
         if policy.retry.is_spent(counted=record.counted, since=since, now=now):
             return _changed(record, outcome, now, Event.EXHAUSTED, Action.DELIVERY_PARKED)
     wait = timedelta(seconds=policy.retry.wait_s(record.attempt, fraction))
-    due_at = _not_before(now + wait, outcome.retry_at, policy, now)
+    due_at = now + max(wait, _asked_wait(outcome, policy))
     if not outcome.counted:
         record = replace(record, budget_since=record.budget_after(due_at - record.updated_at))
     return _changed(record, outcome, now, Event.DEFERRED, Action.DELIVERY_DEFERRED, due_at=due_at)
 
 
-def _not_before(
-    due_at: datetime, retry_at: datetime | None, policy: DestinationPolicy, now: datetime
-) -> datetime:
-    """Honour what the core system asked for, but not for longer than the budget lasts."""
-    if retry_at is None:
-        return due_at
-    return max(due_at, min(retry_at, now + timedelta(seconds=policy.retry.max_age_s)))
+def _asked_wait(outcome: Outcome, policy: DestinationPolicy) -> timedelta:
+    """Return how long the core system asked to wait, but not longer than the budget lasts.
+
+    Both times are the worker's: how far its clock is from ours does not matter.
+    """
+    if outcome.retry_at is None:
+        return timedelta()
+    return min(outcome.retry_at - outcome.answered_at, timedelta(seconds=policy.retry.max_age_s))
 
 
 def _doubted(
@@ -100,7 +101,7 @@ def _doubted(
         record = replace(record, resolves=max(0, record.resolves - 1))
     if policy.idempotency != Idempotency.NONE and not _is_old(record, policy, now):
         wait = timedelta(seconds=policy.retry.wait_s(record.resolves + 1, fraction))
-        due_at = _not_before(now + wait, outcome.retry_at, policy, now)
+        due_at = now + max(wait, _asked_wait(outcome, policy))
     return _changed(record, outcome, now, Event.DOUBTED, Action.DELIVERY_IN_DOUBT, due_at=due_at)
 
 
@@ -206,7 +207,12 @@ _HEARD_OF_S: Final = 600.0
 
 
 def abandoned_rule(
-    policy: DestinationPolicy, alive: AbstractSet[WorkerName], now: datetime
+    policy: DestinationPolicy,
+    alive: AbstractSet[WorkerName],
+    now: datetime,
+    *,
+    seen: DeliveryRecord,
+    unchanged_s: float,
 ) -> Callable[[DeliveryRecord], Decision[bool]]:
     """Return the rule for a claim that came to nothing; the answer is whether it did.
 
@@ -214,13 +220,21 @@ def abandoned_rule(
     than a send may take, with a margin: a minute when its worker gives no sign of life
     (``alive`` names those who do), ten when it does. What became of it is then looked up
     where that is possible; an outcome that still comes late is believed.
+
+    Args:
+        policy: Its destination's.
+        alive: The workers that give signs of life.
+        now: The time of day, for what is written.
+        seen: The delivery as it was seen last: one that has changed is not abandoned.
+        unchanged_s: For how long this process has seen it so, on a clock that nobody sets:
+            the time since its claim cannot be told by the time of day.
     """
 
     def rule(record: DeliveryRecord) -> Decision[bool]:
         is_claimed = record.copy is not None and record.state in (State.SENDING, State.IN_DOUBT)
         margin_s = _HEARD_OF_S if record.worker in alive else _UNHEARD_OF_S
-        limit = timedelta(seconds=policy.send_timeout_s + margin_s)
-        if not is_claimed or now - record.updated_at < limit:
+        is_recent = unchanged_s < policy.send_timeout_s + margin_s
+        if not is_claimed or is_recent or record != seen:
             return Decision(answer=False)
         can_be_asked = policy.idempotency != Idempotency.NONE and not _is_old(record, policy, now)
         doubted = replace(

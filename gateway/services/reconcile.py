@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -22,6 +23,7 @@ from gateway.services.missing_copies import Signs
 from gateway.services.outcome_rules import abandoned_rule
 from gateway.services.policy import DestinationPolicy
 from gateway.services.relay import Relay
+from gateway.services.unchanged import Unchanged
 
 log = structlog.get_logger()
 
@@ -74,13 +76,16 @@ class Reconcile:
         broker: Broker,
         relay: Relay,
         clock: Clock,
+        monotonic: Callable[[], float] = monotonic,
     ) -> None:
-        """Keep what it works with; opens nothing."""
+        """Keep what it works with; opens nothing. ``monotonic`` tells how long things last."""
         self._destinations = destinations
         self._journal = journal
         self._broker = broker
         self._relay = relay
         self._clock = clock
+        self._monotonic = monotonic
+        self._unchanged: defaultdict[DestinationName, Unchanged] = defaultdict(Unchanged)
         self._signs: defaultdict[DestinationName, Signs] = defaultdict(Signs)
         self.republished: Counter[DestinationName] = Counter()
         """How many copies were found missing, by destination, since the process began."""
@@ -109,15 +114,17 @@ class Reconcile:
         for policy in self._destinations.values():
             workers = self._destinations.alive(policy.name)
             alive = frozenset(beat.worker for beat in workers)
-            signs, now = self._signs[policy.name], self._clock.now()
-            is_empty = await self._is_empty(policy.name)
-            signs.note_look(now, is_empty=is_empty, workers=workers)
+            signs, unchanged = self._signs[policy.name], self._unchanged[policy.name]
+            is_empty, at = await self._is_empty(policy.name), self._monotonic()
+            signs.note_look(at, is_empty=is_empty, workers=workers)
             is_open = self._destinations.hold(policy.name) is None
             async for delivery in self._journal.unclaimed(policy.name):
+                since = unchanged.since(delivery.record, at)
                 if delivery.record.state != State.QUEUED:
-                    await self._doubt(delivery, policy, alive)
-                elif is_open and signs.is_missing(delivery.record, now):
+                    await self._doubt(delivery, policy, alive, at - since)
+                elif is_open and signs.is_missing(delivery.record, since):
                     await self._republish(delivery)
+            unchanged.end_look(at)
 
     async def _is_empty(self, destination: DestinationName) -> bool:
         try:
@@ -143,8 +150,11 @@ class Reconcile:
         delivery: SealedDelivery,
         policy: DestinationPolicy,
         alive: frozenset[WorkerName],
+        unchanged_s: float,
     ) -> None:
-        rule = abandoned_rule(policy, alive, self._clock.now())
+        rule = abandoned_rule(
+            policy, alive, self._clock.now(), seen=delivery.record, unchanged_s=unchanged_s
+        )
         if not rule(delivery.record).answer:
             return
         if await self._journal.decide(delivery.record.id, rule):

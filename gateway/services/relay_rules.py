@@ -9,6 +9,7 @@ from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.identifiers import CopyId
 from gateway.domain.lifecycle import Event, State, following
 from gateway.domain.records import DeliveryRecord
+from gateway.ports.clock import APART
 from gateway.ports.journal import Decision
 from gateway.services.policy import DestinationPolicy
 
@@ -42,7 +43,8 @@ def due_rule(
 
 
 def _is_due(record: DeliveryRecord, now: datetime) -> bool:
-    return record.due_at is None or record.due_at <= now
+    """Tell whether its time has come, as ``Journal.lease`` tells it."""
+    return record.due_at is None or record.due_at <= now or record.updated_at > now + APART
 
 
 def _next_attempt(record: DeliveryRecord, now: datetime) -> Decision[DeliveryRecord | None]:

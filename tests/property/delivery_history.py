@@ -36,6 +36,7 @@ _DECLINED: Final = st.sampled_from(
 _MOST_ROUNDS: Final = 60
 """So many rounds of everything bring any few deliveries to an end."""
 _A_ROUND: Final = timedelta(seconds=400)
+_A_JUMP: Final = timedelta(hours=1)
 
 
 class DeliveryHistory(RuleBasedStateMachine):
@@ -88,7 +89,13 @@ class DeliveryHistory(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 5, 31, 61, 125, 700, 4000, 90_000]))
     def time_passes(self, seconds: int) -> None:
-        self.town.now += timedelta(seconds=seconds)
+        self.town.time += timedelta(seconds=seconds)
+
+    @rule(forward=st.booleans())
+    def every_clock_is_set(self, *, forward: bool) -> None:
+        """Set it by an hour, not back where keys are forgotten: nothing else tells their age."""
+        if forward or self.idempotency != Idempotency.NATIVE:
+            self.town.wrong_by += _A_JUMP if forward else -_A_JUMP
 
     @rule(paused=st.booleans())
     def operator_pauses_or_resumes(self, *, paused: bool) -> None:
@@ -160,7 +167,7 @@ class DeliveryHistory(RuleBasedStateMachine):
         self, node: int, pick: int, kind: OutcomeKind, *, reached: bool, steps: int, seconds: int
     ) -> None:
         """Much has to go well before what goes wrong is of interest."""
-        self.town.now += timedelta(seconds=seconds)
+        self.town.time += timedelta(seconds=seconds)
         self.runner.run(self.carry(self.node(node), pick, kind, reached=reached, steps=steps))
 
     async def carry(
@@ -191,7 +198,23 @@ class DeliveryHistory(RuleBasedStateMachine):
             self.town.take(dying.copy, self.town.workers[0])
             self.runner.run(self.take_over(self.node(node), self.town.hands[-1], kind, lost=lost))
 
-    async def take_over(self, node: int, hand: Hand, kind: OutcomeKind, *, lost: bool) -> None:
+    @precondition(lambda self: any(hand.step == Step.SEND for hand in self.town.hands))
+    @rule(node=_NODE, pick=_PICK, forward=st.booleans())
+    def another_resolves_while_one_sends(self, node: int, pick: int, *, forward: bool) -> None:
+        """Cut a worker off in the middle of a send, and set the clocks before another asks."""
+        sending = one([hand for hand in self.town.hands if hand.step == Step.SEND], pick)
+        sending.is_slow = True
+        self.town.lose_connection(sending.worker, dies=False)
+        self.every_clock_is_set(forward=forward)
+        others = [worker for worker in self.town.workers if worker != sending.worker]
+        if sending.copy in self.town.ready:
+            self.town.take(sending.copy, others[0])
+            taken = self.town.hands[-1]
+            self.runner.run(self.take_over(self.node(node), taken, OutcomeKind.DEFERRED))
+
+    async def take_over(
+        self, node: int, hand: Hand, kind: OutcomeKind, *, lost: bool = False
+    ) -> None:
         for is_lost in (lost, False, False, False):
             if hand in self.town.hands:
                 await self.go_on(node, hand, kind, lost=is_lost)
@@ -297,7 +320,7 @@ class DeliveryHistory(RuleBasedStateMachine):
                 await town.record(0, outcome, lost=False)
             if all(self.is_at_rest(record) for record in town.records) and not town.ready:
                 return
-            town.now += _A_ROUND
+            town.time += _A_ROUND
             for node in range(len(self.journals)):
                 await self.publish_what_is_due(node)
             for copy in list(town.ready):

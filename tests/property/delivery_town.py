@@ -9,7 +9,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from gateway.domain.claim import Claim, Verdict
@@ -22,13 +23,16 @@ from gateway.domain.retry import RetryPolicy
 from gateway.ports.journal import Accepted, Journal, KeyKnown
 from gateway.sdk import Idempotency
 from gateway.services.answer_claims import claim_rule
+from gateway.services.forward_clock import ForwardClock
 from gateway.services.operate.decide import Decide
 from gateway.services.outcome_rules import abandoned_rule, crash_loop_rule, outcome_rule
 from gateway.services.policy import DestinationPolicy
 from gateway.services.reconcile import republished_rule
 from gateway.services.relay_rules import asked_again_rule, due_rule, is_asked, published_rule
+from gateway.services.unchanged import Unchanged
 from gateway.testing.builders import DESTINATION, MUNICIPALITY, NOW, an_acceptance
 from tests.property.delivery_parts import (
+    KEY_MEMORY,
     SETTLE,
     Copy,
     CoreSystem,
@@ -57,11 +61,19 @@ class StoppedClock:
         return self.at
 
 
+class Memory(NamedTuple):
+    """What a gateway knows of the past only as long as it runs."""
+
+    unchanged: Unchanged
+    latest: ForwardClock
+
+
 class Town:
     """Everything that moves a delivery.
 
     Attributes:
-        now: The time, everywhere.
+        time: How late it is, by what nobody sets: every monotonic clock, and the core system's.
+        wrong_by: What must be added to it for what every clock says that tells the time of day.
         policy: The destination's, in force.
         ready: Copies in the destination's queue.
         publishing: What relays are about.
@@ -79,7 +91,7 @@ class Town:
         """Begin with nothing accepted and two workers."""
         self.journals = journals
         self.watch = WatchedJournal()
-        self.now = NOW
+        self.time, self.wrong_by = NOW, timedelta()
         self.policy = DestinationPolicy(
             name=DESTINATION,
             municipality=MUNICIPALITY,
@@ -96,8 +108,22 @@ class Town:
         self.out_of_turn: set[DeliveryId] = set()
         self._broker_lasts = broker_lasts
         self._opened: set[tuple[WorkerName, CopyId]] = set()
+        self._doubted: dict[tuple[WorkerName, DeliveryId, int], datetime] = {}
+        self._memories = [self._a_memory() for _ in journals]
         self._ids = itertools.count(1)
         self.workers = [self._a_worker(), self._a_worker()]
+
+    @property
+    def now(self) -> datetime:
+        """The time of day, as every clock says."""
+        return self.time + self.wrong_by
+
+    def _seconds(self) -> float:
+        return (self.time - NOW).total_seconds()
+
+    def _a_memory(self) -> Memory:
+        clock = SimpleNamespace(now=lambda: self.now)
+        return Memory(Unchanged(), ForwardClock(clock, monotonic=self._seconds))
 
     @property
     def records(self) -> list[DeliveryRecord]:
@@ -197,11 +223,12 @@ class Town:
             opened=hand.is_late or (hand.worker, hand.copy.id) in self._opened,
             declined=declined,
         )
-        rule = claim_rule(claim, self.policy, self.now)
+        latest = self._memories[node].latest.now()
+        rule = claim_rule(claim, self.policy, self.now, latest=latest)
         answer = await self.decide(node, hand.copy.delivery, rule)
         if lost:
             return
-        hand.asked_at, hand.age_s = self.now, answer.age_s
+        hand.asked_at, hand.age_s = self.time, answer.age_s
         match answer.verdict:
             case Verdict.GO:
                 hand.step = Step.SEND
@@ -215,18 +242,18 @@ class Town:
         assert hand.asked_at is not None
         if first and self._is_stale(hand):
             return
-        if self.now - hand.asked_at > _SEND_TIMEOUT:
+        if self.time - hand.asked_at > _SEND_TIMEOUT:
             self._report(hand, OutcomeKind.IN_DOUBT)
             return
         self._opened.add((hand.worker, hand.copy.id))
         if kind == OutcomeKind.DELIVERED or (kind == OutcomeKind.IN_DOUBT and reached):
-            self.core.take(hand.copy.delivery, self.now)
+            self.core.take(hand.copy.delivery, self.time)
         self._report(hand, kind)
 
     def _is_stale(self, hand: Hand) -> bool:
         """Ask again with an answer that is as old as a worker's long sleep."""
         assert hand.asked_at is not None
-        if hand.is_slow or self.now - hand.asked_at <= _FRESH:
+        if hand.is_slow or self.time - hand.asked_at <= _FRESH:
             return False
         hand.is_late, hand.step = True, Step.CLAIM
         return True
@@ -234,10 +261,12 @@ class Town:
     def resolve(self, hand: Hand, kind: OutcomeKind, *, reached: bool) -> None:
         """Find out what became of it; ``kind`` in doubt stands for a core system that is down."""
         assert hand.asked_at is not None
-        since = hand.asked_at - timedelta(seconds=hand.age_s)
+        attempt = (hand.worker, hand.copy.delivery, hand.copy.attempt)
+        doubted = self._doubted.setdefault(attempt, hand.asked_at)
+        since = min(hand.asked_at - timedelta(seconds=hand.age_s), doubted)
         is_down = kind == OutcomeKind.IN_DOUBT
         match self.policy.idempotency:
-            case Idempotency.NATIVE if self.now < since + timedelta(hours=1):
+            case Idempotency.NATIVE if self.time < since + KEY_MEMORY:
                 if kind == OutcomeKind.REJECTED and self.core.effects(hand.copy.delivery):
                     kind = OutcomeKind.DELIVERED
                 if kind == OutcomeKind.DEFERRED:
@@ -246,8 +275,9 @@ class Town:
             case Idempotency.LOOKUP if not is_down:
                 if self.core.effects(hand.copy.delivery):
                     self._report(hand, OutcomeKind.DELIVERED)
-                elif self.now < since + SETTLE:
-                    self._report(hand, OutcomeKind.IN_DOUBT, retry_at=since + SETTLE)
+                elif self.time < doubted + SETTLE:
+                    settled_at = doubted + SETTLE + self.wrong_by
+                    self._report(hand, OutcomeKind.IN_DOUBT, retry_at=settled_at)
                 else:
                     self._report(hand, OutcomeKind.DEFERRED)
             case _:
@@ -307,16 +337,22 @@ class Town:
         """Look for what is missing; ``guesses`` takes what only waits for missing too."""
         names = frozenset(self.workers) if alive else frozenset()
         unclaimed = [found async for found in self.journals[node].unclaimed(DESTINATION)]
+        unchanged, at = self._memories[node].unchanged, self._seconds()
         for delivery in unclaimed:
             record = delivery.record
+            unchanged_s = at - unchanged.since(record, at)
             if record.state != State.QUEUED:
-                await self.decide(node, record.id, abandoned_rule(self.policy, names, self.now))
+                rule = abandoned_rule(
+                    self.policy, names, self.now, seen=record, unchanged_s=unchanged_s
+                )
+                await self.decide(node, record.id, rule)
             elif not self.policy.paused and (guesses or not self._is_about(record)):
                 rule = republished_rule(record.updated_at, self.now)
                 again = await self.decide(node, record.id, rule)
                 if again is not None:
                     missing = replace(delivery, record=again)
                     self.publishing.append(Publishing(node, missing, Step.READY))
+        unchanged.end_look(at)
 
     def _is_about(self, record: DeliveryRecord) -> bool:
         copies = [*self.ready, *(hand.copy for hand in self.hands)]
@@ -341,6 +377,7 @@ class Town:
     async def restart(self, node: int) -> None:
         """Kill a gateway; a broker without memory, and its workers, go down with it."""
         self.publishing = [task for task in self.publishing if task.node != node]
+        self._memories[node] = self._a_memory()
         await self.journals[node].close()
         if not self._broker_lasts:
             self.ready, self.hands, self.outcomes = [], [], []

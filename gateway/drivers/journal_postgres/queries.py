@@ -176,10 +176,16 @@ WITH due AS MATERIALIZED (
     WHERE d.destination = $1
         AND d.state IN ('pending', 'retrying', 'in_doubt')
         AND (NOT d.behind OR d.state = 'in_doubt')
-        AND (d.due_at <= $2 OR d.due_at IS NULL AND d.state <> 'in_doubt')
+        AND (
+            d.due_at <= $2 OR d.due_at IS NULL AND d.state <> 'in_doubt'
+            -- The clock was set back.
+            OR d.due_at IS NOT NULL AND d.updated_at > $2::timestamptz + $7::interval
+        )
         AND (d.state <> 'in_doubt' OR d.copy IS NULL)
         AND (
             d.leased_by IS NULL OR d.leased_by = $3 OR d.leased_until <= $2
+            -- Nobody leases for so long: the clock was set back.
+            OR d.leased_until > $5::timestamptz + interval '5 minutes'
             OR d.leased_in < (SELECT n.opened FROM nodes n WHERE n.name = d.leased_by)
         )
     ORDER BY d.id LIMIT $6
@@ -345,6 +351,7 @@ WITH open AS MATERIALIZED (
     SELECT r.id FROM replays r
     WHERE r.state = 'running' AND (
         r.leased_by IS NULL OR r.leased_by = $1 OR r.leased_until <= $3
+        OR r.leased_until > $4::timestamptz + interval '5 minutes'
         OR r.leased_in < (SELECT n.opened FROM nodes n WHERE n.name = r.leased_by)
     )
     FOR UPDATE OF r SKIP LOCKED

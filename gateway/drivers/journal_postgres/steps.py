@@ -10,6 +10,7 @@ from gateway.domain.identifiers import DestinationName
 from gateway.domain.records import SealedDelivery
 from gateway.drivers.journal_postgres import queries, rows
 from gateway.drivers.journal_postgres.transaction import Transaction
+from gateway.ports.clock import APART
 from gateway.ports.journal import ClientKey
 
 
@@ -35,6 +36,7 @@ async def lease(
         transaction.lease.opening,
         until,
         limit,
+        APART,
     )
     return [rows.to_sealed(row) for row in found]
 

@@ -109,7 +109,11 @@ FROM deliveries d
 WHERE d.destination = :destination
     AND d.state IN ('pending', 'retrying', 'in_doubt')
     AND (d.behind = 0 OR d.state = 'in_doubt')
-    AND (d.due_at <= :now OR d.due_at IS NULL AND d.state <> 'in_doubt')
+    AND (
+        d.due_at <= :now OR d.due_at IS NULL AND d.state <> 'in_doubt'
+        -- The clock was set back.
+        OR d.due_at IS NOT NULL AND d.updated_at > :ahead
+    )
     AND (d.state <> 'in_doubt' OR d.copy IS NULL)
 ORDER BY d.id LIMIT :limit
 """

@@ -26,6 +26,7 @@ from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord, Dossier, SealedDelivery
 from gateway.drivers.journal_sqlite import queries, rows
 from gateway.drivers.journal_sqlite.database import subject
+from gateway.ports.clock import APART
 from gateway.ports.journal import ClientKey, DossierFilter, KeyKnown
 
 T = TypeVar("T")
@@ -180,7 +181,12 @@ def publishable(
     connection: sqlite3.Connection, destination: DestinationName, now: datetime, limit: int
 ) -> list[SealedDelivery]:
     """Return what is due."""
-    parameters = {"destination": destination, "now": rows.from_time(now), "limit": limit}
+    parameters = {
+        "destination": destination,
+        "now": rows.from_time(now),
+        "ahead": rows.from_time(now + APART),
+        "limit": limit,
+    }
     return [rows.to_sealed(row) for row in connection.execute(queries.PUBLISHABLE, parameters)]
 
 

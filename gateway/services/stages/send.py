@@ -109,14 +109,21 @@ async def look_up(
     adapter: LooksUp,
     key: str,
     *,
-    settled_at: datetime,
+    settles_in_s: float,
     clock: Clock,
     timeout_s: float,
 ) -> Result:
     """Ask the core system whether it has the delivery.
 
-    A "no" before ``settled_at`` proves nothing: what was sent may still be on its way.
+    Args:
+        adapter: The destination's, open.
+        key: The delivery's idempotency key.
+        settles_in_s: For how long from now a "no" proves nothing, as what was sent may still
+            be on its way; not positive if it counts.
+        clock: For the time to ask again.
+        timeout_s: Most that an answer may take.
     """
+    asked_at = clock.now()
     try:
         async with asyncio.timeout(timeout_s):
             receipt = await adapter.lookup(key)
@@ -128,11 +135,11 @@ async def look_up(
         return _doubtful("lookup.deadline")
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - leaves the doubt as it was
         return _defect(error)
-    if clock.now() < settled_at:
+    if settles_in_s > 0:
         return Result(
             kind=OutcomeKind.IN_DOUBT,
             code="lookup.settling",
-            retry_at=settled_at,
+            retry_at=asked_at + timedelta(seconds=settles_in_s),
             sign=Sign.ANSWERED,
         )
     return Result(kind=OutcomeKind.DEFERRED, code="lookup.not_found", sign=Sign.ANSWERED)

@@ -36,6 +36,7 @@ from gateway.domain.identifiers import (
 from gateway.domain.lifecycle import ApplicationState, State
 from gateway.domain.outcome import FeedbackStatus
 from gateway.domain.records import DeliveryRecord, FeedbackRecord
+from gateway.ports.clock import APART
 from gateway.ports.journal import (
     Acceptance,
     Accepted,
@@ -59,6 +60,8 @@ from gateway.testing.builders import (
 
 LATER = NOW + timedelta(minutes=1)
 LEASE_OVER = NOW + timedelta(minutes=5)
+SET_BACK = NOW + timedelta(hours=1)
+"""A time that was told before the clock was set back to ``NOW``."""
 
 NodeMaker = Callable[[str], Journal]
 """Makes a journal object, not yet open, on the test's store under the given node name."""
@@ -73,7 +76,7 @@ def becomes(state: State, **over: Any) -> Callable[[DeliveryRecord], Decision[St
         entry = an_entry(
             action=Action.DELIVERY_DUE, application=record.application_id, delivery=record.id
         )
-        changed = replace(record, state=state, updated_at=LATER, **over)
+        changed = replace(record, **{"state": state, "updated_at": LATER, **over})
         return Decision(answer=record.state, record=changed, entries=(entry,))
 
     return rule
@@ -591,9 +594,13 @@ class JournalContract:
             (State.RETRYING, {"due_at": None}, True),
             (State.RETRYING, {"due_at": LATER, "copy": CopyId(an_id())}, True),
             (State.RETRYING, {"due_at": LEASE_OVER}, False),
+            (State.RETRYING, {"due_at": SET_BACK, "updated_at": SET_BACK}, True),
+            (State.RETRYING, {"due_at": SET_BACK, "updated_at": LATER + APART}, False),
             (State.IN_DOUBT, {"due_at": LATER}, True),
             (State.IN_DOUBT, {"due_at": None}, False),
             (State.IN_DOUBT, {"due_at": LEASE_OVER}, False),
+            (State.IN_DOUBT, {"due_at": SET_BACK, "updated_at": SET_BACK}, True),
+            (State.IN_DOUBT, {"due_at": None, "updated_at": SET_BACK}, False),
             (State.IN_DOUBT, {"due_at": LATER, "copy": CopyId(an_id())}, False),
             (State.QUEUED, {"due_at": None}, False),
             (State.SENDING, {"due_at": LATER}, False),
@@ -882,6 +889,21 @@ class SharedJournalContract(JournalContract):
         assert list(at_once) == []
         assert [sealed.record.id for sealed in afterwards] == [delivery_of(acceptance)]
         assert list(back) == []
+        await first.close()
+        await second.close()
+
+    async def test_a_lease_does_not_outlast_a_clock_that_is_set_back(
+        self, a_node: NodeMaker
+    ) -> None:
+        first, second = a_node("gw-1"), a_node("gw-2")
+        await first.open()
+        acceptance = await accepted(first)
+        await first.lease(DESTINATION, limit=9, now=SET_BACK, until=SET_BACK)
+        await second.open()
+
+        leased = await second.lease(DESTINATION, limit=9, now=NOW, until=LATER)
+
+        assert [sealed.record.id for sealed in leased] == [delivery_of(acceptance)]
         await first.close()
         await second.close()
 

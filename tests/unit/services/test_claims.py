@@ -105,6 +105,18 @@ def test_the_claimed_copy_coming_again_is_resolved_not_sent(state: State) -> Non
     assert decision.record.resolves == 1
 
 
+def test_a_claim_looks_no_younger_because_the_clock_was_set_back() -> None:
+    record = a_record(
+        state=State.SENDING, copy=COPY, worker=WorkerName("w1/dead"), claimed_at=LATER
+    )
+
+    decision = claim_rule(a_claim(record), a_policy(), NOW, latest=LATER + timedelta(seconds=7))(
+        record
+    )
+
+    assert decision.answer.age_s == 7
+
+
 def test_an_instance_whose_answer_was_lost_may_go_as_it_opened_nothing() -> None:
     record = a_record(state=State.SENDING, copy=COPY, worker=ME, claimed_at=NOW)
 

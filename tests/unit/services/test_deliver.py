@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from gateway.domain.lifecycle import State
+from gateway.ports.journal import Decision
 from gateway.sdk import (
     Application,
     Delivery,
@@ -19,6 +21,7 @@ from gateway.sdk import (
     TransientError,
     UnknownOutcomeError,
 )
+from gateway.testing.builders import NOW
 from gateway.testing.world import ScriptedDestination, World
 
 
@@ -172,6 +175,27 @@ async def test_a_lookups_no_proves_nothing_until_the_core_system_has_settled(
     assert record.due_at is not None
     settled_at = record.claimed_at + timedelta(seconds=3600)
     assert abs(record.due_at - settled_at) < timedelta(seconds=10)
+    assert len(world.adapter.sent) == 1
+
+
+async def test_when_a_lookups_no_counts_is_not_told_by_when_the_claim_is_said_to_be(
+    tmp_path: Path,
+) -> None:
+    async with World.make(
+        tmp_path, idempotency="lookup", settle_s=3600, retry={"base_s": 0.2, "cap_s": 0.2}
+    ) as world:
+        world.adapter.script = [raises(UnknownOutcomeError("http.reset"))]
+        world.start_worker()
+        delivery = await world.until(await world.accepted(), State.IN_DOUBT)
+        await world.gateway.journal.decide(
+            delivery.id,
+            lambda record: Decision(
+                answer=None, record=replace(record, claimed_at=NOW - timedelta(days=9))
+            ),
+        )
+
+        await world.until(delivery, State.IN_DOUBT, code="lookup.settling")
+
     assert len(world.adapter.sent) == 1
 
 

@@ -157,6 +157,19 @@ def test_what_the_core_system_asked_for_is_waited_but_not_beyond_the_budget() ->
     assert bounded.record.due_at == LATER + timedelta(days=1)
 
 
+@pytest.mark.parametrize("off", [timedelta(hours=1), timedelta(hours=-1)])
+@pytest.mark.parametrize("kind", [OutcomeKind.DEFERRED, OutcomeKind.IN_DOUBT])
+def test_how_long_to_wait_is_told_by_the_worker_s_clock_alone(
+    off: timedelta, kind: OutcomeKind
+) -> None:
+    record, theirs = a_record(), LATER + off
+    asked = {"answered_at": theirs, "retry_at": theirs + timedelta(minutes=5)}
+
+    decision = decide(record, an_outcome(record, kind, **asked), idempotency=Idempotency.LOOKUP)
+
+    assert decision.record.due_at == LATER + timedelta(minutes=5)
+
+
 @pytest.mark.parametrize(
     "policy",
     [RetryPolicy(max_attempts=2), RetryPolicy(max_age_s=1)],

@@ -1,7 +1,7 @@
 """What the broker lost or a worker abandoned is found and set going again."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +14,7 @@ from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord
 from gateway.drivers.system_clock import new_id
 from gateway.ports.broker import destination_queue
+from gateway.ports.journal import Decision
 from gateway.sdk import Application, Delivery, Receipt
 from gateway.services.destinations import Destinations
 from gateway.services.outcome_rules import abandoned_rule
@@ -44,7 +45,9 @@ def judged(record: DeliveryRecord, *, after_s: float, alive: bool, **policy: Any
     rule = abandoned_rule(
         DestinationPolicy(name=DESTINATION, municipality=MUNICIPALITY, send_timeout_s=60, **policy),
         frozenset({ME} if alive else ()),
-        NOW + timedelta(seconds=after_s),
+        NOW,
+        seen=record,
+        unchanged_s=after_s,
     )
     return rule(record)
 
@@ -62,6 +65,20 @@ def test_a_claim_is_abandoned_after_a_send_s_time_and_a_margin(
 
     assert decision.answer is expected
     assert (decision.record is not None) is expected
+
+
+def test_a_claim_that_has_changed_since_it_was_seen_is_not_abandoned() -> None:
+    seen = claimed()
+    rule = abandoned_rule(
+        DestinationPolicy(name=DESTINATION, municipality=MUNICIPALITY),
+        frozenset(),
+        NOW,
+        seen=seen,
+        unchanged_s=900_000,
+    )
+
+    assert rule(seen).answer
+    assert not rule(claimed(id=seen.id, resolves=1)).answer
 
 
 def test_what_was_abandoned_waits_for_a_person_where_nothing_can_be_asked() -> None:
@@ -106,6 +123,7 @@ class Reconciled:
 
     def __init__(self, world: World) -> None:
         self.world, self.clock, self.journal = world, Later(), world.gateway.journal
+        self.passed_s = 0.0
         self.destinations = Destinations(
             {DestinationName(CORE): world.gateway.destinations[DestinationName(CORE)]},
             journal=self.journal,
@@ -117,11 +135,13 @@ class Reconciled:
             broker=world.broker,
             relay=world.gateway.relay,
             clock=self.clock,
+            monotonic=lambda: self.passed_s,
         )
 
     async def look(self, *, after_s: float = 0, **beat: Any) -> int:
         """Look again ``after_s`` later; return how many copies were found missing."""
         before = self.reconcile.republished[DestinationName(CORE)]
+        self.passed_s += after_s
         self.clock.offset += timedelta(seconds=after_s)
         if beat:
             heartbeat = a_heartbeat(
@@ -152,12 +172,12 @@ async def test_every_copy_that_the_broker_lost_is_published_again_and_sent_once(
     deliveries = await town.queued(20)
     await town.lose(20)
 
-    found = [await town.look(after_s=61), await town.look(after_s=30), await town.look(after_s=30)]
+    found = [await town.look(after_s=30) for _ in range(4)]
     world.start_worker()
     for delivery in deliveries:
         await world.until(delivery, State.DELIVERED)
 
-    assert found == [0, 20, 0]
+    assert found == [0, 0, 20, 0]
     assert len(world.adapter.sent) == 20
     assert (await world.actions()).count("delivery.republished") == 20
 
@@ -173,6 +193,44 @@ async def test_copies_that_still_wait_in_their_queue_are_left_there(
 
     assert found == [0] * 5
     assert await world.broker.depth(QUEUE) == 3
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600])
+async def test_a_lost_copy_is_found_as_soon_when_the_clock_jumps(
+    world: World, jump_s: float
+) -> None:
+    town = Reconciled(world)
+    await town.queued()
+    await town.lose(1)
+
+    found = [await town.look(after_s=30)]
+    town.clock.offset += timedelta(seconds=jump_s)
+    found += [await town.look(after_s=30), await town.look(after_s=30)]
+
+    assert found == [0, 0, 1]
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600])
+async def test_a_claim_is_as_old_as_it_was_seen_to_be_when_the_clock_jumps(
+    world: World, jump_s: float
+) -> None:
+    town = Reconciled(world)
+    [delivery] = await town.queued()
+    held = replace(claimed(), id=delivery.id, application_id=delivery.application_id)
+    held = replace(held, destination=delivery.destination, municipality=delivery.municipality)
+    await town.journal.decide(delivery.id, lambda _: Decision(answer=None, record=held))
+
+    await town.look()
+    town.clock.offset += timedelta(seconds=jump_s)
+    await town.look(after_s=60)
+    too_soon = await town.journal.delivery(delivery.id)
+    await town.look(after_s=300)
+    found = await town.journal.delivery(delivery.id)
+
+    assert too_soon is not None
+    assert too_soon.state == State.SENDING
+    assert found is not None
+    assert (found.state, found.code) == (State.IN_DOUBT, "delivery.abandoned")
 
 
 async def test_copies_in_a_worker_s_hands_are_not_missing(world: World) -> None:

@@ -85,6 +85,16 @@ def test_what_waits_to_be_published_is_published_as_it_is(over: dict[str, Any]) 
     assert (decision.answer, decision.record, decision.entries) == (record, None, ())
 
 
+def test_a_retry_that_was_put_off_before_the_clock_was_set_back_is_due() -> None:
+    later = NOW + timedelta(hours=1)
+    record = a_record(state=State.RETRYING, updated_at=later, due_at=later)
+
+    decision = due_rule(a_policy(), NOW)(record)
+
+    assert decision.record is not None
+    assert (decision.record.state, decision.record.updated_at) == (State.PENDING, NOW)
+
+
 @pytest.mark.parametrize("due_at", [None, NOW])
 def test_a_retry_that_is_due_becomes_the_next_attempt(due_at: Any) -> None:
     record = a_record(

@@ -75,9 +75,9 @@ async def sends(does: Any, timeout_s: float = 0.05) -> Result:
     )
 
 
-async def looks_up(does: Any, settled_at: datetime = NOW) -> Result:
+async def looks_up(does: Any, settles_in_s: float = 0.0) -> Result:
     clock = StoppedClock()
-    return await look_up(Adapter(does), "k", settled_at=settled_at, clock=clock, timeout_s=0.05)
+    return await look_up(Adapter(does), "k", settles_in_s=settles_in_s, clock=clock, timeout_s=0.05)
 
 
 @pytest.mark.parametrize("does", [None, "K-1", object(), "cancelled", ValueError()])
@@ -221,8 +221,6 @@ async def test_a_lookup_settles_a_doubt_or_leaves_it(
 
 
 async def test_a_no_before_the_core_system_has_settled_is_asked_for_again_then() -> None:
-    later = NOW + timedelta(seconds=1)
+    result = await looks_up(None, settles_in_s=1.0)
 
-    result = await looks_up(None, settled_at=later)
-
-    assert (result.code, result.retry_at) == ("lookup.settling", later)
+    assert (result.code, result.retry_at) == ("lookup.settling", NOW + timedelta(seconds=1))

@@ -13,6 +13,7 @@ from gateway.crypto import keys
 from gateway.crypto.sign import Signer
 from gateway.domain.claim import Heartbeat, Terms
 from gateway.domain.identifiers import DestinationName, WorkerName
+from gateway.drivers.system_clock import SystemClock
 from gateway.sdk import Application, Delivery, Receipt
 from gateway.services import ask_terms
 from gateway.services.deliver import Deliver
@@ -132,6 +133,23 @@ async def test_a_paused_destination_is_left_alone_and_resumed_without_a_restart(
     await eventually(lambda: len(bench.gateway.outcomes) == 10)
 
     assert len(bench.core.sent) == 10
+
+
+async def test_its_heartbeats_stay_in_order_when_its_clock_is_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path)
+    async with bench.gateway.running():
+        running = asyncio.create_task(bench.worker.run(bench.stop))
+        await bench.many_beats()
+        now = SystemClock.now
+        monkeypatch.setattr(SystemClock, "now", lambda clock: now(clock) - timedelta(hours=1))
+        await bench.many_beats()
+        running.cancel()
+        await asyncio.wait({running})
+
+    said = [beat.at for beat in bench.gateway.beats]
+    assert said == sorted(set(said))
 
 
 async def test_a_worker_without_a_share_stands_by(bench: Bench) -> None:
