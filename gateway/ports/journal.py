@@ -221,9 +221,12 @@ class Journal(AuditLog, Controls, Repairs, Protocol):
         """Take up to ``limit`` deliveries to publish, oldest first, for this node alone.
 
         Due are: ``pending`` and ``retrying`` with no ``due_at`` or one not after ``now``;
-        ``in_doubt`` with such a ``due_at`` (one must be set) and no claimed copy. Rows leased
-        to another node are skipped until that lease ends; rows this node leased itself are
-        returned again (the caller knows which of them it holds). Changes no state.
+        ``in_doubt`` with such a ``due_at`` (one must be set) and no claimed copy. A row that
+        was updated later than ``APART`` after ``now`` is due, whatever its ``due_at``: the
+        clock was set back meanwhile. Rows leased to another node are skipped until that lease
+        ends, unless it ends later than five minutes after ``until``, for the same reason; rows
+        this node leased itself are returned again (the caller knows which of them it holds).
+        Changes no state.
 
         A ``pending`` or ``retrying`` row with an ``order_key`` is due only when no row of its
         destination that was accepted earlier with the same key is unfinished. Earlier is what

@@ -18,7 +18,7 @@ from gateway.domain.lifecycle import NEEDS_A_PERSON, State
 from gateway.domain.records import Dossier
 from gateway.ports.clock import Clock
 from gateway.ports.journal import DossierFilter, Journal
-from gateway.services.destinations import ALIVE, Destinations
+from gateway.services.destinations import Destinations, is_alive
 from gateway.services.operate.refusals import NotFoundError, OperationError, parse_id
 from gateway.services.track import Track, delivery_view, destination_view, summary
 
@@ -190,7 +190,7 @@ def _worker(beat: Heartbeat, now: datetime) -> dict[str, object]:
         "in_flight": beat.in_flight,
         "healthy": beat.healthy,
         "last_seen_s": round(age_s, 1),
-        "alive": age_s < ALIVE.total_seconds(),
+        "alive": is_alive(beat, now),
     }
 
 

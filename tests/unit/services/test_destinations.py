@@ -222,6 +222,16 @@ async def test_who_lives_is_told_by_the_gateway_s_clock(world: World) -> None:
     ]
 
 
+async def test_who_was_heard_before_the_clock_was_set_back_must_be_heard_again(
+    world: World,
+) -> None:
+    beat = a_heartbeat(destination=NAME, at=datetime.now(UTC) + timedelta(hours=1))
+    await world.gateway.journal.put_heartbeat(beat)
+    await world.gateway.destinations.refresh()
+
+    assert world.gateway.destinations.alive(NAME) == []
+
+
 async def test_a_reset_of_everything_does_not_end_a_pause(world: World) -> None:
     operate = world.gateway.operate.destinations
     await operate.pause(DESTINATION, actor=OPERATOR, reason="maintenance")
