@@ -3,6 +3,7 @@
 import select
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum, auto
 from typing import Final, Self
@@ -12,6 +13,7 @@ _COMMIT: Final = b"COMMIT\0"
 _COMMITTED: Final = b"C\0\0\0\x0bCOMMIT\0"
 """The server's CommandComplete of a commit."""
 _CHUNK_BYTES: Final = 65_536
+_END_S: Final = 10.0
 
 
 class Cut(Enum):
@@ -38,7 +40,13 @@ class Cutter:
         self.port = int(self._listener.getsockname()[1])
         self.cuts = 0
         self._order: tuple[bytes, Cut] | None = None
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._start(self._listen)
+
+    def _start(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def order(self, action: str, cut: Cut) -> None:
         """Cut at the COMMIT of the next transaction that writes an entry of this ``action``."""
@@ -49,18 +57,21 @@ class Cutter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take no more connections; those there are end with their ends."""
-        self._listener.close()
+        """Take no more connections; those there are end with their ends, which are gone."""
+        with self._listener:
+            self._listener.shutdown(socket.SHUT_RDWR)  # It wakes who waits for the next one.
+        for thread in self._threads:
+            thread.join(_END_S)
 
     def _listen(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                threading.Thread(target=self._pass, args=(client,), daemon=True).start()
+                self._start(self._pass, client)
 
     def _pass(self, client: socket.socket) -> None:
-        server = socket.create_connection(("127.0.0.1", self._server_port))
-        with client, server, suppress(OSError):
+        address = ("127.0.0.1", self._server_port)
+        with client, suppress(OSError), socket.create_connection(address) as server:
             transaction = b""
             while True:
                 for end in select.select([client, server], [], [])[0]:

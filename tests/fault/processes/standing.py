@@ -41,9 +41,14 @@ class Standing:
 
     def start(self) -> Footing:
         """Start gateway and worker, with core systems that take everything."""
-        self._footing = footing = self._footing or self._build()
+        footing, self._footing = self._footing or self._build(), None
         footing.withdraw()
-        footing.start()
+        try:
+            footing.start()
+        except BaseException:
+            footing.kill()
+            raise
+        self._footing = footing
         return footing
 
     def stop(self) -> None:
