@@ -66,6 +66,25 @@ async def connect(access: Access) -> Connection:
         JournalUnusableError: The server may lose commits as it is set up.
         NodeNameTakenError: Another session has the name.
     """
+    connection = await dial(access)
+    try:
+        await _take_name(connection, access.node)
+    except DATABASE_ERRORS as error:
+        connection.terminate()
+        raise JournalUnavailableError(subject(error)) from error
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+async def dial(access: Access) -> Connection:
+    """Open a connection that can write, with safe settings, under nobody's name.
+
+    Raises:
+        JournalUnavailableError: No connection within the timeout, or one that cannot write.
+        JournalUnusableError: The server may lose commits as it is set up.
+    """
     try:
         connection = await asyncpg.connect(
             access.url,
@@ -78,7 +97,7 @@ async def connect(access: Access) -> Connection:
     except DATABASE_ERRORS as error:
         raise JournalUnavailableError(subject(error)) from error
     try:
-        await _insist(connection, access.node)
+        await _insist(connection)
     except DATABASE_ERRORS as error:
         connection.terminate()
         raise JournalUnavailableError(subject(error)) from error
@@ -88,7 +107,7 @@ async def connect(access: Access) -> Connection:
     return connection
 
 
-async def _insist(connection: Connection, node: NodeName) -> None:
+async def _insist(connection: Connection) -> None:
     found = {(row["name"], row["setting"]) for row in await connection.fetch(queries.SETTINGS)}
     if unsafe := found & queries.UNSAFE_SETTINGS:
         raise JournalUnusableError(*("=".join(setting) for setting in sorted(unsafe)))
@@ -96,6 +115,9 @@ async def _insist(connection: Connection, node: NodeName) -> None:
     # address already, so another connection is tried until one can write.
     if queries.READ_ONLY in found:
         raise JournalUnavailableError("=".join(queries.READ_ONLY))
+
+
+async def _take_name(connection: Connection, node: NodeName) -> None:
     digest = hashlib.sha256(b"kakehashi node " + node.encode()).digest()
     key = int.from_bytes(digest[:8], "big", signed=True)
     if not await connection.fetchval(queries.TAKE_NAME, key):

@@ -32,6 +32,8 @@ from gateway.domain.repair import (
     WaitingGroup,
 )
 from gateway.drivers.journal_postgres import queries, reading, repairing, steps, totals
+from gateway.drivers.journal_postgres.apart import Apart
+from gateway.drivers.journal_postgres.audit_log import PAGE_ENTRIES, PostgresAuditLog
 from gateway.drivers.journal_postgres.connections import (
     DATABASE_ERRORS,
     Access,
@@ -59,8 +61,6 @@ from gateway.ports.journal import (
 
 T = TypeVar("T")
 
-PAGE_ENTRIES: Final = 500
-"""Entries read at a time; at most 32 MiB, usually 0.3."""
 PAGE_DELIVERIES: Final = 50
 """Sealed payloads read at a time; at most 70 MiB, usually 0.2."""
 
@@ -69,12 +69,14 @@ PAGE_DELIVERIES: Final = 50
 class _Opened:
     writer: Writer
     readers: Readers
+    apart: Apart
 
 
-class PostgresJournal:
+class PostgresJournal(PostgresAuditLog):
     """Keeps the journal in a PostgreSQL database that several processes share.
 
-    One connection writes (``writer``) and holds the node's name; a few others read.
+    One connection writes (``writer``) and holds the node's name, another one seals; a few
+    others read.
     It needs sessions of its own: a pooler in transaction mode would lose the name.
     """
 
@@ -114,13 +116,15 @@ class PostgresJournal:
             connection.terminate()
             raise
         lease = Lease(opening, self._lease_s)
-        self._opened = _Opened(Writer(connection, self._access, lease), readers)
+        writer = Writer(connection, self._access, lease)
+        self._opened = _Opened(writer, readers, Apart(self._access))
 
     async def close(self) -> None:
         """Finish what is being written and give the name back."""
         if self._opened is None:
             return
         opened, self._opened = self._opened, None
+        await opened.apart.close()
         await opened.writer.close()
         await opened.readers.close()
 
@@ -320,6 +324,12 @@ class PostgresJournal:
         """Commit a small change."""
         await self._write(steps.ping)
 
+    @property
+    def chain_head(self) -> tuple[int, bytes] | None:
+        """What this process stored last."""
+        stored = None if self._opened is None else self._opened.writer.stored
+        return None if stored is None else (stored.nseq, stored.last)
+
     async def _write(self, step: Callable[[Transaction], Awaitable[T]]) -> T:
         return cast("T", await self._submit(Other(step)))
 
@@ -327,6 +337,11 @@ class PostgresJournal:
         if self._opened is None:
             raise JournalUnavailableError("closed")
         return await self._opened.writer.submit(step)
+
+    async def _apart(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        if self._opened is None:
+            raise JournalUnavailableError("closed")
+        return await self._opened.apart.run(work)
 
     async def _read(self, query: Callable[[Connection], Awaitable[T]]) -> T:
         if self._opened is None:

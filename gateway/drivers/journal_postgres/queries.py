@@ -1,7 +1,8 @@
-"""Every statement that the PostgreSQL journal runs, by hand, in one place; but for ``totals``.
+"""Every statement that the PostgreSQL journal runs, by hand, in one place.
 
-Statements of a batch take one array a column, so that a batch costs the same few
-round trips however many steps it has.
+Those of totals, and of the sealed log, stand where they are used. Statements
+of a batch take one array a column, so that a batch costs the same few round trips however
+many steps it has.
 """
 
 from typing import Final
@@ -29,6 +30,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 )
 """
 MIGRATIONS: Final = "SELECT version, sha256 FROM schema_migrations"
+NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0"
 INSERT_MIGRATION: Final = """
 INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)
 """
@@ -100,12 +102,27 @@ INSERT INTO payloads (delivery_id, sealed, signature)
 SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[])
 """
 INSERT_ENTRIES: Final = """
-INSERT INTO entries (node, nseq, at, action, application_id, delivery_id, data)
+INSERT INTO entries (node, nseq, at, action, application_id, delivery_id, data, subject, series)
 SELECT $1, *
 FROM unnest(
-    $2::bigint[], $3::timestamptz[], $4::text[], $5::uuid[], $6::uuid[], $7::bytea[]
-) AS appended (nseq, at, action, application_id, delivery_id, data)
+    $2::bigint[], $3::timestamptz[], $4::text[], $5::uuid[], $6::uuid[], $7::bytea[],
+    $8::bytea[], $9::integer[]
+) AS appended (nseq, at, action, application_id, delivery_id, data, subject, series)
 ORDER BY nseq
+"""
+# Waits for whoever is just adding the same; sorted, so that two never wait for each other.
+ADD_SERIES: Final = """
+INSERT INTO entry_series (action, municipality, actor_kind, actor)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING
+"""
+SERIES: Final = """
+SELECT s.* FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+    AS wanted (action, municipality, actor_kind, actor)
+JOIN entry_series s USING (action, municipality, actor_kind, actor)
+"""
+INSERT_DETAIL_KEYS: Final = """
+INSERT INTO detail_keys (node, nseq, application_id, key)
+SELECT $1, * FROM unnest($2::bigint[], $3::uuid[], $4::bytea[])
 """
 
 # Deciding

@@ -11,7 +11,7 @@ from asyncpg import Record
 from gateway.audit.head import ChainedEntry
 from gateway.domain.claim import BreakerState, Heartbeat
 from gateway.domain.control import Control
-from gateway.domain.entry import StoredEntry
+from gateway.domain.entry import Detail, Entry, StoredEntry
 from gateway.domain.lifecycle import State
 from gateway.domain.outcome import FeedbackStatus
 from gateway.domain.records import (
@@ -29,6 +29,7 @@ from gateway.domain.repair import (
     WaitingFilter,
     WaitingGroup,
 )
+from gateway.ports.audit_log import EntryFilter
 from gateway.ports.journal import ClientKey
 
 Value = UUID | bytes | str | int | float | datetime | None
@@ -135,7 +136,34 @@ def to_sealed(row: Record) -> SealedDelivery:
     )
 
 
-def from_entry(chained: ChainedEntry) -> Row:
+Series = tuple[str, str, str, str]
+"""Action, municipality or nothing, and actor's kind and name: what a series has in common."""
+
+
+def series_of(entry: Entry) -> Series:
+    """Return which series an entry is in."""
+    actor = entry.actor
+    return (entry.action.value, entry.municipality or "", actor.kind.value, actor.name)
+
+
+def to_series(row: Record) -> Series:
+    """Return a row of ``entry_series``."""
+    return (row["action"], row["municipality"], row["actor_kind"], row["actor"])
+
+
+def from_series_filter(where: EntryFilter) -> tuple[object, ...]:
+    """Return what a filter says of series: actions, municipality, actor's name and kind."""
+    actions = [action.value for action in where.actions] or None
+    kind = None if where.actor_kind is None else where.actor_kind.value
+    return (actions, where.municipality, where.actor, kind)
+
+
+def from_detail_key(chained: ChainedEntry, detail: Detail) -> Row:
+    """Return one row for ``INSERT_DETAIL_KEYS``."""
+    return (chained.nseq, chained.entry.application, detail.key)
+
+
+def from_entry(chained: ChainedEntry, series: int) -> Row:
     """Return one row for ``INSERT_ENTRIES``."""
     entry = chained.entry
     return (
@@ -145,6 +173,8 @@ def from_entry(chained: ChainedEntry) -> Row:
         entry.application,
         entry.delivery,
         chained.data,
+        entry.subject,
+        series,
     )
 
 

@@ -10,6 +10,8 @@ from asyncpg import Connection
 from gateway.domain.errors import JournalUnusableError
 from gateway.drivers.journal_postgres import queries
 
+LONGEST_S: Final = 3600.0
+"""How long a script may take: some read every row of a large journal."""
 _SCHEMA_LOCK: Final = 0x6B616B65_68617368
 """Advisory lock of migrations: two processes that start together migrate one by one."""
 
@@ -54,7 +56,8 @@ async def migrate(connection: Connection) -> None:
             raise JournalUnusableError("schema_newer", max(unknown))
         for script in scripts:
             if script.version not in applied:
-                await connection.execute(script.sql)
+                await connection.execute(queries.NO_TIMEOUT)
+                await connection.execute(script.sql, timeout=LONGEST_S)
                 await connection.execute(
                     queries.INSERT_MIGRATION, script.version, script.name, script.sha256
                 )

@@ -1,7 +1,8 @@
 """One transaction: what its steps share, and what is stored at its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from asyncpg import Connection
@@ -29,11 +30,18 @@ class Lease:
 
 @dataclass(slots=True)
 class Transaction:
-    """An open transaction and the end of the node's chain in it."""
+    """An open transaction and the end of the node's chain in it.
+
+    Attributes:
+        known_series: Numbers of series that are committed.
+        new_series: Those that this transaction looked up, or added: known once it is committed.
+    """
 
     connection: Connection
     head: Head
     lease: Lease
+    known_series: Mapping[rows.Series, int]
+    new_series: dict[rows.Series, int] = field(default_factory=dict)
     _appended: list[ChainedEntry] = field(default_factory=list)
 
     def append(self, entries: Iterable[Entry]) -> bytes:
@@ -62,9 +70,32 @@ class Transaction:
 
     async def store_entries(self) -> None:
         """Insert what was appended."""
-        if self._appended:
-            columns = rows.columns([rows.from_entry(one) for one in self._appended])
-            await self.connection.execute(queries.INSERT_ENTRIES, self.head.node, *columns)
+        if not self._appended:
+            return
+        node, entries = self.head.node, self._appended
+        wanted = [rows.series_of(one.entry) for one in entries]
+        await self._find_series({one for one in wanted if one not in self.known_series})
+        series = {**self.known_series, **self.new_series} if self.new_series else self.known_series
+        columns = rows.columns(
+            [rows.from_entry(one, series[of]) for one, of in zip(entries, wanted, strict=True)]
+        )
+        await self.connection.execute(queries.INSERT_ENTRIES, node, *columns)
+        keys = [
+            rows.from_detail_key(one, detail)
+            for one in entries
+            if (detail := one.entry.detail) is not None
+        ]
+        if keys:
+            await self.connection.execute(queries.INSERT_DETAIL_KEYS, node, *rows.columns(keys))
+
+    async def _find_series(self, unknown: AbstractSet[rows.Series]) -> None:
+        """Look up the numbers of series, or give them some."""
+        if not unknown:
+            return
+        columns = rows.columns(sorted(unknown))
+        await self.connection.execute(queries.ADD_SERIES, *columns)
+        for row in await self.connection.fetch(queries.SERIES, *columns):
+            self.new_series[rows.to_series(row)] = row["id"]
 
 
 @dataclass(frozen=True, slots=True)

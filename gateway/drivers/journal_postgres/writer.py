@@ -22,7 +22,7 @@ from gateway.domain.errors import (
     JournalUnavailableError,
     KakehashiError,
 )
-from gateway.drivers.journal_postgres import accepting, deciding, ordering, queries
+from gateway.drivers.journal_postgres import accepting, deciding, ordering, queries, rows
 from gateway.drivers.journal_postgres.connections import (
     DATABASE_ERRORS,
     Access,
@@ -64,6 +64,8 @@ class Writer:
         self._wake = asyncio.Event()
         self._lost = asyncio.Event()
         self._position: Position | None = None
+        self._stored: Position | None = None
+        self._series: dict[rows.Series, int] = {}
         self._connection: Connection | None = None
         self._closed = False
         self._use(connection)
@@ -82,6 +84,11 @@ class Writer:
             self._waiting.append(Waiting(step, future))
             self._wake.set()
         return future
+
+    @property
+    def stored(self) -> Position | None:
+        """The last entry that was committed here; ``None`` before the first."""
+        return self._stored
 
     async def close(self) -> None:
         """Finish what is queued, then give the connection and the name back."""
@@ -177,7 +184,9 @@ class Writer:
                 async with asyncio.timeout(self._access.timeout_s):
                     await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
                     head = await self._head(connection)
-                    await _run_steps(Transaction(connection, head, self._lease), batch)
+                    began = head.position
+                    transaction = Transaction(connection, head, self._lease, self._series)
+                    await _run_steps(transaction, batch)
                     committing = True
                     await connection.execute("COMMIT")
             except Exception as error:  # noqa: BLE001 - a value that cannot be stored may raise any
@@ -191,6 +200,9 @@ class Writer:
                 self._refuse(batch, refusal(subject(error)), error)
                 return None
             self._position = head.position
+            if head.position != began:
+                self._stored = head.position
+            self._series |= transaction.new_series
             return None
         return None
 

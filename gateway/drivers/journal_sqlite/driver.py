@@ -32,6 +32,7 @@ from gateway.domain.repair import (
     WaitingGroup,
 )
 from gateway.drivers.journal_sqlite import controls, reading, repairs, steps, totals
+from gateway.drivers.journal_sqlite.audit_log import PAGE_ENTRIES, SQLiteAuditLog
 from gateway.drivers.journal_sqlite.database import FileLock, open_database
 from gateway.drivers.journal_sqlite.reading import Readers
 from gateway.drivers.journal_sqlite.writer import Step, Writer
@@ -46,8 +47,6 @@ from gateway.ports.journal import (
 
 T = TypeVar("T")
 
-PAGE_ENTRIES: Final = 500
-"""Entries read at a time; at most 32 MiB, usually 0.3."""
 PAGE_DELIVERIES: Final = 50
 """Sealed payloads read at a time; at most 70 MiB, usually 0.2."""
 
@@ -59,7 +58,7 @@ class _Opened:
     readers: Readers
 
 
-class SQLiteJournal:
+class SQLiteJournal(SQLiteAuditLog):
     """Keeps the journal in one SQLite database (WAL, ``synchronous=FULL``).
 
     One process at a time: a file lock beside the database says so. Steps are
@@ -312,10 +311,21 @@ class SQLiteJournal:
         """Commit a small change."""
         await self._write(lambda connection, head: steps.ping(connection, head.node))
 
+    @property
+    def chain_head(self) -> tuple[int, bytes] | None:
+        """What this process stored last."""
+        stored = None if self._opened is None else self._opened.writer.stored
+        return None if stored is None else (stored.nseq, stored.last)
+
     async def _write(self, step: Step[T]) -> T:
         if self._opened is None:
             raise JournalUnavailableError("closed")
         return await self._opened.writer.submit(step)
+
+    async def _outside(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        if self._opened is None:
+            raise JournalUnavailableError("closed")
+        return await self._opened.writer.submit_outside(action)
 
     async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         if self._opened is None:

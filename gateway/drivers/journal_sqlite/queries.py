@@ -1,5 +1,6 @@
-"""Every statement that the SQLite journal runs, by hand, in one place; but for ``totals``.
+"""Every statement that the SQLite journal runs, by hand, in one place.
 
+Those of totals, and of the sealed log, stand where they are used.
 ``?N`` and ``:name`` are SQLite's parameters; nothing is ever put into the text.
 """
 
@@ -69,9 +70,19 @@ WHERE destination = ? AND order_key = ?
     AND state IN ('pending', 'queued', 'sending', 'retrying', 'in_doubt', 'parked')
 """
 INSERT_PAYLOAD: Final = "INSERT INTO payloads (delivery_id, sealed, signature) VALUES (?, ?, ?)"
+# Inserts nothing when the series is new.
 INSERT_ENTRY: Final = """
-INSERT INTO entries (node, nseq, at, action, application_id, delivery_id, data)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO entries (
+    node, nseq, at, action, application_id, delivery_id, data, subject, series
+)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, id FROM entry_series
+WHERE action = ?4 AND actor = ?9 AND municipality = ?10 AND actor_kind = ?11
+"""
+INSERT_SERIES: Final = """
+INSERT INTO entry_series (action, actor, municipality, actor_kind) VALUES (?, ?, ?, ?)
+"""
+INSERT_DETAIL_KEY: Final = """
+INSERT INTO detail_keys (node, nseq, application_id, key) VALUES (?, ?, ?, ?)
 """
 
 # Deciding

@@ -1,5 +1,6 @@
 """Records to rows and back."""
 
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from gateway.audit.head import ChainedEntry
 from gateway.domain.claim import BreakerState, Heartbeat
-from gateway.domain.entry import StoredEntry
+from gateway.domain.entry import Detail, Entry, StoredEntry
 from gateway.domain.identifiers import ApplicationId, CopyId, DeliveryId, NodeName
 from gateway.domain.lifecycle import State
 from gateway.domain.outcome import FeedbackStatus
@@ -18,6 +19,7 @@ from gateway.domain.records import (
     SealedDelivery,
 )
 from gateway.domain.repair import ReplayItem
+from gateway.ports.audit_log import EntryFilter
 from gateway.ports.journal import ClientKey
 
 Value = bytes | str | int | float | None
@@ -154,7 +156,39 @@ def from_entry(node: NodeName, chained: ChainedEntry) -> tuple[Value, ...]:
         None if entry.application is None else entry.application.bytes,
         None if entry.delivery is None else entry.delivery.bytes,
         chained.data,
+        entry.subject,
+        entry.actor.name,
+        entry.municipality or "",
+        entry.actor.kind.value,
     )
+
+
+def from_series(entry: Entry) -> tuple[Value, ...]:
+    """Return the parameters of ``INSERT_SERIES``."""
+    actor = entry.actor
+    return (entry.action.value, actor.name, entry.municipality or "", actor.kind.value)
+
+
+def from_detail_key(node: NodeName, chained: ChainedEntry, detail: Detail) -> tuple[Value, ...]:
+    """Return the parameters of ``INSERT_DETAIL_KEY``."""
+    application = chained.entry.application
+    return (node, chained.nseq, None if application is None else application.bytes, detail.key)
+
+
+def from_entry_filter(where: EntryFilter) -> dict[str, Value]:
+    """Return the parameters of the statements that find entries."""
+    return {
+        "actions": json.dumps(sorted(where.actions)) if where.actions else None,
+        "municipality": where.municipality,
+        "application": None if where.application is None else where.application.bytes,
+        "subjects": json.dumps([subject.hex().upper() for subject in where.subjects])
+        if where.subjects
+        else None,
+        "actor": where.actor,
+        "actor_kind": where.actor_kind,
+        "since": _from_optional_time(where.since),
+        "until": _from_optional_time(where.until),
+    }
 
 
 def to_entry(row: sqlite3.Row) -> StoredEntry:

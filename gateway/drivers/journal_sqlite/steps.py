@@ -127,7 +127,13 @@ def append(connection: sqlite3.Connection, head: Head, entries: Sequence[Entry])
     """Append entries to the node's chain and return its new end."""
     for entry in entries:
         chained = head.append(entry)
-        connection.execute(queries.INSERT_ENTRY, rows.from_entry(head.node, chained))
+        row = rows.from_entry(head.node, chained)
+        if connection.execute(queries.INSERT_ENTRY, row).rowcount == 0:
+            connection.execute(queries.INSERT_SERIES, rows.from_series(entry))
+            connection.execute(queries.INSERT_ENTRY, row)
+        if entry.detail is not None:
+            key = rows.from_detail_key(head.node, chained, entry.detail)
+            connection.execute(queries.INSERT_DETAIL_KEY, key)
     return head.position.last
 
 

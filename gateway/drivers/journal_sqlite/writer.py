@@ -38,8 +38,9 @@ log = structlog.get_logger()
 class _Waiting:
     """A step that waits, and then what it came to."""
 
-    step: Step[object]
+    step: Step[object] | None
     future: asyncio.Future[object]
+    outside: Callable[[sqlite3.Connection], object] | None = None
     answer: object = None
     error: Exception | None = None
 
@@ -62,6 +63,7 @@ class Writer:
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._head: Head | None = None
+        self._stored: Position | None = None
         self._lost = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
@@ -79,6 +81,20 @@ class Writer:
             self._waiting.put(_Waiting(step, future))
         return cast("asyncio.Future[T]", future)
 
+    def submit_outside(self, action: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Queue what no transaction may hold: it runs between two of them, alone."""
+        future: asyncio.Future[object] = self._loop.create_future()
+        if self._closed:
+            future.set_exception(JournalUnavailableError("closed"))
+        else:
+            self._waiting.put(_Waiting(None, future, action))
+        return cast("asyncio.Future[T]", future)
+
+    @property
+    def stored(self) -> Position | None:
+        """The last entry that was committed here; ``None`` before the first."""
+        return self._stored
+
     async def close(self) -> None:
         """Finish what is queued and close the connection."""
         self._closed = True
@@ -91,7 +107,10 @@ class Writer:
         while not closing:
             batch, closing = self._take()
             if batch:
-                self._write(batch)
+                if steps := [waiting for waiting in batch if waiting.step is not None]:
+                    self._write(steps)
+                for waiting in batch:
+                    self._run_outside(waiting)
                 # A loop that is gone has nobody left who waits.
                 with contextlib.suppress(RuntimeError):
                     self._loop.call_soon_threadsafe(_settle, batch)
@@ -115,6 +134,7 @@ class Writer:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             head = self._head or self._read_head()
+            began = head.position
             for waiting in batch:
                 self._run_step(waiting, head)
             committing = True
@@ -123,11 +143,26 @@ class Writer:
             self._undo(batch, error, committing=committing)
         else:
             self._head = head
+            if head.position != began:
+                self._stored = head.position
             if self._lost:
                 self._lost = False
                 log.info("journal.recovered")
 
+    def _run_outside(self, waiting: _Waiting) -> None:
+        if waiting.outside is None:
+            return
+        try:
+            waiting.answer = waiting.outside(self._connection)
+        except sqlite3.Error as error:
+            waiting.error = JournalUnavailableError(subject(error))
+            waiting.error.__cause__ = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, its caller gets it
+            waiting.error = error
+
     def _run_step(self, waiting: _Waiting, head: Head) -> None:
+        if waiting.step is None:
+            return
         position = head.position
         self._connection.execute("SAVEPOINT step")
         try:

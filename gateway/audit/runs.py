@@ -1,0 +1,56 @@
+"""Where sealed entries stand: runs of one node's entries, and the tiles at the log's end."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from gateway.domain.entry import StoredEntry
+from gateway.ports.audit_log import Run, Seal, TileId, Unsealed
+
+_HEIGHT: Final = 8  # A tile is 256 hashes wide (C2SP tlog-tiles).
+
+
+def runs_of(entries: Sequence[StoredEntry], first_index: int) -> list[Run]:
+    """Return the runs of entries that stand one after another from ``first_index``."""
+    return joined(
+        Run(first_index=first_index + place, node=one.node, first_nseq=one.nseq, length=1)
+        for place, one in enumerate(entries)
+    )
+
+
+def joined(runs: Iterable[Run]) -> list[Run]:
+    """Return runs with those that go on where the one before ended put together."""
+    found: list[Run] = []
+    for run in runs:
+        if found and _goes_on(found[-1], run):
+            found[-1] = replace(found[-1], length=found[-1].length + run.length)
+        else:
+            found.append(run)
+    return found
+
+
+def _goes_on(run: Run, after: Run) -> bool:
+    end = (run.node, run.first_nseq + run.length, run.first_index + run.length)
+    return end == (after.node, after.first_nseq, after.first_index)
+
+
+def last_tiles(size: int) -> list[TileId]:
+    """Return the last tile of each level of a log of ``size``."""
+    tiles, level = [], 0
+    while size:
+        tiles.append(TileId(level, (size - 1) >> _HEIGHT))
+        size >>= _HEIGHT
+        level += 1
+    return tiles
+
+
+def check(seal: Seal, unsealed: Unsealed) -> None:
+    """Check that a seal covers exactly what was to be sealed.
+
+    Raises:
+        ValueError: It does not.
+    """
+    size = 0 if unsealed.head is None else unsealed.head.size
+    expected = runs_of(unsealed.entries, size)
+    if joined(seal.runs) != expected or seal.head.size != size + len(unsealed.entries):
+        raise ValueError("not what was to be sealed", seal.head.size)

@@ -1,0 +1,116 @@
+"""The journal's sealed log."""
+
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Final, TypeVar
+from uuid import UUID
+
+from gateway.domain.entry import Entry, StoredEntry
+from gateway.domain.identifiers import ApplicationId
+from gateway.drivers.journal_sqlite import auditing, sealing, searching, shredding
+from gateway.drivers.journal_sqlite.writer import Step
+from gateway.ports.audit_log import (
+    EntryFilter,
+    FoundEntry,
+    LogHead,
+    Run,
+    Seal,
+    TileId,
+    Unsealed,
+)
+
+T = TypeVar("T")
+
+PAGE_ENTRIES: Final = 500
+"""Entries read at a time; at most 32 MiB, usually 0.3."""
+PAGE_IDS: Final = 10_000
+"""Identifiers read at a time."""
+
+
+class SQLiteAuditLog(ABC):
+    """What the journal does as an audit log; how it reads and writes, the driver says."""
+
+    async def seal(self, rule: Callable[[Unsealed], Seal], *, limit: int) -> LogHead | None:
+        """Seal what has no index; ``rule`` is called in the writer's thread."""
+        return await self._write(lambda connection, _: sealing.seal(connection, rule, limit))
+
+    async def log_head(self) -> LogHead | None:
+        """Return the log as it was last sealed."""
+        return await self._read(sealing.head)
+
+    async def checkpoints(self) -> Sequence[str]:
+        """Return the checkpoints that are kept."""
+        return await self._read(auditing.checkpoints)
+
+    async def unsealed(self) -> int:
+        """Count the entries that have no index."""
+        return await self._read(auditing.unsealed)
+
+    async def tiles(self, wanted: Sequence[TileId]) -> Mapping[TileId, bytes]:
+        """Return tiles."""
+        return await self._read(lambda connection: sealing.tiles(connection, wanted))
+
+    async def index_of(self, entry: StoredEntry) -> int | None:
+        """Return an entry's index."""
+        return await self._read(lambda connection: auditing.index_of(connection, entry))
+
+    async def sealed_entries(self, *, first: int = 0) -> AsyncIterator[StoredEntry]:
+        """Yield the sealed entries."""
+        while page := await self._sealed(first):
+            for entry in page:
+                yield entry
+            first += len(page)
+
+    async def _sealed(self, first: int) -> list[StoredEntry]:
+        return await self._read(lambda connection: auditing.sealed(connection, first, PAGE_ENTRIES))
+
+    async def runs(self, *, after: int = -1, limit: int = 1_000) -> Sequence[Run]:
+        """Return runs."""
+        return await self._read(lambda connection: auditing.runs(connection, after, limit))
+
+    async def find_entries(
+        self, where: EntryFilter, *, before: int | None = None, limit: int = 50
+    ) -> Sequence[FoundEntry]:
+        """Return one page of entries."""
+        return await self._read(
+            lambda connection: searching.find_entries(connection, where, before, limit)
+        )
+
+    async def acceptance_of(self, application_id: ApplicationId) -> StoredEntry | None:
+        """Return the entry of an acceptance."""
+        return await self._read(
+            lambda connection: auditing.acceptance_of(connection, application_id)
+        )
+
+    async def accepted_ids(self) -> AsyncIterator[ApplicationId]:
+        """Yield every application's id."""
+        after = b""
+        while page := await self._accepted_after(after):
+            for found in page:
+                yield ApplicationId(UUID(bytes=found))
+            after = page[-1]
+
+    async def _accepted_after(self, after: bytes) -> Sequence[bytes]:
+        return await self._read(lambda connection: auditing.accepted(connection, after, PAGE_IDS))
+
+    async def shred(self, application_id: ApplicationId, entry: Callable[[int], Entry]) -> int:
+        """Destroy keys; ``entry`` is called in the writer's thread."""
+        destroyed = await self._write(
+            lambda connection, head: shredding.shred(connection, head, application_id, entry)
+        )
+        # Also when there were none: perhaps it could not be done the last time.
+        await self._outside(shredding.empty_wal)
+        return destroyed
+
+    @abstractmethod
+    async def _write(self, step: Step[T]) -> T:
+        """Run a step in the writer's next transaction."""
+
+    @abstractmethod
+    async def _outside(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """Run something on the writer's connection between two transactions."""
+
+    @abstractmethod
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Read in one snapshot."""

@@ -1,0 +1,186 @@
+"""The PostgreSQL journal as an audit log: the contract, and what several processes may do."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from gateway.crypto.detail import conceal
+from gateway.domain.errors import JournalUnavailableError
+from gateway.domain.identifiers import ApplicationId, NodeName
+from gateway.drivers.journal_postgres import PostgresJournal
+from gateway.testing.builders import an_entry, an_id
+from gateway.testing.contracts.journal import NodeMaker, RawSQL
+from gateway.testing.contracts.journal_audit import (
+    SharedAuditLogContract,
+    places,
+    recorded,
+    sealing,
+)
+from gateway.testing.postgres import PostgresNode
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresNode]:
+    server = PostgresNode.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def url(server: PostgresNode) -> str:
+    return server.database()
+
+
+class TestPostgresAuditLog(SharedAuditLogContract):
+    unguarded = ("DROP TRIGGER entries_stay ON entries",)
+
+    @pytest.fixture
+    def a_node(self, url: str) -> NodeMaker:
+        return lambda name: PostgresJournal(url, node=NodeName(name))
+
+    @pytest.fixture
+    def behind(self, url: str) -> RawSQL:
+        async def run(statement: str) -> None:
+            connection = await asyncpg.connect(url)
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        return run
+
+
+LATE_ENTRY = """
+INSERT INTO entries (node, nseq, at, action, data, series)
+SELECT 'gw-9', 1, now(), 'node.started', 'late', max(series) FROM entries
+"""
+
+
+async def test_what_is_committed_late_is_not_passed_over(url: str) -> None:
+    journal = PostgresJournal(url, node=NodeName("gw-1"))
+    await journal.open()
+    await recorded(journal, 2)
+    late = await asyncpg.connect(url)
+    await late.execute("BEGIN")
+    await late.execute(LATE_ENTRY)
+    await recorded(journal, 2)
+
+    early = await journal.seal(sealing(), limit=100)
+    await late.execute("COMMIT")
+    await recorded(journal, 1)
+    await journal.seal(sealing(), limit=100)
+
+    assert early is not None
+    assert early.size == 4
+    assert await places(journal) == [
+        *(("gw-1", nseq) for nseq in (1, 2, 3, 4)),
+        ("gw-9", 1),
+        ("gw-1", 5),
+    ]
+    await late.close()
+    await journal.close()
+
+
+async def test_nobody_seals_while_another_one_does(url: str) -> None:
+    journal = PostgresJournal(url, node=NodeName("gw-1"))
+    await journal.open()
+    await recorded(journal, 2)
+    other = await asyncpg.connect(url)
+    await other.execute("BEGIN")
+    await other.execute("SELECT pg_advisory_xact_lock($1)", 0x6B616B65_7365616C)
+
+    meanwhile = await journal.seal(sealing(), limit=100)
+    await other.execute("ROLLBACK")
+    afterwards = await journal.seal(sealing(), limit=100)
+
+    assert meanwhile is None
+    assert afterwards is not None
+    await other.close()
+    await journal.close()
+
+
+async def test_a_head_that_somebody_else_replaced_is_not_replaced_again(url: str) -> None:
+    journal = PostgresJournal(url, node=NodeName("gw-1"))
+    await journal.open()
+    await recorded(journal, 2)
+    await journal.seal(sealing(), limit=1)
+    intruder = await asyncpg.connect(url)
+    # What a second sequencer would do that got past the lock: here, just before the head is set.
+    await intruder.execute(
+        "CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN IF new.size = 2 THEN RETURN NULL; END IF; RETURN new; END'"
+    )
+    await intruder.execute(
+        "CREATE TRIGGER meddle BEFORE UPDATE ON log_head FOR EACH ROW EXECUTE FUNCTION meddle()"
+    )
+
+    with pytest.raises(JournalUnavailableError, match="log_head"):
+        await journal.seal(sealing(), limit=1)
+
+    await intruder.execute("DROP TRIGGER meddle ON log_head")
+    assert await places(journal) == [("gw-1", 1)]
+    await journal.seal(sealing(), limit=1)
+    assert await places(journal) == [("gw-1", 1), ("gw-1", 2)]
+    await intruder.close()
+    await journal.close()
+
+
+async def test_sealing_goes_on_after_its_connection_was_lost(url: str) -> None:
+    journal = PostgresJournal(url, node=NodeName("gw-1"))
+    await journal.open()
+    await recorded(journal, 2)
+    await journal.seal(sealing(), limit=1)
+    other = await asyncpg.connect(url)
+    await other.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE query = 'COMMIT' AND datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    async with asyncio.timeout(60):
+        while (head := await journal.log_head()) is None or head.size < 2:
+            try:
+                await journal.seal(sealing(), limit=1)
+            except JournalUnavailableError:
+                await asyncio.sleep(0.01)
+
+    assert await places(journal) == [("gw-1", 1), ("gw-1", 2)]
+    await other.close()
+    await journal.close()
+
+
+async def test_a_shredded_key_is_in_no_file_of_a_table(server: PostgresNode, url: str) -> None:
+    journal = PostgresJournal(url, node=NodeName("gw-1"))
+    await journal.open()
+    concerned, other = ApplicationId(an_id()), ApplicationId(an_id())
+    details = [conceal({"reason": "here"}) for _ in range(60)]
+    await journal.record(
+        [
+            an_entry(application=(concerned, other)[number % 2], detail=detail)
+            for number, detail in enumerate(details)
+        ]
+    )
+    observer = await asyncpg.connect(url)
+    # Deleted rows would be kept for whoever began earlier.
+    await observer.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    await observer.fetch("SELECT * FROM nodes")
+    checkpoint = await asyncpg.connect(url)
+
+    async def kept() -> list[int]:
+        await checkpoint.execute("CHECKPOINT")
+        tables = Path(server.folder / "data" / "base")
+        files = b"".join(file.read_bytes() for file in tables.rglob("*") if file.is_file())
+        return [sum(detail.key in files for detail in details[start::2]) for start in (0, 1)]
+
+    before = await kept()
+    await journal.shred(concerned, lambda _: an_entry())
+
+    assert before == [30, 30]
+    assert await kept() == [0, 30]
+    await observer.close()
+    await checkpoint.close()
+    await journal.close()
