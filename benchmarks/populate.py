@@ -286,11 +286,11 @@ def _accepted(application: ApplicationRecord, delivery_id: DeliveryId) -> Entry:
         actor=Actor(ActorKind.CLIENT, application.client),
         municipality=application.municipality,
         application=application.id,
+        subject=application.receipt_mac,
         facts={
             "procedure": application.procedure,
             "version": application.version,
             "commitment": application.commitment.hex(),
-            "receipt_pseudonym": application.receipt_mac.hex(),
             "supersedes": None,
             "deliveries": str(delivery_id),
         },

@@ -8,6 +8,7 @@ worker() { docker compose run --rm --no-deps -T worker "$@"; }
 
 gateway keys new gateway
 gateway keys new pseudonym
+gateway keys new log
 worker keys new worker worker-1
 worker keys new destination jido-teate
 

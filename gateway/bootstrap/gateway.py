@@ -1,6 +1,7 @@
 """Put a gateway process together."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -16,6 +17,7 @@ from gateway.crypto.pseudonym import Pseudonyms
 from gateway.crypto.seal import Sealer
 from gateway.crypto.sign import Signer, Verifier
 from gateway.domain.breaker import BreakerPolicy
+from gateway.domain.errors import KeyNotFoundError, KeyUnusableError
 from gateway.domain.identifiers import (
     ClientName,
     CopyId,
@@ -40,6 +42,7 @@ from gateway.services.carry_out_replays import CarryOutReplays
 from gateway.services.count_denials import CountDenials
 from gateway.services.destinations import Destinations
 from gateway.services.limit import Limit
+from gateway.services.note_keys import NoteKeys
 from gateway.services.observe_clock import ObserveClock
 from gateway.services.operate.by_name import Operations
 from gateway.services.operate.client_keys import ClientKeys
@@ -98,6 +101,7 @@ class Gateway:
     seal_log: SealLog
     observe_clock: ObserveClock
     prove: Prove
+    note_keys: NoteKeys
     configuration: str
     """Stands for the effective configuration: another one, another text."""
 
@@ -175,7 +179,7 @@ def build_operate(
         ),
         destinations=OperateDestinations(destinations=destinations, journal=journal, clock=clock),
         verify_log=VerifyLog(journal=journal, clock=clock),
-        log_keys=ShowLogKeys(journal=journal, signing=log_signing(store)),
+        log_keys=ShowLogKeys(journal=journal, signing=lambda: log_signing(store)),
         shred_details=ShredDetails(journal=journal, clock=clock),
     )
 
@@ -312,8 +316,19 @@ def build_gateway(
             synchronised=kernel_clock.synchronised,
         ),
         prove=Prove(journal=journal),
+        note_keys=NoteKeys(journal=journal, keys=_key_ids(store), clock=clock),
         configuration=pseudonyms.settings_mac(settings.model_dump_json()).hex(),
     )
+
+
+def _key_ids(store: KeyStore) -> dict[str, str]:
+    """Return the name and thumbprint of every key that can be used."""
+    ids: dict[str, str] = {}
+    for name in store.names():
+        for read in (store.private, store.public):
+            with suppress(KeyNotFoundError, KeyUnusableError):
+                ids.setdefault(name, keys.thumbprint(read(name)))
+    return ids
 
 
 def _trusted_workers(

@@ -75,12 +75,9 @@ async def run_gateway(
     *,
     stop: asyncio.Event,
     workers: Sequence[Deliver] = (),
-    made_keys: Sequence[str] = (),
     started: Callable[[Addresses], Awaitable[None]],
 ) -> None:
     """Run a gateway until ``stop`` is set; with ``workers`` in the same process, if any.
-
-    ``made_keys`` names the keys that were made for this start, for the audit log.
 
     Stops in order: no new connections, answers what was asked, lets workers finish
     what they hold, writes down what they report, and closes the journal last.
@@ -101,7 +98,7 @@ async def run_gateway(
         key_changed = await gateway.seal_log.check()
         await gateway.journal.record(
             [
-                *(_node_entry(Action.KEY_MADE, key=name) for name in made_keys),
+                *await gateway.note_keys.entries(),
                 *key_changed,
                 _node_entry(Action.NODE_STARTED, configuration=gateway.configuration),
             ]

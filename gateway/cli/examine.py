@@ -8,7 +8,14 @@ from fnmatch import fnmatchcase
 from functools import partial
 from urllib.parse import urlsplit
 
-from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
+from gateway.bootstrap.key_names import (
+    GATEWAY_KEY,
+    PSEUDONYM_KEY,
+    destination_key,
+    log_key,
+    log_key_numbers,
+    worker_key,
+)
 from gateway.bootstrap.stores import open_catalogue, open_journal, open_keys
 from gateway.bootstrap.worker import build_adapter
 from gateway.cli.failures import CommandError, ExitCode, of_code
@@ -170,7 +177,9 @@ def _needed_keys(
     """Return key names, and whether the private half is needed."""
     needed: set[tuple[str, bool]] = set()
     if role is not Role.WORKER:
+        numbers = log_key_numbers(open_keys(settings).names())
         needed |= {(GATEWAY_KEY, True), (PSEUDONYM_KEY, True)}
+        needed.add((log_key(max(numbers, default=1)), True))
         needed |= {(destination_key(name), False) for name in settings.destinations}
         needed |= {(worker_key(name), False) for name in settings.workers}
     if role is not Role.GATEWAY:

@@ -61,6 +61,7 @@ ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     Action.OUTCOME_IGNORED: ("遅れた報告を記録しました", "a late report changed nothing"),
     Action.MESSAGE_REFUSED: ("不正な電文を拒否しました", "a forged message was refused"),
     Action.FEEDBACK_RECEIVED: ("業務システムから結果", "the core system answered"),
+    Action.DETAIL_SHREDDED: ("理由などの記述を消去しました", "what was said in words was erased"),
 }
 """What happened to an application, in a few words; other actions concern none."""
 

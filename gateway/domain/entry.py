@@ -70,7 +70,7 @@ class Action(StrEnum):
     CLIENT_KEY_REVOKED = "client_key.revoked"
     """An operator took an API key back."""
     KEY_MADE = "key.made"
-    """A sealing, signing or pseudonym key was made."""
+    """A gateway uses a key for the first time: it was made or taken in since the last start."""
     KEY_CHANGED = "key.changed"
     """The log is signed with another key from here on."""
     DETAIL_SHREDDED = "detail.shredded"

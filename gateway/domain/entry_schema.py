@@ -168,7 +168,9 @@ CARRIED: Final[Mapping[Action, Carries]] = {
     ),
     Action.CLIENT_KEY_ADDED: Carries({"key": "its public part", "client": "whose it is"}),
     Action.CLIENT_KEY_REVOKED: Carries({"key": "its public part", "client": "always null"}),
-    Action.KEY_MADE: Carries({**_NODE, "key": "its name in the key store"}),
+    Action.KEY_MADE: Carries(
+        {"key": "its name in the key store", "kid": "its thumbprint (RFC 7638)"}
+    ),
     Action.KEY_CHANGED: Carries(
         {
             "key": "name of the key that signs from here on",

@@ -126,7 +126,7 @@ async def test_each_side_holds_its_own_private_keys_and_nothing_else(
     gateway = _private_keys(footing.gateway_machine.keys)
     worker = _private_keys(footing.worker_machine.keys)
 
-    assert set(gateway) == {"gateway/signing", "gateway/pseudonym"}
+    assert set(gateway) == {"gateway/signing", "gateway/pseudonym", "log/1"}
     assert set(worker) == {
         *(f"destination/{name}" for name in footing.destinations),
         *(f"worker/{name}" for name in WORKERS),

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli import screen
+from gateway.cli.commands import audit_keys
 from gateway.cli.failures import ExitCode
 from gateway.cli.invocation import Invocation
 from gateway.cli.reach import perform
@@ -19,6 +20,10 @@ app = typer.Typer(
 @app.callback()
 def _group() -> None:
     """Say that ``verify`` is one command among others, not the whole."""
+
+
+app.command("key")(audit_keys.key)
+app.command("shred")(audit_keys.shred)
 
 
 @app.command("verify")

@@ -82,7 +82,7 @@ async def _up(invocation: Invocation, settings: Settings) -> None:
         else:
             typer.echo(_welcome(facts))
 
-    await run_gateway(gateway, stop=stop, workers=workers, made_keys=made, started=started)
+    await run_gateway(gateway, stop=stop, workers=workers, started=started)
 
 
 def _with_ports(settings: Settings, port: int | None, operations_port: int | None) -> Settings:

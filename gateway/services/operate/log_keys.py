@@ -1,5 +1,7 @@
 """By which keys outsiders verify the log."""
 
+from collections.abc import Callable
+
 from gateway.audit import checkpoint as checkpoints
 from gateway.audit import note
 from gateway.audit.sealing import Signing
@@ -10,8 +12,8 @@ from gateway.services.operate.refusals import NotFoundError
 class ShowLogKeys:
     """Tells the log's origin and its verifier keys; both are public."""
 
-    def __init__(self, *, journal: AuditLog, signing: Signing) -> None:
-        """Keep what it works with; opens nothing."""
+    def __init__(self, *, journal: AuditLog, signing: Callable[[], Signing]) -> None:
+        """Keep what it works with; the keys are read when they are asked for."""
         self._log = journal
         self._signing = signing
 
@@ -19,17 +21,19 @@ class ShowLogKeys:
         """Return ``origin``, and ``keys``: ``name``, ``vkey``, and whether it ``signs`` now.
 
         Raises:
+            KeyNotFoundError: The log has no key here.
             NotFoundError: The log was never sealed, so it has no origin yet.
         """
         head = await self._log.log_head()
         if head is None:
             raise NotFoundError("the log was never sealed; start a gateway")
         origin = checkpoints.parse(note.parse(head.checkpoint.encode()).text).origin
-        keys = self._signing.keys(origin)
+        signing = self._signing()
+        keys = signing.keys(origin)
         return {
             "origin": origin,
             "keys": [
                 {"name": name, "vkey": key.vkey(), "signs": key == keys[-1]}
-                for name, key in zip(self._signing.names, keys, strict=True)
+                for name, key in zip(signing.names, keys, strict=True)
             ],
         }

@@ -189,6 +189,7 @@ class Production:
             making = [
                 threads.submit(gateway.run, "keys", "new", "gateway"),
                 threads.submit(gateway.run, "keys", "new", "pseudonym"),
+                threads.submit(gateway.run, "keys", "new", "log"),
                 *(threads.submit(make_theirs, *each) for each in theirs),
             ]
             for each in making:

@@ -8,7 +8,13 @@ import pytest
 
 from gateway.bootstrap.embedded import embedded_document, make_missing_keys
 from gateway.bootstrap.gateway import build_gateway
-from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
+from gateway.bootstrap.key_names import (
+    GATEWAY_KEY,
+    PSEUDONYM_KEY,
+    destination_key,
+    log_key,
+    worker_key,
+)
 from gateway.bootstrap.stores import open_broker, open_catalogue, open_journal, open_keys
 from gateway.bootstrap.worker import build_adapter, build_worker
 from gateway.domain.errors import ConfigError, KeyNotFoundError
@@ -99,6 +105,7 @@ def test_missing_keys_are_made_once(tmp_path: Path) -> None:
     assert set(made) == {
         GATEWAY_KEY,
         PSEUDONYM_KEY,
+        log_key(1),
         destination_key(DESTINATION),
         worker_key(WORKER),
     }

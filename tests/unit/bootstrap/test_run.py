@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.audit.verify import read
 from gateway.bootstrap import run
+from gateway.bootstrap.key_names import log_key
 from gateway.bootstrap.run import Addresses, run_gateway, run_workers, stop_on_signals
+from gateway.crypto import keys
 from gateway.domain.errors import ConfigError, JournalUnavailableError, NodeNameTakenError
 from gateway.domain.identifiers import NodeName
 from gateway.domain.lifecycle import State
@@ -72,7 +75,7 @@ async def asked(url: str, path: str) -> int:
 async def test_a_gateway_starts_delivers_and_stops_in_order(tmp_path: Path) -> None:
     world, stop = a_world(tmp_path), asyncio.Event()
 
-    async with running(world, stop, made_keys=["gateway/signing"]) as addresses:
+    async with running(world, stop) as addresses:
         delivered = await world.until(await world.accepted(), State.DELIVERED)
         ready = await asked(addresses.operations, "/readyz")
         socket = addresses.socket
@@ -85,6 +88,51 @@ async def test_a_gateway_starts_delivers_and_stops_in_order(tmp_path: Path) -> N
     record = await again.delivery(delivered.id)
     await again.close()
     assert record == delivered
+
+
+async def logged(folder: Path) -> tuple[list[Any], int]:
+    """Return every entry, and how many of them are not sealed."""
+    journal = FlakyJournal(folder / "journal.db", node=NodeName("gw-1"))
+    await journal.open()
+    entries = [read(stored.data) async for stored in journal.entries()]
+    unsealed = await journal.unsealed()
+    await journal.close()
+    return entries, unsealed
+
+
+async def test_what_a_gateway_leaves_is_sealed_its_own_end_included(tmp_path: Path) -> None:
+    world = a_world(tmp_path)
+
+    async with running(world, asyncio.Event()):
+        await world.until(await world.accepted(), State.DELIVERED)
+
+    entries, unsealed = await logged(tmp_path)
+    assert entries[-1]["action"] == "node.stopped"
+    assert unsealed == 0
+
+
+async def test_keys_are_noted_when_they_are_first_used_and_a_change_of_settings_is_seen(
+    tmp_path: Path,
+) -> None:
+    first = a_world(tmp_path)
+    async with running(first, asyncio.Event()):
+        pass
+    first.store.add(log_key(2), keys.new_signing_key(), private=True)
+    for over in ({}, {"rate_per_s": 3.0}):
+        async with running(a_world(tmp_path, store=first.store, **over), asyncio.Event()):
+            pass
+
+    entries, _ = await logged(tmp_path)
+
+    noted = [entry["facts"]["key"] for entry in entries if entry["action"] == "key.made"]
+    assert sorted(noted) == sorted(first.store.names())
+    assert noted[-1] == "log/2"
+    changed = [entry["facts"] for entry in entries if entry["action"] == "key.changed"]
+    assert [(facts["was"], facts["key"]) for facts in changed] == [("log/1", "log/2")]
+    settings = [
+        entry["facts"]["configuration"] for entry in entries if entry["action"] == "node.started"
+    ]
+    assert settings[0] == settings[1] != settings[2]
 
 
 async def test_what_a_worker_holds_at_the_signal_is_finished_and_written_down(

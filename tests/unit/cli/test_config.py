@@ -30,6 +30,7 @@ def test_a_configuration_without_its_keys_would_not_work(terminal: Terminal) -> 
         "destination/delivered",
         "gateway/pseudonym",
         "gateway/signing",
+        "log/1",
         "worker/embedded",
     }
 
@@ -74,6 +75,7 @@ def test_a_gateways_machine_needs_no_private_keys_of_workers(terminal: Terminal)
     at = ("--config", "c.yaml")
     terminal.run("keys", "new", "gateway", *at)
     terminal.run("keys", "new", "pseudonym", *at)
+    terminal.run("keys", "new", "log", *at)
     for kind, name in (("destination", "delivered"), ("worker", "embedded")):
         terminal.run("keys", "new", kind, name, "--home", "worker-machine")
         exported = ("--home", "worker-machine", "--out", f"{kind}.jwk")

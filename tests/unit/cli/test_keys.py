@@ -25,7 +25,16 @@ def test_each_kind_of_key_is_made_under_its_name_and_never_replaced(
     assert terminal.ask("keys", "list") == [made]
 
 
-@pytest.mark.parametrize("words", [["worker"], ["gateway", "name"], ["lock"]])
+def test_each_key_of_the_log_has_the_next_number(terminal: Terminal) -> None:
+    made = [terminal.ask("keys", "new", "log")["name"] for _ in range(2)]
+
+    assert made == ["log/1", "log/2"]
+    terminal.run("keys", "export", "log/1", "--out", "log.jwk")
+    terminal.run("keys", "import", "log.jwk", "--as", "log/7", "--home", "elsewhere")
+    assert terminal.ask("keys", "new", "log", "--home", "elsewhere")["name"] == "log/8"
+
+
+@pytest.mark.parametrize("words", [["worker"], ["gateway", "name"], ["log", "2"], ["lock"]])
 def test_a_key_that_cannot_be_meant_is_a_usage_error(terminal: Terminal, words: list[str]) -> None:
     terminal.run("keys", "new", *words, code=2)
 

@@ -42,6 +42,7 @@ def test_serve_makes_no_keys_and_names_all_that_it_misses(terminal: Terminal) ->
     assert missing == {
         "gateway/signing",
         "gateway/pseudonym",
+        "log/1",
         "destination/delivered",
         "worker/embedded",
     }
@@ -112,6 +113,8 @@ def test_a_gateway_whose_journal_cannot_be_made_says_so_in_a_line(terminal: Term
     at = write(journal={"url": "sqlite:////proc/nowhere/journal.db"})
     terminal.run("keys", "new", "gateway", *at)
     terminal.run("keys", "new", "pseudonym", *at)
+    assert "log/1" in terminal.run("serve", *at, code=2)
+    terminal.run("keys", "new", "log", *at)
     terminal.run("keys", "new", "destination", "delivered", *at)
     terminal.run("keys", "new", "worker", "embedded", *at)
 
