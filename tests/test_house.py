@@ -31,6 +31,9 @@ FORBIDDEN_FOLDERS = {"utils", "util", "common", "core", "base", "helpers"}
 MOST_LINES = 400
 # A suite is a list of independent tests, read one at a time.
 MOST_LINES_OF_A_SUITE = 1000
+# Handed to outsiders as one file that needs no other; an auditor reads it as one text.
+MOST_LINES_OF_THE_STANDALONE_VERIFIER = 800
+STANDALONE_VERIFIER = ROOT / "gateway/audit/standalone/verify.py"
 DIRECT = re.compile(r"^([\w.-]+)==.*\n(?:    --hash.*\n)+    # via kakehashi", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 # Folders of a developer's machine, and hosts of package registries and their mirrors.
@@ -206,8 +209,24 @@ def test_no_source_file_is_longer_than_a_reader_can_hold() -> None:
 
 
 def most_lines(file: Path) -> int:
+    if file == STANDALONE_VERIFIER:
+        return MOST_LINES_OF_THE_STANDALONE_VERIFIER
     is_a_suite = {"tests", "contracts"} & set(file.relative_to(ROOT).parts)
     return MOST_LINES_OF_A_SUITE if is_a_suite else MOST_LINES
+
+
+def test_the_standalone_verifier_needs_nothing_of_the_gateway() -> None:
+    imported = set()
+    for node in ast.walk(ast.parse(STANDALONE_VERIFIER.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                imported |= {name.name.partition(".")[0] for name in names}
+            case ast.ImportFrom(module=str(module), level=0):
+                imported.add(module.partition(".")[0])
+            case ast.ImportFrom():
+                imported.add(".")
+
+    assert imported - set(sys.stdlib_module_names) == {"cryptography"}
 
 
 def test_no_tracked_file_names_a_private_path_or_a_registry() -> None:

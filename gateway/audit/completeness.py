@@ -92,21 +92,16 @@ class Missing:
         place: The entry.
         at: Its time, as written.
         application: What it is about.
-        claim: The delivery, attempt and copy that were not claimed; ``None`` when the
-            application was not accepted.
+        claim: The delivery, attempt and copy that were not claimed; ``None`` when it is
+            another entry that is missing.
+        problem: What is wrong if it never comes, in words.
     """
 
     place: Place
     at: str
     application: str
     claim: tuple[str, str, str] | None = None
-
-    @property
-    def problem(self) -> str:
-        """What is wrong if it never comes, in words."""
-        if self.claim is None:
-            return "about an application that was never accepted"
-        return "a worker's outcome without a claim: that attempt and copy were never claimed"
+    problem: str = "about an application that was never accepted"
 
 
 @dataclass(slots=True)
@@ -126,7 +121,7 @@ class Completeness:
     _claims: set[int] = field(default_factory=set, init=False)
     _unaccepted: dict[str, Missing] = field(default_factory=dict, init=False)
     _unclaimed: dict[int, Missing] = field(default_factory=dict, init=False)
-    _flagged: dict[str, Place] = field(default_factory=dict, init=False)
+    _flagged: dict[str, Missing] = field(default_factory=dict, init=False)
     _unnamed: dict[str, tuple[str, Place]] = field(default_factory=dict, init=False)
 
     def feed(self, index: int | None, node: str, nseq: int, glance: Glance) -> None:
@@ -159,6 +154,11 @@ class Completeness:
         yield from self._unaccepted.values()
         yield from self._unclaimed.values()
 
+    def give_up(self) -> None:
+        """Take nothing for missing: of a broken chain not all was read."""
+        for waiting in (self._unaccepted, self._unclaimed, self._flagged, self._unnamed):
+            waiting.clear()
+
     def settle(self, missing: Missing) -> None:
         """Take it that what was missing has been found elsewhere."""
         if missing.claim is None:
@@ -177,13 +177,11 @@ class Completeness:
             How many are too young to say (``SETTLED``).
         """
         unsettled = 0
-        for each in list(self.missing()):
+        for each in [*self.missing(), *self._flagged.values()]:
             if complete or _apart(each.at, latest) > SETTLED:
                 self._gap(each.place, each.problem)
             else:
                 unsettled += 1
-        for place in self._flagged.values():
-            self._gap(place, "delivered in spite of a cancellation that is not in the log")
         for application, place in self._unnamed.values():
             is_known = application in self._accepted
             if is_known and application not in self._without_deliveries:
@@ -229,7 +227,8 @@ class Completeness:
         claim = (delivery, found[1], found[2])
         key = _claim_key(*claim)
         if key not in self._claims:
-            missing = Missing(place, glance[AT], application, claim)
+            problem = "a worker's outcome without a claim: that attempt and copy were never claimed"
+            missing = Missing(place, glance[AT], application, claim, problem)
             self._unclaimed.setdefault(key, missing)
 
     def _end(self, place: Place, delivery: str, glance: Glance) -> None:
@@ -242,7 +241,9 @@ class Completeness:
             return
         self._deliveries[delivery] = before | end
         if end == _DELIVER_FLAGGED and not before:
-            self._flagged[delivery] = place
+            problem = "delivered in spite of a cancellation that is not in the log"
+            missing = Missing(place, glance[AT], glance[APPLICATION], problem=problem)
+            self._flagged[delivery] = missing
         elif end == _CANCEL:
             self._flagged.pop(delivery, None)
 

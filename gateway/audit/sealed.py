@@ -142,6 +142,7 @@ class LogVerifier:
     _fault_count: int = field(default=0, init=False)
     _misfits: list[Signed] = field(default_factory=list, init=False)
     _matched: int = field(default=0, init=False)
+    _covered: int | None = field(init=False)
     _good_sizes: list[int] = field(default_factory=list, init=False)
     _latest: str = field(default="", init=False)
     _open_receipts: dict[str, bytes] = field(init=False)
@@ -151,6 +152,7 @@ class LogVerifier:
         self._chains = Verifier(self.heads)
         self._waiting = sorted(self.checkpoints, key=lambda each: each.size, reverse=True)
         self._open_receipts = dict(self.receipts)
+        self._covered = self._waiting[0].size if self._waiting else None
         origins = {each.origin for each in self._waiting}
         if len(origins) > 1:
             self._fault(Fault(f"the checkpoints are of {len(origins)} different logs"))
@@ -221,12 +223,12 @@ class LogVerifier:
             problem = f"cut off: {checkpoint.name} stands for {checkpoint.size} entries"
             self._fault(Fault(problem, self._size))
         self._name_misfits()
+        if self._covered is not None and self._covered < self._size:
+            self._fault(Fault("nobody signed the entries from here on", self._covered))
         for application in self._open_receipts:
             self._fault(Fault(f"the acceptance of {application} is missing: there is a receipt"))
         if self._chains.failures:
-            # What stands behind a bad entry was not read: it cannot be told to be missing.
-            for missing in list(self.completeness.missing()):
-                self.completeness.settle(missing)
+            self.completeness.give_up()
         unsettled = self.completeness.finish(self._latest, complete=complete)
         faults = [*self._faults, *(_fault_of(gap) for gap in self.completeness.gaps)]
         faults.sort(key=lambda each: (each.index is None, each.index or 0))
