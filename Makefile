@@ -16,9 +16,11 @@ BIN := $(VENV)/bin
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install --only-binary :all:
 
-# What needs neither a broker nor a database runs in parallel, the rest one after another.
+# What needs neither a broker nor a database keeps every core busy. The rest mostly waits, two
+# files at a time, each with servers of its own; the longest come first.
 PARALLEL_TESTS := tests/unit tests/property tests/docs tests/test_house.py adapters
-SERIAL_TESTS := tests/contract tests/integration tests/acceptance tests/fault
+SERVER_TESTS := tests/fault tests/acceptance tests/integration tests/contract
+SERVER_JOBS ?= 2
 pytest = $(BIN)/python tools/run_pytest.py
 
 CHECKS := check-format check-lint check-types check-imports check-dependencies check-dead-code \
@@ -35,7 +37,7 @@ demo: $(VENV)/.runtime ## Set up and show applications on their way into two sim
 test: $(VENV)/.dev rabbitmq go ## Install what the tests need (RabbitMQ and Go by apt-get) and run them all
 	@failed=0
 	$(pytest) -n $(JOBS) $(PARALLEL_TESTS) || failed=1
-	$(pytest) $(SERIAL_TESTS) || failed=1
+	$(pytest) -n $(SERVER_JOBS) --dist loadfile --no-loadscope-reorder --timeout=240 $(SERVER_TESTS) || failed=1
 	exit $$failed
 
 check: $(VENV)/.dev ## Run every check that is not a test, and report all that fail
