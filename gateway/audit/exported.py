@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.audit.tiles import WIDTH, path
+from gateway.audit.tree import HASH_BYTES
 from gateway.domain.entry import StoredEntry
 from gateway.domain.identifiers import NodeName
 from gateway.ports.audit_log import TileId
@@ -13,7 +14,6 @@ from gateway.ports.audit_log import TileId
 ENTRIES_A_FILE: Final = 65_536
 """``entries/FIRST.jsonl`` has so many lines, but for the last; FIRST is the first one's index."""
 
-_HASH_BYTES: Final = 32
 _PLACE: Final = re.compile(
     rb'"node":"([a-z0-9-]{1,63})","nprev":"[0-9a-f]{64}","nseq":([1-9][0-9]{0,18}),'
     rb'(?:"subject":"[0-9a-f]{64}",)?"v":[12]\}\Z'
@@ -64,13 +64,13 @@ class ExportedLog:
         return (self._folder / "keys.txt").read_text(encoding="utf-8").split()
 
     def tile(self, tile: TileId, data: bytes) -> bytes | None:
-        """Return the stored tile that should be ``data``; ``None`` when there is none."""
-        width = len(data) // _HASH_BYTES
-        for each in dict.fromkeys((width, WIDTH)):
-            file = self._folder / path(tile.level, tile.position, each)
-            if file.exists():
-                return file.read_bytes()
-        return None
+        """Return the stored tile that should begin with ``data``; ``None`` when there is none."""
+        full = self._folder / path(tile.level, tile.position, WIDTH)
+        partial = full.parent / f"{full.name}.p"
+        there = [partial / str(len(data) // HASH_BYTES), full]
+        # Of a log that was cut off the tile is longer than what is left.
+        there += sorted(partial.glob("*"), key=lambda file: file.name.zfill(3), reverse=True)
+        return next((file.read_bytes() for file in there if file.is_file()), None)
 
 
 def _placed(line: bytes) -> StoredEntry:
