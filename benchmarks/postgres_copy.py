@@ -15,9 +15,20 @@ from gateway.domain.identifiers import NodeName
 from gateway.drivers.journal_postgres import PostgresJournal
 from gateway.testing.postgres import PostgresNode
 
-_TABLES: Final = ("applications", "deliveries", "payloads", "entries", "delivery_counts")
+_TABLES: Final = (
+    "applications",
+    "deliveries",
+    "payloads",
+    "entry_series",
+    "entries",
+    "delivery_counts",
+)
 _LOADING: Final = ("fsync=off", "full_page_writes=off", "max_wal_size=8GB", "autovacuum=off")
 """While it is filled; a gateway would refuse to start on such a server."""
+# The numbers came with the rows: new ones begin behind them.
+_AFTER: Final = """
+SELECT setval(pg_get_serial_sequence('entry_series', 'id'), max(id)) FROM entry_series
+"""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PAGE: Final = 1000
 _COLUMNS: Final = """
@@ -41,6 +52,7 @@ async def copy(source: Path, node: PostgresNode, node_name: str, say: Callable[[
             await _copy(rows, connection, table)
             await connection.execute(f"VACUUM (ANALYZE) {table}")
             say(f"  {table} copied")
+        await connection.execute(_AFTER)
         await connection.close()
     node.restart()
     return url

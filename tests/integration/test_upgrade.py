@@ -32,12 +32,14 @@ from gateway.domain.outcome import FeedbackStatus
 from gateway.domain.records import DeliveryRecord, Dossier
 from gateway.drivers.file_keys import FileKeys
 from gateway.drivers.memory_keys import MemoryKeys
+from gateway.ports.audit_log import EntryFilter
 from gateway.ports.broker import OUTCOMES, Message, destination_queue
 from gateway.ports.journal import Journal
 from gateway.sdk import Receipt
 from gateway.services.accept import AcceptanceReceipt, Refusal, Submission
 from gateway.services.authenticate import Authenticate
 from gateway.testing.builders import an_entry
+from gateway.testing.contracts.journal_audit import found, places, sealing
 from gateway.testing.postgres import PostgresNode
 from gateway.testing.world import CLIENT, DESTINATION, MUNICIPALITY, World, eventually
 
@@ -237,6 +239,25 @@ async def test_the_log_verifies_and_goes_on_from_its_head(release: Release) -> N
     assert report.failures == ()
     # Behind the head stands that version 1 verified the log, then what was recorded now.
     assert report.heads[journal.node].nseq == release.expected["entries"] + 2
+
+
+async def test_the_log_is_sealed_from_its_first_entry_on_and_can_be_searched(
+    release: Release,
+) -> None:
+    async with release.journal() as journal:
+        stored = [entry async for entry in journal.entries()]
+        while await journal.seal(sealing(), limit=40) is not None:
+            pass
+        order = await places(journal)
+        actors = Counter(json.loads(entry.data)["actor"]["name"] for entry in stored)
+        by_actor = {name: await found(journal, EntryFilter(actor=name)) for name in actors}
+        where = EntryFilter(municipality=MUNICIPALITY, actor_kind=ActorKind.CLIENT)
+        accepted = await found(journal, where)
+
+    assert sorted(order) == [(entry.node, entry.nseq) for entry in stored]
+    assert {name: len(entries) for name, entries in by_actor.items()} == actors
+    assert {json.loads(one.entry.data)["action"] for one in accepted} == {"application.accepted"}
+    assert all(one.index is not None and one.detail_key is None for one in accepted)
 
 
 # Who holds something of the old version
