@@ -13,6 +13,7 @@ from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_
 from gateway.bootstrap.log_signing import log_signing
 from gateway.bootstrap.stores import open_journal
 from gateway.crypto import keys
+from gateway.crypto.at_rest import WordsAtRest
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.crypto.seal import Sealer
 from gateway.crypto.sign import Signer, Verifier
@@ -160,6 +161,7 @@ def build_operate(
         KeyNotFoundError: There is no pseudonym key yet.
     """
     clock = SystemClock()
+    at_rest = WordsAtRest(store.private(PSEUDONYM_KEY))
     destinations = destinations or Destinations(policies(settings), journal=journal, clock=clock)
     return Operations(
         look=Look(
@@ -170,15 +172,17 @@ def build_operate(
             clock=clock,
         ),
         decide=Decide(journal=journal, clock=clock),
-        repair=Repair(journal=journal, clock=clock, new_id=new_id),
+        repair=Repair(journal=journal, clock=clock, new_id=new_id, at_rest=at_rest),
         client_keys=ClientKeys(
             journal=journal,
             clients=frozenset(ClientName(name) for name in settings.clients),
             clock=clock,
             keys_changed=keys_changed,
         ),
-        destinations=OperateDestinations(destinations=destinations, journal=journal, clock=clock),
-        verify_log=VerifyLog(journal=journal, clock=clock),
+        destinations=OperateDestinations(
+            destinations=destinations, journal=journal, clock=clock, at_rest=at_rest
+        ),
+        verify_log=VerifyLog(journal=journal, clock=clock, signing=lambda: log_signing(store)),
         log_keys=ShowLogKeys(journal=journal, signing=lambda: log_signing(store)),
         shred_details=ShredDetails(journal=journal, clock=clock),
     )
@@ -305,7 +309,9 @@ def build_gateway(
             clock=clock,
         ),
         watch_backlog=backlog,
-        carry_out_replays=CarryOutReplays(journal=journal, clock=clock),
+        carry_out_replays=CarryOutReplays(
+            journal=journal, clock=clock, at_rest=WordsAtRest(store.private(PSEUDONYM_KEY))
+        ),
         reconcile=reconcile,
         destinations=destinations,
         seal_log=seal_log,

@@ -21,7 +21,7 @@ class Control:
             configured value; a name that is missing is as configured.
         changed_by: The last operator's name.
         changed_at: When, aware UTC.
-        reason: Why, in the operator's words; 1 to 200 printable characters.
+        reason: Why, as ``crypto.at_rest`` stores it.
     """
 
     destination: DestinationName

@@ -105,7 +105,11 @@ CARRIED: Final[Mapping[Action, Carries]] = {
     Action.DELIVERY_DELIVERED: Carries(_OUTCOME),
     Action.DELIVERY_DEFERRED: Carries(_OUTCOME),
     Action.DELIVERY_PARKED: Carries(
-        _FOUND, {name: text for name, text in _OUTCOME.items() if name not in _FOUND}
+        _FOUND,
+        {
+            **{name: text for name, text in _OUTCOME.items() if name not in _FOUND},
+            "verdict": "what the worker was told that asked for it",
+        },
     ),
     Action.DELIVERY_IN_DOUBT: Carries(
         _FOUND,

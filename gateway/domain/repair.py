@@ -103,7 +103,7 @@ class ReplayOrder:
         id: UUIDv7.
         ordered_by: The operator's name.
         ordered_at: When, aware UTC.
-        reason: Why; 1 to 200 printable characters.
+        reason: Why, as ``crypto.at_rest`` stores it.
         selection: What was asked for, in words, for screens and the log; no personal data.
         canary: So many are sent first; the rest follows only once they have arrived. 0: none.
         rate_per_s: At most so many new attempts a second.

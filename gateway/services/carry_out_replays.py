@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from gateway.crypto.at_rest import WordsAtRest
 from gateway.domain.entry import Action, Actor, ActorKind, Entry, Fact
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.lifecycle import FINAL, State
@@ -35,6 +36,7 @@ _LEASE: Final = timedelta(seconds=30)
 _AT_ONCE: Final = 50
 """Items decided together, so that they share commits; also the most that may still begin
 when an order has just been stopped."""
+_UNREADABLE: Final = "(sealed under another key)"
 _ACTOR: Final = Actor(ActorKind.GATEWAY, "replay")
 
 
@@ -53,6 +55,7 @@ class CarryOutReplays:
         *,
         journal: Journal,
         clock: Clock,
+        at_rest: WordsAtRest,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Keep what it works with; opens nothing.
@@ -60,10 +63,12 @@ class CarryOutReplays:
         Args:
             journal: Where orders and deliveries are.
             clock: For what is written down.
+            at_rest: Reads why it was ordered.
             monotonic: Seconds that never go backwards, for the rate.
         """
         self._journal = journal
         self._clock = clock
+        self._at_rest = at_rest
         self._monotonic = monotonic
         self._paces: dict[ReplayId, _Pace] = {}
         self._arrived: set[ReplayId] = set()
@@ -134,7 +139,7 @@ class CarryOutReplays:
     ) -> Callable[[DeliveryRecord], Decision[DeliveryRecord | None]]:
         begin = replay_rule(
             actor=Actor(ActorKind.OPERATOR, order.ordered_by),
-            reason=order.reason,
+            reason=self._at_rest.open(order.reason) or _UNREADABLE,
             now=self._clock.now(),
             order=order.id,
         )

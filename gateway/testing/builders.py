@@ -104,7 +104,14 @@ def an_acceptance(
             actor=Actor(ActorKind.CLIENT, application.client),
             municipality=application.municipality,
             application=application.id,
-            facts=facts or {"commitment": application.commitment.hex()},
+            facts=facts
+            or {
+                "procedure": application.procedure,
+                "version": application.version,
+                "commitment": application.commitment.hex(),
+                "supersedes": None,
+                "deliveries": "",
+            },
         ),
     )
 

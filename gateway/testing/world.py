@@ -19,7 +19,7 @@ from gateway.crypto import keys
 from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer, Verifier
 from gateway.domain.entry import Action
-from gateway.domain.entry_schema import faults
+from gateway.domain.entry_schema import VERSIONS, faults
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import (
     ApplicationId,
@@ -265,7 +265,7 @@ class World:
                 found = {
                     fault
                     for entry in await self.log()
-                    if entry["actor"]["name"] != _BUILT
+                    if entry["actor"]["name"] != _BUILT and entry["v"] == max(VERSIONS)
                     for fault in faults(
                         entry["action"], entry["facts"].keys(), has_detail="detail" in entry
                     )

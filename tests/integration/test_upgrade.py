@@ -289,7 +289,7 @@ async def test_a_request_that_is_sent_again_gets_the_old_acceptance(release: Rel
     async with release.world(paused=True) as world:
         again = await world.gateway.accept(submission)
         other = await world.gateway.accept(replace(submission, idempotency_key="another"))
-        found = await world.gateway.operate.look.status("A-000001")
+        found = await world.gateway.operate.look.status("A-000001", actor=ME)
 
     old = json.loads(verifier.verify_attached(before["receipt"], Purpose.RECEIPT)[0])
     assert isinstance(again, AcceptanceReceipt)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from gateway.crypto.at_rest import WordsAtRest
 from gateway.crypto.detail import conceal
 from gateway.domain.control import Control, Setting
 from gateway.domain.entry import Action, Actor, Entry
@@ -22,8 +23,11 @@ _PAUSED: Final = "paused"
 class OperateDestinations:
     """Shows and changes what is in force for destinations; every change is audited."""
 
-    def __init__(self, *, destinations: Destinations, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, *, destinations: Destinations, journal: Journal, clock: Clock, at_rest: WordsAtRest
+    ) -> None:
         """Keep what it works with; opens nothing."""
+        self._at_rest = at_rest
         self._destinations = destinations
         self._journal = journal
         self._clock = clock
@@ -114,7 +118,7 @@ class OperateDestinations:
             version=1 if known is None else known.version + 1,
             changed_by=actor.name,
             changed_at=now,
-            reason=reason,
+            reason=self._at_rest.seal(reason),
             settings={
                 **{key: value for key, value in held.items() if key not in undone},
                 **settings,
@@ -169,7 +173,7 @@ class OperateDestinations:
             else {
                 "by": control.changed_by,
                 "at": control.changed_at.isoformat(timespec="seconds"),
-                "reason": control.reason,
+                "reason": self._at_rest.open(control.reason),
                 "version": control.version,
             },
             "workers": [

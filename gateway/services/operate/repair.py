@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Final
 from uuid import UUID
 
+from gateway.crypto.at_rest import WordsAtRest
 from gateway.crypto.detail import conceal
 from gateway.domain.entry import Action, Actor, Entry, Fact
 from gateway.domain.identifiers import ApplicationId
@@ -40,8 +41,11 @@ _LARGEST_PAGE: Final = 500
 class Repair:
     """Shows what waits by its causes, and orders that it is sent again."""
 
-    def __init__(self, *, journal: Journal, clock: Clock, new_id: Callable[[], UUID]) -> None:
+    def __init__(
+        self, *, journal: Journal, clock: Clock, new_id: Callable[[], UUID], at_rest: WordsAtRest
+    ) -> None:
         """Keep what it works with; opens nothing."""
+        self._at_rest = at_rest
         self._journal = journal
         self._clock = clock
         self._new_id = new_id
@@ -106,7 +110,7 @@ class Repair:
             id=ReplayId(self._new_id()),
             ordered_by=actor.name,
             ordered_at=now,
-            reason=reason,
+            reason=self._at_rest.seal(reason),
             selection=in_words(selection),
             canary=_canary(canary, sum(group.deliveries for group in groups)),
             rate_per_s=_rate(rate_per_s),
@@ -296,7 +300,7 @@ class Repair:
             "ordered_by": order.ordered_by,
             "ordered_at": _iso(order.ordered_at),
             "updated_at": _iso(order.updated_at),
-            "reason": order.reason,
+            "reason": self._at_rest.open(order.reason),
             "selection": order.selection,
             "canary": order.canary,
             "rate_per_s": order.rate_per_s,

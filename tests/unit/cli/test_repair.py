@@ -8,9 +8,11 @@ import pytest
 from rich.cells import cell_len
 
 from gateway.bootstrap.embedded import embedded_document
-from gateway.bootstrap.stores import open_journal
+from gateway.bootstrap.key_names import PSEUDONYM_KEY
+from gateway.bootstrap.stores import open_journal, open_keys
 from gateway.cli import loop
 from gateway.cli.commands import replays
+from gateway.crypto.at_rest import WordsAtRest
 from gateway.domain.lifecycle import State
 from gateway.domain.repair import ReplayId, ReplayState
 from gateway.drivers.system_clock import SystemClock
@@ -59,11 +61,15 @@ def carry() -> None:
     """Carry out what was ordered, as a gateway would that is started now."""
 
     async def look() -> None:
-        journal = open_journal(build(embedded_document(Path("var"))))
+        settings = build(embedded_document(Path("var")))
+        journal = open_journal(settings)
         await journal.open()
         seconds = iter(range(99))
         carrier = CarryOutReplays(
-            journal=journal, clock=SystemClock(), monotonic=lambda: float(next(seconds))
+            journal=journal,
+            clock=SystemClock(),
+            at_rest=WordsAtRest(open_keys(settings).private(PSEUDONYM_KEY)),
+            monotonic=lambda: float(next(seconds)),
         )
         for _ in range(3):
             await carrier.look()
@@ -103,7 +109,8 @@ def test_an_order_that_halted_says_so_and_a_person_resumes_or_stops_it(terminal:
     order = terminal.ask(*said)["id"]
 
     async def halted() -> None:
-        journal = open_journal(build(embedded_document(Path("var"))))
+        settings = build(embedded_document(Path("var")))
+        journal = open_journal(settings)
         await journal.open()
         [stored] = await journal.replay_orders()
         assert await halt(journal, ReplayId(stored.id), was={ReplayState.RUNNING})

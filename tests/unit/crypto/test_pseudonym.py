@@ -2,13 +2,14 @@
 
 import hmac
 import json
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
 from gateway.crypto import keys
 from gateway.crypto.jose import b64decode
-from gateway.crypto.pseudonym import Pseudonyms
+from gateway.crypto.pseudonym import Pseudonyms, year_of
 from gateway.domain.errors import KeyUnusableError
 from gateway.domain.identifiers import ApplicationId, ClientName, DestinationName, MunicipalityCode
 
@@ -33,6 +34,25 @@ def test_a_receipt_number_is_hashed_as_documented() -> None:
     expected = sha256_mac(reference_key(b"receipt-number", b"131016"), "受付１".encode())
 
     assert PSEUDONYMS.receipt_mac(TOKYO, "受付１") == expected
+
+
+def test_a_receipt_number_in_the_log_has_a_key_of_its_municipality_and_year() -> None:
+    expected = sha256_mac(reference_key(b"subject", b"131016/2026"), "受付１".encode())
+
+    assert PSEUDONYMS.subject(TOKYO, 2026, "受付１") == expected
+    others = {PSEUDONYMS.subject(OSAKA, 2026, "受付１"), PSEUDONYMS.subject(TOKYO, 2027, "受付１")}
+    assert len({expected, PSEUDONYMS.receipt_mac(TOKYO, "受付１"), *others}) == 4
+
+
+def test_a_year_begins_in_japan() -> None:
+    assert year_of(datetime(2026, 12, 31, 14, 59, 59, tzinfo=UTC)) == 2026
+    assert year_of(datetime(2026, 12, 31, 15, 0, tzinfo=UTC)) == 2027
+
+
+def test_a_configuration_is_hashed_as_documented() -> None:
+    expected = sha256_mac(reference_key(b"settings", b""), b"{}")
+
+    assert PSEUDONYMS.settings_mac("{}") == expected
 
 
 def test_an_order_key_is_hashed_as_documented() -> None:

@@ -3,16 +3,19 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.bootstrap.key_names import GATEWAY_KEY
+from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY
 from gateway.crypto import keys
+from gateway.crypto.pseudonym import Pseudonyms, year_of
 from gateway.crypto.sign import Purpose, Verifier
-from gateway.domain.identifiers import ClientName
+from gateway.domain.identifiers import ClientName, MunicipalityCode
 from gateway.drivers.memory_keys import MemoryKeys
+from gateway.ports.audit_log import EntryFilter
 from gateway.services.accept import AcceptanceReceipt, Refusal, Submission
 from gateway.testing.world import CLIENT, MUNICIPALITY, World, a_submission
 
@@ -42,6 +45,28 @@ async def test_a_receipt_proves_the_acceptance_offline(world: World) -> None:
     facts: Any = entry["facts"]
     assert claims["application"] == str(receipt.id)
     assert claims["commitment"] == receipt.commitment_value.hex() == facts["commitment"]
+
+
+async def test_what_was_sent_under_a_receipt_number_is_found_by_it_refused_or_not(
+    world: World,
+) -> None:
+    await accepted(world, receipt_number="A-7")
+    await refused(world, receipt_number="A-7")
+    await refused(world, raw=b'{"receipt_number": "A-7"}')
+    await refused(world, raw=b'{"receipt_number": "A-7", "receipt_number": "A-7"}')
+    await refused(world, raw=b'{"receipt_number": "a b"}')
+    await refused(world, raw=b'{"receipt_number": "A-7"}', municipality="011002")
+
+    pseudonyms = Pseudonyms(world.store.private(PSEUDONYM_KEY))
+    year = year_of(datetime.now(UTC))
+    subject = pseudonyms.subject(MunicipalityCode(MUNICIPALITY), year, "A-7").hex()
+    entries = [entry for entry in await world.log() if "delivery" not in entry]
+    said = [entry.get("subject") for entry in entries]
+    assert said == [subject, subject, subject, None, None, None]
+    found = await world.gateway.journal.find_entries(
+        EntryFilter(subjects=(bytes.fromhex(subject),))
+    )
+    assert len(found) == 3
 
 
 async def test_the_same_key_and_body_get_the_same_receipt(world: World) -> None:

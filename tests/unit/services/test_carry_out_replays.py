@@ -10,6 +10,9 @@ from uuid import UUID
 import pytest
 
 from gateway.audit.verify import read
+from gateway.bootstrap.key_names import PSEUDONYM_KEY
+from gateway.crypto import keys
+from gateway.crypto.at_rest import WordsAtRest
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.identifiers import CopyId, DeliveryId, NodeName
 from gateway.domain.lifecycle import State
@@ -36,14 +39,20 @@ class Yard:
 
     def __init__(self, journal: SQLiteJournal) -> None:
         self.journal = journal
-        self.repair = Repair(journal=journal, clock=SystemClock(), new_id=new_id)
+        self.at_rest = WordsAtRest(keys.new_secret())
+        self.repair = Repair(
+            journal=journal, clock=SystemClock(), new_id=new_id, at_rest=self.at_rest
+        )
         self.seconds = 0.0
         self.deliveries: list[DeliveryId] = []
         self.carrier = self.another()
 
     def another(self) -> CarryOutReplays:
         return CarryOutReplays(
-            journal=self.journal, clock=SystemClock(), monotonic=lambda: self.seconds
+            journal=self.journal,
+            clock=SystemClock(),
+            at_rest=self.at_rest,
+            monotonic=lambda: self.seconds,
         )
 
     async def park(self, count: int) -> None:
@@ -123,7 +132,6 @@ async def test_every_replay_is_written_down_with_its_order_and_who_gave_it(yard:
             "was": "parked",
             "state": "pending",
             "attempt": 2,
-            "reason": "直した",
             "order": order,
         }
     assert last["action"] == "replay.finished"
@@ -441,7 +449,10 @@ async def test_an_order_goes_on_after_a_crash_between_two_items(tmp_path: Path) 
     async with World.make(tmp_path, paused=True, store=world.store) as world:
         seconds = [0.0]
         carrier = CarryOutReplays(
-            journal=world.gateway.journal, clock=SystemClock(), monotonic=lambda: seconds[0]
+            journal=world.gateway.journal,
+            clock=SystemClock(),
+            at_rest=WordsAtRest(world.store.private(PSEUDONYM_KEY)),
+            monotonic=lambda: seconds[0],
         )
         while (await world.gateway.operate.repair.show(order["id"]))["state"] == "running":
             await carrier.look()

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from gateway.bootstrap.key_names import PSEUDONYM_KEY
+from gateway.crypto.at_rest import WordsAtRest
 from gateway.domain.claim import BreakerState
 from gateway.domain.entry import Action, Actor, ActorKind
 from gateway.domain.identifiers import DestinationName, WorkerName
@@ -258,7 +260,10 @@ async def test_a_holiday_can_be_made_a_working_day_while_all_runs(world: World) 
         {NAME: configured}, journal=world.gateway.journal, clock=SystemClock()
     )
     operate = OperateDestinations(
-        destinations=destinations, journal=world.gateway.journal, clock=SystemClock()
+        destinations=destinations,
+        journal=world.gateway.journal,
+        clock=SystemClock(),
+        at_rest=WordsAtRest(world.store.private(PSEUDONYM_KEY)),
     )
 
     closed = await operate.show(DESTINATION)

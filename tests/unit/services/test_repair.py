@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.audit.verify import read
+from gateway.crypto import keys
+from gateway.crypto.at_rest import WordsAtRest
 from gateway.domain.entry import Action, Actor, ActorKind
 from gateway.domain.identifiers import NodeName
 from gateway.domain.lifecycle import State
@@ -37,7 +39,8 @@ async def journal(tmp_path: Path) -> AsyncIterator[SQLiteJournal]:
 
 @pytest.fixture
 def repair(journal: SQLiteJournal) -> Repair:
-    return Repair(journal=journal, clock=SystemClock(), new_id=new_id)
+    at_rest = WordsAtRest(keys.new_secret())
+    return Repair(journal=journal, clock=SystemClock(), new_id=new_id, at_rest=at_rest)
 
 
 async def log(journal: SQLiteJournal) -> list[Any]:
