@@ -1,7 +1,8 @@
 """A process that writes to a journal as fast as it can and prints what was acknowledged.
 
 Usage: journal_load.py URL NODE, with ``sqlite:///PATH`` or ``postgresql://…``. Prints
-``accepted APPLICATION DELIVERY`` and ``queued DELIVERY``, each after the call returned.
+``accepted APPLICATION DELIVERY``, ``queued DELIVERY`` and ``sealed SIZE ROOT``, each after the
+call returned.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.ports.journal import Journal
 from gateway.testing.builders import an_acceptance
 from gateway.testing.contracts.journal import becomes, delivery_of
+from gateway.testing.contracts.journal_audit import sealing
 
 CALLERS = 32
 
@@ -37,12 +39,22 @@ async def call_for_ever(journal: Journal) -> None:
         sys.stdout.flush()
 
 
+async def seal_for_ever(journal: Journal) -> None:
+    while True:
+        head = await journal.seal(sealing(), limit=50)
+        if head is not None:
+            sys.stdout.write(f"sealed {head.size} {head.root.hex()}\n")
+            sys.stdout.flush()
+        await asyncio.sleep(0.01)
+
+
 async def main() -> None:
     journal = journal_at(*sys.argv[1:])
     await journal.open()
     async with asyncio.TaskGroup() as callers:
         for _ in range(CALLERS):
             callers.create_task(call_for_ever(journal))
+        callers.create_task(seal_for_ever(journal))
 
 
 if __name__ == "__main__":

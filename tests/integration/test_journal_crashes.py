@@ -10,6 +10,8 @@ from uuid import UUID
 
 import pytest
 
+from gateway.audit import tiles
+from gateway.audit.chain import leaf
 from gateway.domain.errors import JournalUnavailableError, NodeNameTakenError
 from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
 from gateway.domain.lifecycle import State
@@ -18,6 +20,7 @@ from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.ports.journal import Acceptance, Journal
 from gateway.testing.builders import DESTINATION, an_acceptance
 from gateway.testing.contracts.journal import accepted, chain_of, delivery_of
+from gateway.testing.contracts.journal_audit import places, sealing
 from gateway.testing.postgres import PostgresNode
 
 PATIENCE_S = 60.0
@@ -62,6 +65,7 @@ async def open_patiently(journal: Journal) -> None:
 
 
 async def assert_all_there(journal: Journal, lines: list[list[str]]) -> None:
+    leaves = [leaf(entry.data) async for entry in journal.sealed_entries()]
     for words in lines:
         match words:
             case ["accepted", application_id, delivery_id]:
@@ -72,11 +76,18 @@ async def assert_all_there(journal: Journal, lines: list[list[str]]) -> None:
                 delivery = await journal.delivery(DeliveryId(UUID(delivery_id)))
                 assert delivery is not None
                 assert delivery.state == State.QUEUED
+            case ["sealed", size, root]:
+                assert tiles.grow(0, {}, leaves[: int(size)]).root.hex() == root
+                assert len(leaves) >= int(size)
             case _:
                 pytest.fail(f"not of the load: {words}")
     chain = await chain_of(journal)
     counts = (await journal.counts())[DESTINATION]
     assert sum(chain.values()) == counts[State.PENDING] + 2 * counts[State.QUEUED]
+    while await journal.seal(sealing(), limit=50) is not None:
+        pass
+    assert len(await places(journal)) == sum(chain.values())
+    assert "sealed" in {words[0] for words in lines}
 
 
 async def test_a_killed_process_loses_nothing_it_acknowledged_on_sqlite(tmp_path: Path) -> None:
