@@ -20,7 +20,7 @@ may be accepted a second time, or opened unclaimed, as late as the last entry.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -62,13 +62,13 @@ class Place:
 
     Attributes:
         index: In the sealed log, from 0; ``None`` before it is sealed.
-        node: Whose chain it is in.
+        node: Whose chain it is in, if it is known.
         nseq: Its place there, from 1.
     """
 
     index: int | None
-    node: str
-    nseq: int
+    node: str | None
+    nseq: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +192,24 @@ class Completeness:
         """Tell whether the application's acceptance was among the entries."""
         return application in self._accepted
 
+    @property
+    def accepted_count(self) -> int:
+        """How many applications were accepted."""
+        return len(self._accepted)
+
+    def without_rows(self, rows: Container[str]) -> Iterator[Gap]:
+        """Yield accepted applications that are not among the journal's ``rows``."""
+        for application, index in self._accepted.items():
+            if application not in rows:
+                problem = f"application {application} was accepted, and the journal lacks it"
+                yield Gap(Place(index, None, None), problem)
+
+    def add(self, gap: Gap) -> None:
+        """Take a gap that somebody found who has the journal at hand."""
+        self.gap_count += 1
+        if len(self.gaps) < MAX_GAPS:
+            self.gaps.append(gap)
+
     def _accept(self, place: Place, application: str, glance: Glance) -> None:
         if application in self._accepted:
             self._gap(place, "an application that was accepted before is accepted again")
@@ -248,9 +266,7 @@ class Completeness:
             self._flagged.pop(delivery, None)
 
     def _gap(self, place: Place | None, problem: str) -> None:
-        self.gap_count += 1
-        if len(self.gaps) < MAX_GAPS:
-            self.gaps.append(Gap(place, problem))
+        self.add(Gap(place, problem))
 
 
 def _claim_key(delivery: str, attempt: str, copy: str) -> int:

@@ -164,6 +164,11 @@ class LogVerifier:
         """How many sealed entries were fed."""
         return self._size
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether some chain is, so that not everything behind was read."""
+        return bool(self._chains.failures)
+
     def feed(self, entry: StoredEntry) -> None:
         """Take the next sealed entry."""
         index = self._size

@@ -1,48 +1,236 @@
-"""Verify the audit log, and record that it was read."""
+"""Verify the audit log as it stands in the journal, and record that it was read."""
 
-from gateway.audit.verify import Finding, Verifier
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from gateway.audit import note
+from gateway.audit.completeness import Completeness, Gap, Missing
+from gateway.audit.note import NoteKey
+from gateway.audit.reading import read
+from gateway.audit.sealed import Fault, LogReport, LogVerifier, Signed, signed
+from gateway.audit.sealing import Signing
+from gateway.audit.verify import Finding, Head
 from gateway.domain.entry import Action, Actor, Entry
+from gateway.domain.identifiers import ApplicationId, NodeName
+from gateway.ports.audit_log import LogHead
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
+from gateway.services.operate.refusals import OperationError, parse_id
+
+_ENTRIES_BETWEEN_TILES: Final = 16_384
+_MOST_ASKED: Final = 10_000
+"""How often the journal is asked for what a younger entry may need."""
 
 
 class VerifyLog:
-    """Reads every node's chain from its first entry."""
+    """Reads the whole log: what is sealed by index, and what is not yet behind it."""
 
-    def __init__(self, *, journal: Journal, clock: Clock) -> None:
-        """Keep what it works with; opens nothing."""
+    def __init__(self, *, journal: Journal, clock: Clock, signing: Callable[[], Signing]) -> None:
+        """Keep what it works with; opens nothing.
+
+        ``signing`` returns the log's keys, and is asked only when the log was sealed.
+        """
         self._journal = journal
         self._clock = clock
+        self._signing = signing
 
-    async def __call__(self, *, actor: Actor) -> dict[str, object]:
-        """Verify every node's chain, and record that the log was read.
+    async def __call__(
+        self,
+        *,
+        actor: Actor,
+        checkpoints: Mapping[str, str] | None = None,
+        receipts: Mapping[str, str] | None = None,
+        keys: Sequence[str] = (),
+    ) -> dict[str, object]:
+        """Verify the log, and record that it was read.
+
+        Args:
+            actor: Who asks.
+            checkpoints: Signed notes that were kept elsewhere, by what they are called.
+            receipts: Applications and the leaf hashes that their receipts name, 64
+                hexadecimal digits.
+            keys: Verifier keys to believe instead of the gateway's own.
 
         Returns:
-            ``ok``, ``entries``, ``nodes`` (each one's last good entry), and the first bad
-            entry of each chain with what is wrong there in words.
+            ``ok``; ``entries``, ``sealed``, ``root`` and ``matched`` (how many checkpoints
+            agree); ``nodes`` (each one's last good entry); ``failures`` with ``index``,
+            ``node``, ``nseq`` and ``problem``, the lowest index first; ``first_bad_index``;
+            ``warnings``; ``unsettled``; ``keys``: ``own`` or ``given``.
+
+        Raises:
+            OperationError: A key or a receipt cannot be read.
         """
-        verifier = Verifier()
-        async for stored in self._journal.entries():
-            verifier.feed(stored)
-        report = verifier.finish()
+        known = self._journal.chain_head
+        # In this order: the head is sealed after every checkpoint that is kept.
+        kept = await self._journal.checkpoints()
+        head = await self._journal.log_head()
+        found = self._signed(kept, head, checkpoints or {}, _keys(keys))
+        completeness = Completeness()
+        verifier = LogVerifier(
+            checkpoints=[each for each in found if isinstance(each, Signed)],
+            heads={} if known is None else {self._journal.node: Head(*known)},
+            receipts={_id(name): _leaf(text) for name, text in (receipts or {}).items()},
+            completeness=completeness,
+        )
+        ends = await self._read_sealed(verifier, head.size if head else 0)
+        async for entry in self._journal.entries():
+            if not 1 <= entry.nseq <= ends.get(entry.node, 0):
+                verifier.feed_unsealed(entry)
+        if not verifier.is_broken:
+            await self._settle(completeness)
+            await self._compare_rows(completeness)
+        report = verifier.finish(complete=True)
+        faults = (*report.faults, *(each for each in found if isinstance(each, Fault)))
+        faults += _of_head(head, found)
+        await self._record(actor, report, ok=not faults)
+        return {
+            "ok": not faults,
+            "entries": report.entries,
+            "sealed": report.size,
+            "root": report.root.hex(),
+            "matched": report.matched,
+            "nodes": {
+                node: {"nseq": last.nseq, "leaf": last.leaf.hex()}
+                for node, last in report.heads.items()
+            },
+            "failures": [fault_view(fault) for fault in faults],
+            "first_bad_index": first_bad_index(faults),
+            "warnings": [warning_view(finding) for finding in report.warnings],
+            "unsettled": report.unsettled,
+            "keys": "given" if keys else "own",
+        }
+
+    def _signed(
+        self,
+        kept: Sequence[str],
+        head: LogHead | None,
+        outside: Mapping[str, str],
+        keys: Sequence[NoteKey],
+    ) -> list[Signed | Fault]:
+        texts = [(f"kept checkpoint {number}", text) for number, text in enumerate(kept, 1)]
+        texts += list(outside.items())
+        if head is not None:
+            texts.append(("the latest checkpoint", head.checkpoint))
+        if not texts:
+            return []
+        signing = self._signing()
+        return [
+            signed(name, text.encode(), keys or _own_keys(signing, text), signing.verify)
+            for name, text in texts
+        ]
+
+    async def _read_sealed(self, verifier: LogVerifier, size: int) -> dict[NodeName, int]:
+        """Feed the sealed entries; return each node's last one."""
+        ends: dict[NodeName, int] = {}
+        if size == 0:
+            return ends
+        async for entry in self._journal.sealed_entries():
+            verifier.feed(entry)
+            ends[entry.node] = entry.nseq
+            if verifier.size % _ENTRIES_BETWEEN_TILES == 0:
+                made = verifier.made()
+                verifier.compare(made, await self._journal.tiles(list(made)))
+            if verifier.size == size:
+                break
+        made = verifier.made(all_of_them=True)
+        verifier.compare(made, await self._journal.tiles(list(made)))
+        return ends
+
+    async def _settle(self, completeness: Completeness) -> None:
+        """Ask for what seems missing: it may have been stored behind what was read already."""
+        for missing in list(completeness.missing())[:_MOST_ASKED]:
+            if await self._is_there(missing):
+                completeness.settle(missing)
+
+    async def _is_there(self, missing: Missing) -> bool:
+        application = ApplicationId(parse_id(missing.application))
+        if missing.claim is None:
+            return await self._journal.acceptance_of(application) is not None
+        for stored in await self._journal.entries_about(application):
+            try:
+                members = read(stored.data)
+            except ValueError:
+                continue
+            facts = members["facts"]
+            claim = (members.get("delivery"), str(facts.get("attempt")), facts.get("copy"))
+            if members["action"] == Action.DELIVERY_CLAIMED and claim == missing.claim:
+                return True
+        return False
+
+    async def _compare_rows(self, completeness: Completeness) -> None:
+        """Compare the applications of the journal with those that the log accepted."""
+        found = 0
+        async for application in self._journal.accepted_ids():
+            if completeness.accepted(str(application)):
+                found += 1
+            elif await self._journal.acceptance_of(application) is None:
+                completeness.add(Gap(None, f"the acceptance of {application} is not in the log"))
+        if found < completeness.accepted_count:
+            rows = {str(each) async for each in self._journal.accepted_ids()}
+            for gap in completeness.without_rows(rows):
+                completeness.add(gap)
+
+    async def _record(self, actor: Actor, report: LogReport, *, ok: bool) -> None:
         entry = Entry(
             action=Action.LOG_READ,
             at=self._clock.now(),
             actor=actor,
-            facts={"purpose": "verify", "ok": report.ok, "entries": report.entries},
+            facts={"purpose": "verify", "ok": ok, "entries": report.entries},
         )
         await self._journal.record([entry])
-        return {
-            "ok": report.ok,
-            "entries": report.entries,
-            "nodes": {
-                node: {"nseq": head.nseq, "leaf": head.leaf.hex()}
-                for node, head in report.heads.items()
-            },
-            "failures": [_finding(finding) for finding in report.failures],
-            "warnings": [_finding(finding) for finding in report.warnings],
-        }
 
 
-def _finding(finding: Finding) -> dict[str, object]:
+def first_bad_index(faults: Sequence[Fault]) -> int | None:
+    """Return the lowest index of the log at which something is wrong, if any is known."""
+    return min((each.index for each in faults if each.index is not None), default=None)
+
+
+def fault_view(fault: Fault) -> dict[str, object]:
+    """Return a fault as JSON has it."""
+    return {
+        "index": fault.index,
+        "node": fault.node,
+        "nseq": fault.nseq,
+        "problem": fault.problem,
+    }
+
+
+def warning_view(finding: Finding) -> dict[str, object]:
+    """Return a warning as JSON has it."""
     return {"node": finding.node, "nseq": finding.nseq, "problem": finding.problem}
+
+
+def _of_head(head: LogHead | None, found: Sequence[Signed | Fault]) -> tuple[Fault, ...]:
+    latest = found[-1] if head and found else None
+    if head is None or not isinstance(latest, Signed):
+        return ()
+    if (latest.size, latest.root) == (head.size, head.root):
+        return ()
+    return (Fault("the latest checkpoint is not the log's head"),)
+
+
+def _own_keys(signing: Signing, text: str) -> tuple[NoteKey, ...]:
+    """Return our keys under the origin that a checkpoint names; others are not of our log."""
+    try:
+        origin = note.parse(text.encode()).text.partition("\n")[0]
+        return signing.keys(origin)
+    except ValueError:
+        return ()
+
+
+def _keys(vkeys: Sequence[str]) -> list[NoteKey]:
+    try:
+        return [note.parse_vkey(vkey) for vkey in vkeys]
+    except ValueError as error:
+        raise OperationError(f"keys: {error}") from None
+
+
+def _id(text: str) -> str:
+    return str(parse_id(text))
+
+
+def _leaf(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise OperationError("receipts: not a leaf hash") from None

@@ -1,0 +1,216 @@
+"""``kakehashi audit verify``: is the record what was written?"""
+
+import json
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from gateway.audit import note
+from gateway.audit.exported import ExportedLog
+from gateway.audit.note import NoteKey
+from gateway.audit.sealed import Fault, LogVerifier, Signed, signed
+from gateway.cli import screen
+from gateway.cli.failures import CommandError, ExitCode
+from gateway.cli.invocation import Invocation
+from gateway.cli.reach import perform
+from gateway.crypto.log_keys import verify as verify_signature
+from gateway.services.operate.verify_log import fault_view, first_bad_index, warning_view
+
+_ENTRIES_BETWEEN_TILES = 16_384
+
+Checkpoints = Annotated[
+    list[Path] | None,
+    typer.Option("--checkpoint", help="A signed checkpoint that you kept; more than once."),
+]
+Receipts = Annotated[
+    list[Path] | None, typer.Option("--receipt", help="A receipt that you kept; more than once.")
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option("--key", help="A verifier key to believe instead of the gateway's own."),
+]
+Export = Annotated[
+    Path | None, typer.Option("--export", help="Verify this export instead of the journal.")
+]
+
+
+def verify(
+    context: typer.Context,
+    checkpoint: Checkpoints = None,
+    receipt: Receipts = None,
+    key: Keys = None,
+    export: Export = None,
+) -> None:
+    """Verify the log: each entry, each node's chain, the tree, and that nothing is missing.
+
+    Exits with 1 if an entry was changed, taken out or put in. A whole log written anew by
+    somebody who has the signing key is seen only by what you kept yourself: a
+    checkpoint, a receipt.
+    """
+    invocation = Invocation.of(context)
+    notes = {str(file): _read(file) for file in checkpoint or ()}
+    leaves = dict(_receipt(file) for file in receipt or ())
+    if export is not None:
+        report = _verify_export(export, notes, leaves, key or [], invocation)
+    else:
+        report = perform(
+            invocation,
+            "audit.verify",
+            checkpoints=notes,
+            receipts={name: leaf.hex() for name, leaf in leaves.items()},
+            keys=key or [],
+        )
+    screen.show(invocation, report, lambda console: _show(console, report))
+    if not report["ok"]:
+        raise typer.Exit(ExitCode.NOT_WELL)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise CommandError(f"{file}: not UTF-8", ExitCode.USAGE) from None
+
+
+def _receipt(file: Path) -> tuple[str, bytes]:
+    """Return the application that a receipt is for, and its leaf hash.
+
+    Its signature is not looked at: whoever holds it knows where it is from.
+    """
+    text = _read(file).strip()
+    try:
+        if text.startswith("{"):
+            text = json.loads(text)["receipt"]
+        payload = text.split(".")[1]
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return str(UUID(claims["application"])), bytes.fromhex(claims["leaf"])
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        raise CommandError(f"{file}: not a receipt", ExitCode.USAGE) from None
+
+
+def _verify_export(
+    folder: Path,
+    notes: Mapping[str, str],
+    leaves: Mapping[str, bytes],
+    vkeys: list[str],
+    invocation: Invocation,
+) -> dict[str, Any]:
+    log = ExportedLog(folder)
+    try:
+        keys = [note.parse_vkey(vkey) for vkey in vkeys or log.keys()]
+    except ValueError as error:
+        raise CommandError(f"keys: {error}", ExitCode.USAGE) from None
+    found = [*_signed_of(log, keys), *_signed_outside(notes, keys)]
+    good = [each for each in found if isinstance(each, Signed)]
+    verifier = LogVerifier(checkpoints=good, receipts=leaves)
+    total = max((each.size for each in good), default=None)
+    with _progress(invocation) as progress:
+        task = progress.add_task("entries", total=total)
+        _feed(log, verifier, lambda done: progress.update(task, completed=done))
+    report = verifier.finish()
+    faults = (*report.faults, *(each for each in found if isinstance(each, Fault)))
+    return {
+        "ok": not faults,
+        "entries": report.entries,
+        "sealed": report.size,
+        "root": report.root.hex(),
+        "matched": report.matched,
+        "nodes": {
+            node: {"nseq": last.nseq, "leaf": last.leaf.hex()}
+            for node, last in report.heads.items()
+        },
+        "failures": [fault_view(fault) for fault in faults],
+        "first_bad_index": first_bad_index(faults),
+        "warnings": [warning_view(finding) for finding in report.warnings],
+        "unsettled": report.unsettled,
+        "keys": "given" if vkeys else "export",
+    }
+
+
+def _signed_of(log: ExportedLog, keys: list[NoteKey]) -> list[Signed | Fault]:
+    """Return the export's checkpoints; those of the hours only if a known key signed them."""
+    *kept, latest = log.checkpoints()
+    believed = {(key.name, key.id) for key in keys}
+    found = [signed(*latest, keys, verify_signature)]
+    for name, text in kept:
+        try:
+            by = {(each.name, each.key_id) for each in note.parse(text).signatures}
+        except ValueError:
+            by = believed
+        if by & believed:
+            found.append(signed(name, text, keys, verify_signature))
+    return found
+
+
+def _signed_outside(notes: Mapping[str, str], keys: list[NoteKey]) -> list[Signed | Fault]:
+    return [signed(name, text.encode(), keys, verify_signature) for name, text in notes.items()]
+
+
+def _feed(log: ExportedLog, verifier: LogVerifier, told: Callable[[int], None]) -> None:
+    def compare(*, all_of_them: bool) -> None:
+        made = verifier.made(all_of_them=all_of_them)
+        stored = {tile: log.tile(tile, data) for tile, data in made.items()}
+        verifier.compare(made, {tile: data for tile, data in stored.items() if data is not None})
+        told(verifier.size)
+
+    for entry in log.entries():
+        verifier.feed(entry)
+        if verifier.size % _ENTRIES_BETWEEN_TILES == 0:
+            compare(all_of_them=False)
+    compare(all_of_them=True)
+
+
+def _progress(invocation: Invocation) -> Progress:
+    """Return a bar that is drawn on a terminal only, and never beside JSON."""
+    console = Console(stderr=True)
+    return Progress(
+        console=console, transient=True, disable=invocation.json or not console.is_terminal
+    )
+
+
+_WHOSE = {
+    "own": "Signed by the gateway's own keys.",
+    "given": "Signed by the keys that you gave.",
+    "export": "Verified with the keys in the export: it is whole in itself; give --key to know"
+    " who signed it.",
+}
+
+
+def _show(console: Console, report: Mapping[str, Any]) -> None:
+    if report["ok"]:
+        sealed, matched = report["sealed"], report["matched"]
+        console.print(f"ok: {report['entries']} entries, every chain is whole.", style="green")
+        if sealed:
+            console.print(f"{sealed} are sealed; {matched} checkpoints agree with them.")
+            console.print(_WHOSE[report["keys"]])
+    else:
+        console.print("The audit log is not what was written.", style="bold red")
+        if report["first_bad_index"] is not None:
+            console.print(f"The first bad index is {report['first_bad_index']}.", style="bold")
+    for failure in report["failures"]:
+        console.print(f"  {_place(failure)}{failure['problem']}")
+    for warning in report["warnings"]:
+        console.print(f"  note: {_place(warning)}{warning['problem']}")
+    if report["unsettled"]:
+        console.print(
+            f"  note: {report['unsettled']} entries are too young to say whether what they"
+            " need is there"
+        )
+    for node, head in report["nodes"].items():
+        console.print(f"{node}: {head['nseq']} entries, head")
+        screen.plain(console, f"  {head['leaf']}")
+
+
+def _place(finding: Mapping[str, Any]) -> str:
+    """Return where it is, as far as it is known."""
+    index, node = finding.get("index"), finding["node"]
+    parts = [] if index is None else [f"index {index}"]
+    if node is not None:
+        parts.append(f"{node or 'no node'} entry {finding['nseq']}")
+    return f"{', '.join(parts)}: " if parts else ""
