@@ -8,9 +8,11 @@ import asyncpg
 import pytest
 
 from gateway.crypto.detail import conceal
+from gateway.domain.entry import Actor, ActorKind, Detail
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_postgres import PostgresJournal
+from gateway.ports.audit_log import EntryFilter
 from gateway.testing.builders import an_entry, an_id
 from gateway.testing.contracts.journal import NodeMaker, RawSQL
 from gateway.testing.contracts.journal_audit import (
@@ -183,4 +185,20 @@ async def test_a_shredded_key_is_in_no_file_of_a_table(server: PostgresNode, url
     assert await kept() == [0, 30]
     await observer.close()
     await checkpoint.close()
+    await journal.close()
+
+
+async def test_a_series_that_was_rolled_back_is_not_taken_for_stored(url: str) -> None:
+    journal = PostgresJournal(url, node=NodeName("gw-1"))
+    await journal.open()
+    new = an_entry(actor=Actor(ActorKind.OPERATOR, "tanaka"))
+    # Found out when everything else has been written.
+    unstorable = an_entry(detail=Detail(key=None, sealed=b""))
+
+    with pytest.raises(ValueError, match="contradicts"):
+        await journal.record([new, unstorable])
+    await journal.record([new])
+
+    by_tanaka = await journal.find_entries(EntryFilter(actor="tanaka"))
+    assert [one.entry.nseq for one in by_tanaka] == [1]
     await journal.close()
