@@ -97,8 +97,13 @@ async def _carry(folder: Path) -> dict[str, str]:
         entries = [stored.data async for stored in world.gateway.journal.entries()]
         copy = wiretap.seen[destination_queue(DESTINATION)][0]
         outcome, feedback = wiretap.seen[OUTCOMES]
+        await world.gateway.seal_log.begin()
+        proved = await world.gateway.prove.acceptance(receipt.id)
+        if proved is None:
+            raise TypeError(proved)
         verified = await world.gateway.operate.verify_log(actor=Actor(ActorKind.OPERATOR, "docs"))
     return {
+        "proof": proved.proof.rstrip(),
         "request_bytes": str(len(submission.raw)),
         "request": _wrapped(submission.raw.decode()),
         "answer": json.dumps(
@@ -114,7 +119,10 @@ async def _carry(folder: Path) -> dict[str, str]:
                     "value": _base64url(receipt.commitment_value),
                 },
                 "receipt": receipt.receipt[:60] + "…",
-                "links": {"self": f"/v1/applications/{receipt.id}"},
+                "links": {
+                    "self": f"/v1/applications/{receipt.id}",
+                    "proof": f"/v1/applications/{receipt.id}/proof",
+                },
             },
             ensure_ascii=False,
             indent=1,
