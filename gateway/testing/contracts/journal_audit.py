@@ -96,7 +96,7 @@ SUBJECT, NEXT_YEARS = b"s" * 32, b"t" * 32
 
 
 def past() -> list[Entry]:
-    """Return entries that differ in everything that one can search for, at times to and fro."""
+    """Return entries that differ in everything that one can search for, at times back and forth."""
     kinds = [
         (Action.APPLICATION_ACCEPTED, PORTAL, CHIYODA, APPLICATION, SUBJECT),
         (Action.DELIVERY_CLAIMED, WORKER, CHIYODA, APPLICATION, SUBJECT),
