@@ -56,6 +56,10 @@ _FLAGGED: Final = '"flagged":true'
 _OUTCOME: Final = '"outcome":"'
 
 
+_Where = tuple[int | None, str, int]
+"""A ``Place`` that is not made yet: few are needed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where an entry stands.
@@ -131,7 +135,7 @@ class Completeness:
             return
         action = glance[ACTION]
         if action == _ACCEPTED:
-            self._accept(Place(index, node, nseq), application, glance)
+            self._accept((index, node, nseq), application, glance)
             return
         if application not in self._accepted and action not in _ASKED_ABOUT:
             missing = Missing(Place(index, node, nseq), glance[AT], application)
@@ -145,9 +149,9 @@ class Completeness:
         if action == _CLAIMED:
             self._claim(node, delivery, glance)
         elif action in _OPENED and _OUTCOME in glance[FACTS]:
-            self._open(Place(index, node, nseq), application, delivery, glance)
+            self._open((index, node, nseq), application, delivery, glance)
         if action in _ENDS:
-            self._end(Place(index, node, nseq), delivery, glance)
+            self._end((index, node, nseq), delivery, glance)
 
     def missing(self) -> Iterator[Missing]:
         """Yield what is needed and not there so far, for whoever can look elsewhere."""
@@ -179,13 +183,13 @@ class Completeness:
         unsettled = 0
         for each in [*self.missing(), *self._flagged.values()]:
             if complete or _apart(each.at, latest) > SETTLED:
-                self._gap(each.place, each.problem)
+                self.add(Gap(each.place, each.problem))
             else:
                 unsettled += 1
         for application, place in self._unnamed.values():
             is_known = application in self._accepted
             if is_known and application not in self._without_deliveries:
-                self._gap(place, "about a delivery that no acceptance names")
+                self.add(Gap(place, "about a delivery that no acceptance names"))
         return unsettled
 
     def accepted(self, application: str) -> bool:
@@ -210,21 +214,21 @@ class Completeness:
         if len(self.gaps) < MAX_GAPS:
             self.gaps.append(gap)
 
-    def _accept(self, place: Place, application: str, glance: Glance) -> None:
+    def _accept(self, where: _Where, application: str, glance: Glance) -> None:
         if application in self._accepted:
-            self._gap(place, "an application that was accepted before is accepted again")
+            self._gap(where, "an application that was accepted before is accepted again")
             return
-        self._accepted[application] = place.index
+        self._accepted[application] = where[0]
         missing = self._unaccepted.pop(application, None)
-        if missing and missing.place.node == place.node:
-            self._gap(missing.place, "about an application that was accepted only afterwards")
+        if missing and missing.place.node == where[1]:
+            self.add(Gap(missing.place, "about an application that was accepted only afterwards"))
         named = _deliveries(glance[FACTS])
         if named is None:
             self._without_deliveries.add(application)
             return
         for delivery in named[1].split(" "):
             if self._unnamed.pop(delivery, None) is None and delivery in self._deliveries:
-                self._gap(place, "names a delivery that another acceptance has named")
+                self._gap(where, "names a delivery that another acceptance has named")
             self._deliveries.setdefault(delivery, 0)
 
     def _claim(self, node: str, delivery: str, glance: Glance) -> None:
@@ -235,38 +239,38 @@ class Completeness:
         self._claims.add(key)
         missing = self._unclaimed.pop(key, None) if self._unclaimed else None
         if missing and missing.place.node == node:
-            self._gap(missing.place, "a worker's outcome that was claimed only afterwards")
+            self.add(Gap(missing.place, "a worker's outcome that was claimed only afterwards"))
 
-    def _open(self, place: Place, application: str, delivery: str, glance: Glance) -> None:
+    def _open(self, where: _Where, application: str, delivery: str, glance: Glance) -> None:
         found = _attempt(glance[FACTS])
         if found is None:
-            self._gap(place, "a worker's outcome that does not say of which attempt and copy")
+            self._gap(where, "a worker's outcome that does not say of which attempt and copy")
             return
         claim = (delivery, found[1], found[2])
         key = _claim_key(*claim)
         if key not in self._claims:
             problem = "a worker's outcome without a claim: that attempt and copy were never claimed"
-            missing = Missing(place, glance[AT], application, claim, problem)
+            missing = Missing(Place(*where), glance[AT], application, claim, problem)
             self._unclaimed.setdefault(key, missing)
 
-    def _end(self, place: Place, delivery: str, glance: Glance) -> None:
+    def _end(self, where: _Where, delivery: str, glance: Glance) -> None:
         end = _ENDS[glance[ACTION]]
         if end == _DELIVER and _FLAGGED in glance[FACTS]:
             end = _DELIVER_FLAGGED
         before = self._deliveries[delivery]
         if before & end or before | end not in _LEGAL:
-            self._gap(place, "a delivery that had ended ends a second time")
+            self._gap(where, "a delivery that had ended ends a second time")
             return
         self._deliveries[delivery] = before | end
         if end == _DELIVER_FLAGGED and not before:
             problem = "delivered in spite of a cancellation that is not in the log"
-            missing = Missing(place, glance[AT], glance[APPLICATION], problem=problem)
+            missing = Missing(Place(*where), glance[AT], glance[APPLICATION], problem=problem)
             self._flagged[delivery] = missing
         elif end == _CANCEL:
             self._flagged.pop(delivery, None)
 
-    def _gap(self, place: Place | None, problem: str) -> None:
-        self.add(Gap(place, problem))
+    def _gap(self, where: _Where, problem: str) -> None:
+        self.add(Gap(Place(*where), problem))
 
 
 def _claim_key(delivery: str, attempt: str, copy: str) -> int:
