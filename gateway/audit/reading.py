@@ -68,6 +68,8 @@ _LINK: Final = rf'"node":"{_FORMATS["node"]}","nprev":"{_FORMATS["nprev"]}","nse
 _END: Final = rf'(?:,"subject":"{_FORMATS["subject"]}")?+,"v":2\}}|,"v":1\}}'
 _WRITTEN: Final = re.compile(rf"{_ANY}{_LINK}(?:{_END})")
 """The one way to write an entry, but for the order of its facts."""
+_PLAIN_END: Final = ',"v":2}'
+_END_1: Final = ',"v":1}'
 _ends: Final = re.compile(_END).fullmatch
 
 ACTION, APPLICATION, AT, DELIVERY, DETAIL, FACTS = range(1, 7)
@@ -128,9 +130,10 @@ class Reader:
                 glance = layout.match(text)
                 if glance is None or not text.startswith(link, glance.end()):
                     continue
-                if _ends(text, glance.end() + len(link)) is None:
+                end = text[glance.end() + len(link) :]
+                if end != _PLAIN_END and _ends(end) is None:
                     continue
-                if glance[DETAIL] and text.endswith('"v":1}'):
+                if end == _END_1 and glance[DETAIL]:
                     continue
                 datetime.fromisoformat(glance[AT])
                 return glance

@@ -19,7 +19,7 @@ from typing import Final
 from gateway.audit.checkpoint import open_checkpoint
 from gateway.audit.completeness import Completeness, Gap
 from gateway.audit.note import NoteKey, Verify
-from gateway.audit.reading import ACTION, APPLICATION, AT
+from gateway.audit.reading import ACTION, APPLICATION
 from gateway.audit.tiles import WIDTH
 from gateway.audit.tree import EMPTY_ROOT, HASH_BYTES, Frontier, joined
 from gateway.audit.verify import Finding, Head, Verifier
@@ -145,7 +145,7 @@ class LogVerifier:
     _matched: int = field(default=0, init=False)
     _covered: int | None = field(init=False)
     _good_sizes: list[int] = field(default_factory=list, init=False)
-    _latest: str = field(default="", init=False)
+    _broken: int = field(default=0, init=False)
     _open_receipts: dict[str, bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -237,7 +237,7 @@ class LogVerifier:
             self._fault(Fault(f"the acceptance of {application} is missing: there is a receipt"))
         if self._chains.failures:
             self.completeness.give_up()
-        unsettled = self.completeness.finish(self._latest, complete=complete)
+        unsettled = self.completeness.finish(self._chains.latest, complete=complete)
         faults = [*self._faults, *(_fault_of(gap) for gap in self.completeness.gaps)]
         faults.sort(key=lambda each: (each.index is None, each.index or 0))
         return LogReport(
@@ -255,15 +255,15 @@ class LogVerifier:
 
     def _check(self, index: int | None, entry: StoredEntry) -> bytes | None:
         """Return the leaf hash of the entry if it is good."""
-        failures = len(self._chains.failures)
-        glance = self._chains.feed(entry)
+        chains = self._chains
+        glance = chains.feed(entry)
         if glance is None:
-            if len(self._chains.failures) > failures:
-                problem = self._chains.failures[-1].problem
+            if len(chains.failures) > self._broken:
+                self._broken += 1
+                problem = chains.failures[-1].problem
                 self._fault(Fault(problem, index, entry.node, entry.nseq))
             return None
-        leaf = self._chains.leaf
-        self._latest = max(self._latest, glance[AT])
+        leaf = chains.leaf
         if glance[APPLICATION] is not None:
             self.completeness.feed(index, entry.node, entry.nseq, glance)
             if self._open_receipts and glance[ACTION] == "application.accepted":

@@ -112,16 +112,17 @@ class Verifier:
 
     Attributes:
         expected_heads: Entries that are known from elsewhere to be in the log.
+        leaf: The leaf hash of the entry that was fed last, if it was good; 32 bytes.
     """
 
     expected_heads: Mapping[NodeName, Head] = field(default_factory=dict)
+    leaf: bytes = field(default=b"", init=False)
     _chains: dict[NodeName, _Chain] = field(default_factory=dict, init=False)
     _failures: list[Finding] = field(default_factory=list, init=False)
     _warnings: list[Finding] = field(default_factory=list, init=False)
     _entries: int = field(default=0, init=False)
     _warning_count: int = field(default=0, init=False)
     _reader: Reader = field(default_factory=Reader, init=False)
-    _leaf: bytes = field(default=b"", init=False)
 
     def feed(self, entry: StoredEntry) -> Glance | None:
         """Take the next entry. After a node's first bad one its others are only counted.
@@ -148,9 +149,9 @@ class Verifier:
         return self._failures
 
     @property
-    def leaf(self) -> bytes:
-        """The leaf hash of the entry that was fed last, if it was good; 32 bytes."""
-        return self._leaf
+    def latest(self) -> str:
+        """The latest time of a good entry, as written; empty when there was none."""
+        return max((chain.latest for chain in self._chains.values()), default="")
 
     def finish(self) -> Report:
         """Return the report, after looking for expected entries that never came."""
@@ -192,7 +193,7 @@ class Verifier:
         expected = self.expected_heads.get(entry.node)
         if expected and expected.nseq == entry.nseq and expected.leaf != leaf:
             return "rewritten: the log is known to have had another entry here"
-        chain.nseq, chain.leaf, self._leaf = entry.nseq, leaf.hex(), leaf
+        chain.nseq, chain.leaf, self.leaf = entry.nseq, leaf.hex(), leaf
         at = glance[AT]
         # Times of one form and one zone sort as text.
         if at >= chain.latest:

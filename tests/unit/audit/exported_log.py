@@ -1,7 +1,7 @@
 """An honest log in memory, and as an export: what the tests of verification tamper with."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -187,6 +187,3 @@ def seal(
 def honest(count: int = 200, *, at: Sequence[int] = (100, 300)) -> SealedLog:
     """Return the log of so many applications, and one entry long after them."""
     return seal(chained([*(each for n in range(count) for each in life(n)), late()]), at=at)
-
-
-Tamper = Callable[[SealedLog], None]
