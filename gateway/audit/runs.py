@@ -12,10 +12,24 @@ _HEIGHT: Final = 8  # A tile is 256 hashes wide (C2SP tlog-tiles).
 
 def runs_of(entries: Sequence[StoredEntry], first_index: int) -> list[Run]:
     """Return the runs of entries that stand one after another from ``first_index``."""
-    return joined(
-        Run(first_index=first_index + place, node=one.node, first_nseq=one.nseq, length=1)
+    begins = [
+        place
         for place, one in enumerate(entries)
-    )
+        if place == 0 or (one.node, one.nseq) != _next(entries[place - 1])
+    ]
+    return [
+        Run(
+            first_index=first_index + begin,
+            node=entries[begin].node,
+            first_nseq=entries[begin].nseq,
+            length=end - begin,
+        )
+        for begin, end in zip(begins, [*begins[1:], len(entries)], strict=True)
+    ]
+
+
+def _next(entry: StoredEntry) -> tuple[str, int]:
+    return entry.node, entry.nseq + 1
 
 
 def joined(runs: Iterable[Run]) -> list[Run]:
