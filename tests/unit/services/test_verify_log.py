@@ -1,12 +1,18 @@
 """The log proves itself, and says where it was altered."""
 
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from gateway.audit.chain import leaf
+from gateway.audit.note import NoteKey
 from gateway.domain.entry import Actor, ActorKind
+from gateway.services.operate.refusals import OperationError
 from gateway.testing.world import World
 
 ME = Actor(ActorKind.OPERATOR, "sato")
@@ -55,6 +61,145 @@ async def test_what_was_altered_behind_our_back_is_found_at_its_place(
     [failure] = report["failures"]
     assert (failure["node"], failure["nseq"]) == ("gw-1", nseq)
     assert failure["problem"]
+
+
+async def seal(world: World) -> str:
+    """Seal everything; return the signed checkpoint."""
+    await world.gateway.seal_log.begin()
+    await world.gateway.seal_log.finish()
+    head = await world.gateway.journal.log_head()
+    assert head is not None
+    return head.checkpoint
+
+
+async def verified(world: World, **arguments: Any) -> Any:
+    return await world.gateway.operate.verify_log(actor=ME, **arguments)
+
+
+def rewrite(folder: Path, *statements: str) -> None:
+    """Change the journal as somebody would who has its file."""
+    with closing(sqlite3.connect(folder / "journal.db")) as connection, connection:
+        connection.create_function("replace", 3, _replace)
+        triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        for (name,) in connection.execute(triggers).fetchall():
+            connection.execute(f'DROP TRIGGER "{name}"')
+        for statement in statements:
+            assert connection.execute(statement).rowcount >= 1
+
+
+@pytest.fixture
+async def sealed(tmp_path: Path) -> AsyncIterator[World]:
+    """Four accepted applications, all sealed, and nobody at work."""
+    async with World.make(tmp_path, paused=True) as world:
+        for _ in range(4):
+            await world.accepted()
+        await seal(world)
+        yield world
+
+
+async def test_a_sealed_log_agrees_with_its_checkpoints_and_what_is_behind_is_read_too(
+    sealed: World,
+) -> None:
+    kept = await seal(sealed)
+    await sealed.accepted()
+
+    report = await verified(sealed, checkpoints={"mine": kept})
+
+    assert report["ok"], report["failures"]
+    assert 0 < report["sealed"] < report["entries"]
+    assert report["matched"] >= 2
+    assert (report["unsettled"], report["keys"]) == (0, "own")
+
+
+async def test_the_first_bad_index_is_named(sealed: World, tmp_path: Path) -> None:
+    rewrite(tmp_path, "UPDATE entries SET data = replace(data, 'portal', 'partal') WHERE nseq = 2")
+
+    report = await verified(sealed)
+
+    assert (report["ok"], report["first_bad_index"]) == (False, 1)
+    assert report["failures"][0]["problem"].startswith("the entry is not what was sealed")
+
+
+async def test_a_sealed_entry_that_is_gone_is_named(sealed: World, tmp_path: Path) -> None:
+    rewrite(tmp_path, "DELETE FROM entries WHERE nseq = 2")
+
+    report = await verified(sealed)
+
+    assert (report["ok"], report["first_bad_index"]) == (False, 1)
+
+
+async def test_a_journal_that_was_rolled_back_is_seen_against_a_kept_checkpoint(
+    sealed: World, tmp_path: Path
+) -> None:
+    async with World.make(tmp_path / "other", store=sealed.store) as other:
+        for _ in range(6):
+            await other.accepted()
+        later = await seal(other)
+
+    report = await verified(sealed, checkpoints={"mine": later})
+
+    problems = [failure["problem"] for failure in report["failures"]]
+    assert any(problem.startswith("cut off: mine stands for") for problem in problems)
+
+
+async def test_a_checkpoint_that_somebody_else_signed_is_not_believed(sealed: World) -> None:
+    foreign = NoteKey("kakehashi/other", bytes(32)).vkey()
+
+    report = await verified(sealed, keys=[foreign])
+
+    assert not report["ok"]
+    assert "not signed by a known key" in report["failures"][0]["problem"]
+
+
+async def test_the_head_has_to_be_what_was_signed(sealed: World, tmp_path: Path) -> None:
+    rewrite(tmp_path, "UPDATE log_head SET size = size - 1")
+
+    report = await verified(sealed)
+
+    problems = [failure["problem"] for failure in report["failures"]]
+    assert "the latest checkpoint is not the log's head" in problems
+
+
+async def test_a_tile_that_was_changed_is_seen(sealed: World, tmp_path: Path) -> None:
+    rewrite(tmp_path, "UPDATE log_tiles SET hashes = zeroblob(length(hashes))")
+
+    assert (await verified(sealed))["first_bad_index"] == 0
+
+
+async def test_a_receipt_is_looked_for(sealed: World) -> None:
+    receipt: Any = await sealed.submit()
+    stored = await sealed.gateway.journal.acceptance_of(receipt.id)
+    assert stored is not None
+    good, bad = leaf(stored.data).hex(), "00" * 32
+
+    assert (await verified(sealed, receipts={str(receipt.id): good}))["ok"]
+    [failure] = (await verified(sealed, receipts={str(receipt.id): bad}))["failures"]
+    assert (failure["nseq"], failure["problem"].split()[0]) == (stored.nseq, "not")
+    [failure] = (await verified(sealed, receipts={str(UUID(int=1)): good}))["failures"]
+    assert "there is a receipt" in failure["problem"]
+
+
+async def test_what_was_asked_wrongly_is_refused(sealed: World) -> None:
+    with pytest.raises(OperationError, match="keys"):
+        await verified(sealed, keys=["nonsense"])
+    with pytest.raises(OperationError, match="receipts"):
+        await verified(sealed, receipts={str(UUID(int=1)): "leaf"})
+
+
+async def test_applications_and_acceptances_go_together(sealed: World, tmp_path: Path) -> None:
+    rewrite(
+        tmp_path,
+        "DELETE FROM applications WHERE id = (SELECT min(id) FROM applications)",
+        "UPDATE applications SET id = zeroblob(16) WHERE id = (SELECT max(id) FROM applications)",
+    )
+
+    report = await verified(sealed)
+
+    problems = sorted(failure["problem"].split(" ", 2)[2] for failure in report["failures"])
+    assert len(problems) == 3, report["failures"]
+    assert problems[0].startswith("of 00000000-0000-0000-0000-000000000000 is not in the log")
+    assert all(problem.endswith("the journal lacks it") for problem in problems[1:])
+    assert report["first_bad_index"] is not None
 
 
 def _replace(data: bytes, old: str, new: str) -> bytes:
