@@ -10,6 +10,7 @@ from uuid import uuid4
 import structlog
 
 from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
+from gateway.bootstrap.log_operations import log_operations
 from gateway.bootstrap.log_signing import log_signing
 from gateway.bootstrap.stores import open_journal
 from gateway.crypto import keys
@@ -163,10 +164,11 @@ def build_operate(
     clock = SystemClock()
     at_rest = WordsAtRest(store.private(PSEUDONYM_KEY))
     destinations = destinations or Destinations(policies(settings), journal=journal, clock=clock)
+    pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
     return Operations(
         look=Look(
             journal=journal,
-            pseudonyms=Pseudonyms(store.private(PSEUDONYM_KEY)),
+            pseudonyms=pseudonyms,
             municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
             destinations=destinations,
             clock=clock,
@@ -185,6 +187,7 @@ def build_operate(
         verify_log=VerifyLog(journal=journal, clock=clock, signing=lambda: log_signing(store)),
         log_keys=ShowLogKeys(journal=journal, signing=lambda: log_signing(store)),
         shred_details=ShredDetails(journal=journal, clock=clock),
+        log=log_operations(settings, store, journal, pseudonyms=pseudonyms, clock=clock),
     )
 
 

@@ -39,7 +39,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "config": ("gateway.cli.commands.config", "The configuration: check, show, schema."),
     "topology": ("gateway.cli.commands.topology", "What there is on the broker: show, apply."),
     "adapter": ("gateway.cli.commands.adapter", "Adapters: list, check, run samples through."),
-    "audit": ("gateway.cli.commands.audit", "The audit log: verify."),
+    "audit": ("gateway.cli.commands.audit", "The audit log: search, verify, export, report."),
     "openapi": ("gateway.cli.commands.openapi", "Print the front-end API as OpenAPI 3.1."),
 }
 """Name to module and one line for the list."""

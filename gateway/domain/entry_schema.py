@@ -202,6 +202,15 @@ CARRIED: Final[Mapping[Action, Carries]] = {
         {
             "ok": "whether what was read was whole",
             "entries": "how many were read",
+            "filter": "what was searched by, with spaces between; never a 受付番号 itself",
+            "actions": "which actions were searched for, with spaces between",
+            "outcomes": "which outcomes were searched for, with spaces between",
+            "actor": "whose entries were searched for; null if there were none",
+            "actor_kind": "of whom",
+            "since": "from when on",
+            "until": "until when",
+            "first": "index of the first entry that was read",
+            "size": "size of the log that was read",
         },
     ),
 }

@@ -2,7 +2,14 @@
 
 import typer
 
-from gateway.cli.commands import audit_keys, audit_verify
+from gateway.cli.commands import (
+    audit_export,
+    audit_keys,
+    audit_prove,
+    audit_report,
+    audit_search,
+    audit_verify,
+)
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="The audit log."
@@ -17,3 +24,8 @@ def _group() -> None:
 app.command("key")(audit_keys.key)
 app.command("shred")(audit_keys.shred)
 app.command("verify")(audit_verify.verify)
+app.command("search")(audit_search.search)
+app.command("export")(audit_export.export)
+app.command("prove")(audit_prove.prove)
+app.command("verify-proof")(audit_prove.verify_proof)
+app.command("report")(audit_report.report)

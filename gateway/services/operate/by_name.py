@@ -10,16 +10,30 @@ from gateway.domain.entry import Actor
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
 from gateway.services.operate.destinations import OperateDestinations
+from gateway.services.operate.export_log import ExportLog
 from gateway.services.operate.log_keys import ShowLogKeys
 from gateway.services.operate.look import Look
+from gateway.services.operate.prove_entry import ProveEntry
 from gateway.services.operate.refusals import OperationError
 from gateway.services.operate.repair import Repair
+from gateway.services.operate.report_log import ReportLog
+from gateway.services.operate.search_log import SearchLog
 from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
 
 Operation = Callable[[Actor, Mapping[str, object]], Awaitable[object]]
 
 _STRICT: Final = ConfigDict(arbitrary_types_allowed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class LogOperations:
+    """What the people may do who watch over the audit log."""
+
+    search: SearchLog
+    export: ExportLog
+    prove: ProveEntry
+    report: ReportLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,7 @@ class Operations:
     verify_log: VerifyLog
     log_keys: ShowLogKeys
     shred_details: ShredDetails
+    log: LogOperations
 
 
 def operations(operate: Operations) -> Mapping[str, Operation]:
@@ -70,6 +85,12 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "audit.verify": _deciding(operate.verify_log.__call__),
         "audit.key": _reading(operate.log_keys.__call__),
         "audit.shred": _deciding(operate.shred_details.__call__),
+        "audit.search": _deciding(operate.log.search.__call__),
+        "audit.head": _deciding(operate.log.export.head),
+        "audit.entries": _deciding(operate.log.export.entries),
+        "audit.tiles": _reading(operate.log.export.tiles),
+        "audit.prove": _deciding(operate.log.prove.__call__),
+        "audit.report": _deciding(operate.log.report.__call__),
     }
 
 

@@ -18,6 +18,8 @@ from gateway.ports.journal import Journal
 from gateway.services.operate.refusals import NotFoundError, OperationError, printable
 
 _HERE: Final = ZoneInfo("Asia/Tokyo")
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 2199
 _GROUP_CHARACTERS: Final = 8
 """32 bits: among a thousand groups two are alike once in ten thousand times, and both are then
 refused."""
@@ -70,7 +72,7 @@ async def selected(journal: Journal, wanted: Wanted, states: frozenset[State]) -
         NotFoundError: Nothing waits in a group of this name.
         OperationError: What was said cannot be, in words.
     """
-    since, until = _moment("since", wanted.since), _moment("until", wanted.until)
+    since, until = parse_moment("since", wanted.since), parse_moment("until", wanted.until)
     if since is not None and until is not None and since >= until:
         raise OperationError("since must be before until: nothing waits between them")
     for name in ("destination", "municipality", "code", "adapter"):
@@ -144,7 +146,16 @@ def is_selected(where: WaitingFilter, record: DeliveryRecord) -> bool:
     )
 
 
-def _moment(name: str, text: str | None) -> datetime | None:
+def parse_moment(name: str, text: str | None) -> datetime | None:
+    """Return the time that an operator said; in Japan, if it names no other time zone.
+
+    Args:
+        name: What it is, for the refusal.
+        text: ISO 8601; ``None`` for no time.
+
+    Raises:
+        OperationError: It is no time, or none of these two centuries, in words.
+    """
     if text is None:
         return None
     try:
@@ -153,4 +164,6 @@ def _moment(name: str, text: str | None) -> datetime | None:
         raise OperationError(
             f"{name} must look like 2026-11-20 or 2026-11-20T09:30: {text!r}"
         ) from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise OperationError(f"{name} must be a year from {_FIRST_YEAR} to {_LAST_YEAR}")
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=_HERE)

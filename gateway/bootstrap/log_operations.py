@@ -1,0 +1,52 @@
+"""What the people may do who watch over the audit log, put together."""
+
+import json
+
+from gateway.bootstrap.key_names import GATEWAY_KEY
+from gateway.bootstrap.log_signing import log_signing
+from gateway.crypto import keys
+from gateway.crypto.pseudonym import Pseudonyms
+from gateway.domain.identifiers import DestinationName, MunicipalityCode
+from gateway.ports.clock import Clock
+from gateway.ports.journal import Journal
+from gateway.ports.keys import KeyStore
+from gateway.services.operate.by_name import LogOperations
+from gateway.services.operate.export_log import ExportLog
+from gateway.services.operate.prove_entry import ProveEntry
+from gateway.services.operate.report_log import ReportLog
+from gateway.services.operate.search_log import SearchLog
+from gateway.settings.model import Settings
+
+
+def log_operations(
+    settings: Settings, store: KeyStore, journal: Journal, *, pseudonyms: Pseudonyms, clock: Clock
+) -> LogOperations:
+    """Return the operations; keys other than for pseudonyms are read when they are asked for."""
+    return LogOperations(
+        search=SearchLog(
+            journal=journal,
+            pseudonyms=pseudonyms,
+            municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
+            clock=clock,
+        ),
+        export=ExportLog(
+            journal=journal,
+            signing=lambda: log_signing(store),
+            receipt_keys=lambda: [_jwk(store.public(GATEWAY_KEY))],
+            clock=clock,
+        ),
+        prove=ProveEntry(journal=journal, clock=clock),
+        report=ReportLog(
+            journal=journal,
+            destinations={
+                DestinationName(name): MunicipalityCode(destination.municipality)
+                for name, destination in settings.destinations.items()
+            },
+            clock=clock,
+        ),
+    )
+
+
+def _jwk(public: bytes) -> dict[str, str]:
+    members: dict[str, str] = json.loads(public)
+    return {**members, "kid": keys.thumbprint(public), "use": "sig"}

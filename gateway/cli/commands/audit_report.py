@@ -1,0 +1,52 @@
+"""``kakehashi audit report``: what the log says of a period, as one page to read or print."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli import screen, words
+from gateway.cli.failures import ExitCode
+from gateway.cli.invocation import Invocation
+from gateway.cli.reach import perform
+from gateway.cli.report.page import Report, page
+
+
+class _Lang(StrEnum):
+    JA = "ja"
+    EN = "en"
+
+
+def report(
+    context: typer.Context,
+    *,
+    since: Annotated[str, typer.Option("--from", help="First day: 2026-11-01 (Japan).")],
+    until: Annotated[str, typer.Option("--to", help="Until before then: 2026-12-01.")],
+    out: Annotated[Path | None, typer.Option(help="The HTML file to write.")] = None,
+    municipality: Annotated[
+        str | None, typer.Option(help="Only what concerns this one, and the gateway itself.")
+    ] = None,
+    lang: Annotated[_Lang | None, typer.Option(help="ja or en; else as the terminal.")] = None,
+) -> None:
+    """Verify the whole log and report on a period: one HTML file, to be read or printed on A4.
+
+    With --json the figures instead. Exits with 1 if the log is not what was written; the
+    report is written nevertheless, and says so.
+    """
+    invocation = Invocation.of(context)
+    if out is None and not invocation.json:
+        raise typer.BadParameter("say which file to write", param_hint="--out")
+    figures = perform(
+        invocation, "audit.report", since=since, until=until, municipality=municipality
+    )
+    verified = perform(invocation, "audit.verify")
+    if out is not None:
+        language = words.language() if lang is None else lang.value
+        text = page(Report(figures, verified, datetime.now(UTC)), language)
+        out.write_text(text, encoding="utf-8")
+    document = {**figures, "verification": verified}
+    screen.show(invocation, document, lambda console: screen.plain(console, str(out)))
+    if not verified["ok"]:
+        raise typer.Exit(ExitCode.NOT_WELL)
