@@ -1,11 +1,14 @@
 """The first thing that anybody does: ``kakehashi up``, one ``curl``, and where did it go?"""
 
+import base64
+import hashlib
 import json
 import re
 import shlex
 import shutil
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +119,47 @@ def test_the_curl_line_delivers_an_application_that_outlives_kill_9(
     assert until_delivered(accepted["id"], tmp_path)["timeline"] == found["timeline"]
     assert ask("audit", "verify", cwd=tmp_path)["ok"]
     assert delivered_files(tmp_path, 1) == [file]
+
+
+def proved(line: str, path: str) -> dict[str, Any]:
+    """Ask for a proof as the client of the curl line, until it is sealed."""
+    words = shlex.split(line)
+    (url,) = [word for word in words if word.startswith("http")]
+    (bearer,) = [word for word in words if word.startswith("Authorization: ")]
+    origin = "/".join(url.split("/")[:3])
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        request = urllib.request.Request(origin + path)  # noqa: S310 - our own door
+        request.add_header(*bearer.split(": ", 1))
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - as above
+                return dict(json.load(response))
+        except urllib.error.HTTPError as error:
+            refused = (json.load(error)["code"], error.headers["Retry-After"])
+        assert refused == ("proof.not_sealed_yet", "1")
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def unpadded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def test_the_leaf_of_the_receipt_is_the_leaf_of_the_proof(up: Program, tmp_path: Path) -> None:
+    up.start()
+    line = curl_line(welcome(up, tmp_path))
+    accepted = send(line)
+
+    proof = proved(line, accepted["links"]["proof"])
+
+    claims = json.loads(unpadded(accepted["receipt"].split(".")[1]))
+    entry = unpadded(proof["entry"])
+    assert hashlib.sha256(b"\x00" + entry).hexdigest() == claims["leaf"]
+    assert json.loads(entry)["application"] == accepted["id"]
+    head, note = proof["proof"].split("\n\n", 1)
+    assert head.splitlines()[:2] == ["c2sp.org/tlog-proof@v1", f"index {proof['index']}"]
+    keys = ask("audit", "key", cwd=tmp_path)
+    assert note.splitlines()[0] == keys["origin"] == claims["log"]
 
 
 def test_what_was_accepted_just_before_kill_9_is_delivered_once_after_the_next_start(
