@@ -336,6 +336,16 @@ def test_whoever_asked_the_journal_leaves_nothing_unsettled() -> None:
     assert report.unsettled == 0
 
 
+def test_a_cancellation_that_nobody_was_asked_for_may_still_come() -> None:
+    verifier = LogVerifier()
+    for entry in chained([*life(1)[:2], (ONE, delivered(1, flagged=True))]):
+        verifier.feed_unsealed(entry)
+
+    report = verifier.finish(complete=True)
+
+    assert (report.ok, report.unsettled) == (True, 1)
+
+
 def test_entries_that_are_not_sealed_yet_go_on_with_the_chains() -> None:
     log = chained([each for n in range(5) for each in life(n)])
     verifier, broken = LogVerifier(), LogVerifier(heads={ONE: Head(11, bytes(32))})
