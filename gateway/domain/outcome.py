@@ -1,10 +1,17 @@
 """What an attempt came to, and what a core system says later."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from gateway.domain.identifiers import CopyId, DeliveryId, DestinationName, WorkerName
+
+_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}")
+_POINTER: Final = re.compile(r"#?(?:/[A-Za-z0-9_~.-]{0,64}){1,16}")
+_NUMBER_OF_A_PERSON: Final = re.compile(r"[0-9]{7}|(?:[0-9][._:+-]?){9}[0-9]")
+"""郵便番号 7 digits, 住民票コード 11, 個人番号 12; a telephone number 10 or 11, with hyphens."""
 
 
 class OutcomeKind(StrEnum):
@@ -55,6 +62,33 @@ class Outcome:
     opened_at: datetime | None = None
     sent_at: datetime | None = None
     adapter: str | None = None
+
+
+def safe_code(reason: object, otherwise: str) -> str:
+    """Return ``reason`` if it is a code; free text or a number of a person is replaced."""
+    is_code = isinstance(reason, str) and _CODE.fullmatch(reason) is not None
+    return str(reason) if is_code and not _NUMBER_OF_A_PERSON.search(str(reason)) else otherwise
+
+
+def safe_pointer(pointer: object) -> str | None:
+    """Return ``pointer`` if it names a field by plain ASCII members; else it may name a person."""
+    if not isinstance(pointer, str) or _NUMBER_OF_A_PERSON.search(pointer):
+        return None
+    return pointer if _POINTER.fullmatch(pointer) else None
+
+
+def without_free_words(outcome: Outcome) -> Outcome:
+    """Return what a worker reported, with nothing in it that a person may have written.
+
+    Workers do the same before they report. The audit log keeps its entries for ever, so it
+    does not depend on which version a worker has, or on who holds its key.
+    """
+    code = outcome.code if outcome.code is None else safe_code(outcome.code, UNUSABLE_CODE)
+    return replace(outcome, code=code, pointer=safe_pointer(outcome.pointer))
+
+
+UNUSABLE_CODE: Final = "outcome.code_unusable"
+"""What stands for a code that is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

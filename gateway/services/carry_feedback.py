@@ -10,13 +10,14 @@ import structlog
 from gateway.crypto.sign import Signer
 from gateway.domain.errors import ConfigError
 from gateway.domain.identifiers import DeliveryId
+from gateway.domain.outcome import safe_code
 from gateway.domain.records import FeedbackRecord
 from gateway.ports.broker import Broker
 from gateway.ports.clock import Clock
 from gateway.sdk import Feedback, FeedbackStatus, GivesFeedback
 from gateway.services.delivery_settings import DeliverySettings
 from gateway.services.stages.report import report
-from gateway.services.stages.send import safe_code, safe_reference
+from gateway.services.stages.send import safe_reference
 from gateway.services.wire import FEEDBACK_CODEC, FEEDBACK_TYPE, KIND_HEADER, is_plain
 from gateway.services.worker_health import LONGEST_PAUSE_S, PAUSE_S
 

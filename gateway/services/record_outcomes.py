@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +20,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.identifiers import DestinationName
 from gateway.domain.lifecycle import FINAL, State
+from gateway.domain.outcome import UNUSABLE_CODE, safe_code, without_free_words
 from gateway.domain.records import DeliveryRecord
 from gateway.ports.broker import OUTCOMES, Broker, Received
 from gateway.ports.clock import Clock
@@ -113,7 +115,8 @@ class RecordOutcomes:
         return True
 
     async def _record_outcome(self, report: Received) -> None:
-        outcome, kid = OUTCOME_CODEC.read(report.message, self._verifier)
+        reported, kid = OUTCOME_CODEC.read(report.message, self._verifier)
+        outcome = without_free_words(reported)
         grant = self._workers.require(kid, worker=outcome.worker)
         ends_turn: list[DestinationName] = []
         now, fraction = self._clock.now(), random.random()  # noqa: S311 - jitter, not a secret
@@ -146,16 +149,19 @@ class RecordOutcomes:
     async def _record_refused(self, report: Received) -> None:
         refused, kid = REFUSED_CODEC.read(report.message, self._verifier)
         self._workers.require(kid, worker=refused.worker, destination=refused.destination)
+        code = safe_code(refused.code, UNUSABLE_CODE)
         entry = Entry(
             action=Action.MESSAGE_REFUSED,
             at=self._clock.now(),
             actor=Actor(ActorKind.WORKER, refused.worker),
-            facts={"kind": "copy", "destination": refused.destination, "code": refused.code},
+            facts={"kind": "copy", "destination": refused.destination, "code": code},
         )
         await self._journal.record([entry])
 
     async def _record_feedback(self, report: Received) -> None:
-        feedback, kid = FEEDBACK_CODEC.read(report.message, self._verifier)
+        reported, kid = FEEDBACK_CODEC.read(report.message, self._verifier)
+        code = reported.code if reported.code is None else safe_code(reported.code, UNUSABLE_CODE)
+        feedback = replace(reported, code=code)
         grant = self._workers.require_key(kid)
         now = self._clock.now()
 

@@ -11,10 +11,10 @@ import structlog
 
 from gateway.domain.breaker import Sign
 from gateway.domain.errors import ConfigError, DestinationTransientError
+from gateway.domain.outcome import safe_code
 from gateway.ports.clock import Clock
 from gateway.sdk import Context, Destination, Health
 from gateway.services.delivery_settings import DeliverySettings
-from gateway.services.stages.send import safe_code
 from gateway.services.worker_gate import WorkerGate
 
 log = structlog.get_logger()

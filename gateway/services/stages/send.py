@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,7 +10,7 @@ import structlog
 
 from gateway.domain.breaker import Sign
 from gateway.domain.errors import ConfigError
-from gateway.domain.outcome import OutcomeKind
+from gateway.domain.outcome import OutcomeKind, safe_code, safe_pointer
 from gateway.ports.clock import Clock
 from gateway.sdk import (
     Application,
@@ -28,8 +27,6 @@ from gateway.sdk import (
 
 log = structlog.get_logger()
 
-_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}")
-_POINTER: Final = re.compile(r"#?(?:/[A-Za-z0-9_~.-]{0,64}){1,16}")
 _LONGEST_REFERENCE: Final = 200
 _LONGEST_WAIT_S: Final = 366 * 86_400.0
 
@@ -88,7 +85,7 @@ async def send(
         return Result(
             kind=OutcomeKind.REJECTED,
             code=safe_code(error.reason, RejectedError.code),
-            pointer=_safe_pointer(error.pointer),
+            pointer=safe_pointer(error.pointer),
             sign=Sign.ANSWERED,
         )
     except (ThrottledError, DestinationUnavailableError) as error:
@@ -196,15 +193,6 @@ def _retry_at(wait_s: float | None, now: datetime) -> datetime | None:
     if not isinstance(wait_s, int | float) or math.isnan(wait_s):
         return None
     return now + timedelta(seconds=min(max(0.0, wait_s), _LONGEST_WAIT_S))
-
-
-def safe_code(reason: object, otherwise: str) -> str:
-    """Return ``reason`` if it is a code; free text may hold personal data and is replaced."""
-    return reason if isinstance(reason, str) and _CODE.fullmatch(reason) else otherwise
-
-
-def _safe_pointer(pointer: object) -> str | None:
-    return pointer if isinstance(pointer, str) and _POINTER.fullmatch(pointer) else None
 
 
 def safe_reference(reference: object) -> str | None:

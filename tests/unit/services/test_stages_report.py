@@ -164,3 +164,44 @@ async def test_a_status_from_a_worker_of_another_destination_is_refused(
 def test_a_key_of_no_worker_speaks_for_nobody() -> None:
     with pytest.raises(SignatureInvalidError):
         WorkerRegister({}).require_key("unknown")
+
+
+async def test_words_that_a_worker_reports_as_codes_reach_neither_log_nor_journal(
+    world: World,
+) -> None:
+    delivery = await world.accepted()
+    signer = Signer(world.store.private(worker_key("w1")))
+    now = datetime.now(UTC)
+    outcome = Outcome(
+        delivery_id=delivery.id,
+        attempt=1,
+        copy=CopyId(new_id()),
+        worker=WorkerName("w1/test"),
+        kind=OutcomeKind.REJECTED,
+        received_at=now,
+        answered_at=now,
+        code="霞が関 花子 様は転出済み",
+        pointer="/霞が関花子",
+    )
+    status = FeedbackRecord(
+        id="1",
+        delivery_id=delivery.id,
+        status=FeedbackStatus.REJECTED,
+        at=now,
+        received_at=now,
+        code="123456789018",
+    )
+
+    messages = [
+        OUTCOME_CODEC.write(outcome, signer, {KIND_HEADER: OUTCOME_TYPE}),
+        FEEDBACK_CODEC.write(status, signer, {KIND_HEADER: FEEDBACK_TYPE}),
+    ]
+    with capture_logs() as logs:
+        for message in messages:
+            await world.broker.publish(OUTCOMES, message)
+        await eventually(lambda: seen(logs, "outcome.recorded") and seen(logs, "feedback.recorded"))
+
+    told = [entry["facts"] for entry in await world.log()]
+    codes = [(facts["code"], facts.get("pointer")) for facts in told if facts.get("code")]
+    assert codes == [("outcome.code_unusable", None)] * 2
+    assert "花子" not in str(logs) + str(told)
