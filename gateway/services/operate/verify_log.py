@@ -61,8 +61,9 @@ class VerifyLog:
             OperationError: A key or a receipt cannot be read.
         """
         known = self._journal.chain_head
-        # In this order: the head is sealed after every checkpoint that is kept.
+        # In this order: the head is sealed after every checkpoint that is kept, and with its runs.
         kept = await self._journal.checkpoints()
+        indexed = await self._indexed()
         head = await self._journal.log_head()
         found = self._signed(kept, head, checkpoints or {}, _keys(keys))
         completeness = Completeness()
@@ -81,7 +82,7 @@ class VerifyLog:
             await self._compare_rows(completeness)
         report = verifier.finish(complete=True)
         faults = (*report.faults, *(each for each in found if isinstance(each, Fault)))
-        faults += _of_head(head, found)
+        faults += _of_head(head, found, indexed)
         await self._record(actor, report, ok=not faults)
         return {
             "ok": not faults,
@@ -118,6 +119,13 @@ class VerifyLog:
             signed(name, text.encode(), keys or _own_keys(signing, text), signing.verify)
             for name, text in texts
         ]
+
+    async def _indexed(self) -> int:
+        """Return how many entries were given an index, whatever the head says."""
+        after, end = -1, 0
+        while runs := await self._journal.runs(after=after):
+            after, end = runs[-1].first_index, runs[-1].first_index + runs[-1].length
+        return end
 
     async def _read_sealed(self, verifier: LogVerifier, size: int) -> dict[NodeName, int]:
         """Feed the sealed entries; return each node's last one."""
@@ -200,13 +208,21 @@ def warning_view(finding: Finding) -> dict[str, object]:
     return {"node": finding.node, "nseq": finding.nseq, "problem": finding.problem}
 
 
-def _of_head(head: LogHead | None, found: Sequence[Signed | Fault]) -> tuple[Fault, ...]:
+def _of_head(
+    head: LogHead | None, found: Sequence[Signed | Fault], indexed: int
+) -> tuple[Fault, ...]:
+    faults = []
+    size = head.size if head else 0
+    if indexed > size:
+        faults.append(Fault(f"the head was put back: {indexed} entries had an index", size))
     latest = found[-1] if head and found else None
-    if head is None or not isinstance(latest, Signed):
-        return ()
-    if (latest.size, latest.root) == (head.size, head.root):
-        return ()
-    return (Fault("the latest checkpoint is not the log's head"),)
+    if (
+        head is not None
+        and isinstance(latest, Signed)
+        and (latest.size, latest.root) != (head.size, head.root)
+    ):
+        faults.append(Fault("the latest checkpoint is not the log's head"))
+    return tuple(faults)
 
 
 def _own_keys(signing: Signing, text: str) -> tuple[NoteKey, ...]:
