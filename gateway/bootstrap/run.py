@@ -1,6 +1,7 @@
 """How gateway and worker processes start, run and stop."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -44,6 +45,9 @@ _SEAL_S: Final = 1.0
 
 _PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 10.0
+
+_MAX_SOCKET_PATH_BYTES: Final = 107
+"""``sun_path`` of unix(7) holds 108 with the zero at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +284,14 @@ async def _free_socket(home: Path) -> Path:
 
     Raises:
         ConfigError: Another gateway listens there: with one journal for several
-            processes each needs a ``home`` of its own.
+            processes each needs a ``home`` of its own. Or its path is too long.
     """
     home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, at start
     path = home / SOCKET_NAME
+    if len(os.fsencode(path)) > _MAX_SOCKET_PATH_BYTES:
+        raise ConfigError(
+            f"home: {path} is longer than the {_MAX_SOCKET_PATH_BYTES} bytes of a socket's path"
+        )
     try:
         _, writer = await asyncio.open_unix_connection(str(path))
     except OSError:

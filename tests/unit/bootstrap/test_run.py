@@ -197,6 +197,17 @@ async def test_two_gateways_in_one_home_are_one_too_many(tmp_path: Path) -> None
     assert first_goes_on
 
 
+async def test_a_home_too_deep_for_a_socket_is_named(tmp_path: Path) -> None:
+    world = a_world(tmp_path)
+    world.gateway.settings.__dict__["home"] = tmp_path / ("deep" * 40)
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with running(world, asyncio.Event()):
+            pass
+
+    assert caught.group_contains(ConfigError, match="107 bytes of a socket's path")
+
+
 async def test_one_node_name_is_one_process_s(tmp_path: Path) -> None:
     first, stop = a_world(tmp_path), asyncio.Event()
 
