@@ -29,7 +29,7 @@ FORMAT: Final = 1
 
 _HASH_BYTES: Final = 32
 _PART: Final = ".part"
-_TILES_A_FILE: Final = ENTRIES_A_FILE // WIDTH
+TILES_A_FILE: Final = ENTRIES_A_FILE // WIDTH
 
 Ask = Callable[..., Any]
 """Does an operation by its name (``cli.reach.perform``)."""
@@ -194,7 +194,7 @@ class Export:
 
     def _read_tiles(self, level: int, first: int, size: int) -> dict[TileId, bytes]:
         """Return as many tiles as one file of entries has, as they are in a log of ``size``."""
-        wanted = [TileId(level, first + number) for number in range(_TILES_A_FILE)]
+        wanted = [TileId(level, first + number) for number in range(TILES_A_FILE)]
         wanted = [tile for tile in wanted if width_at(tile, size)]
         if not wanted:
             return {}

@@ -1,7 +1,11 @@
-"""A RabbitMQ node that these tests may kill, freeze and fill."""
+"""A RabbitMQ node that these tests may kill, freeze and fill; and a verifier written in Go."""
 
 import asyncio
+import os
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -9,6 +13,32 @@ import pytest
 from gateway.drivers.rabbitmq import RabbitBroker
 from gateway.testing.contracts.broker import PATIENCE_S
 from gateway.testing.rabbitmq import RabbitNode
+
+GOCHECK = Path(__file__).parent / "gocheck" / "main.go"
+GOPATH = Path("/usr/share/gocode")
+"""Where Debian puts the sources of Go's packages."""
+
+
+@pytest.fixture(scope="session")
+def gocheck(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The verifier, built once a session from Debian's packages, without a network."""
+    go = shutil.which("go")
+    if go is None or not (GOPATH / "src/golang.org/x/mod/sumdb/tlog").is_dir():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("Go is not installed")
+    folder = tmp_path_factory.mktemp("go")
+    settings = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "GOCACHE": str(folder / "cache"),
+        "GOPATH": str(GOPATH),
+        "GO111MODULE": "off",
+        "GOFLAGS": "",
+        "GOPROXY": "off",
+        "CGO_ENABLED": "0",
+    }
+    command = [go, "build", "-o", str(folder / "gocheck"), str(GOCHECK)]
+    subprocess.run(command, env=settings, check=True, timeout=300)
+    return folder / "gocheck"
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Go's own transparency log code agrees on honest logs and refuses tampered ones."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,34 +16,8 @@ from gateway.audit.tree import EMPTY_ROOT, leaf_hash
 from gateway.ports.audit_log import TileId
 from gateway.testing.notes import NoteSigner
 
-SOURCE = Path(__file__).parent / "gocheck" / "main.go"
-GOPATH = Path("/usr/share/gocode")
-"""Where Debian puts the sources of Go's packages."""
-
 LOG = NoteSigner("kakehashi.example-city.lg.jp/audit")
 ENTRIES = [b'{"action":"application.accepted","nseq":%d,"v":1}' % nseq for nseq in range(1, 601)]
-
-
-@pytest.fixture(scope="session")
-def gocheck(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The verifier, built once a session from Debian's packages, without a network."""
-    go = shutil.which("go")
-    if go is None or not (GOPATH / "src/golang.org/x/mod/sumdb/tlog").is_dir():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("Go is not installed")
-    folder = tmp_path_factory.mktemp("go")
-    settings = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "GOCACHE": str(folder / "cache"),
-        "GOPATH": str(GOPATH),
-        "GO111MODULE": "off",
-        "GOFLAGS": "",
-        "GOPROXY": "off",
-        "CGO_ENABLED": "0",
-    }
-    command = [go, "build", "-o", str(folder / "gocheck"), str(SOURCE)]
-    subprocess.run(command, env=settings, check=True, timeout=300)
-    return folder / "gocheck"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,17 +27,19 @@ table{border-collapse:collapse;width:100%;font-size:9pt;line-height:1.45}
 thead{display:table-header-group}
 tr{break-inside:avoid}
 th{text-align:start;font-weight:600;color:#44515f;border-bottom:1pt solid #8a97a5}
-th,td{padding:1.3mm 3mm 1.3mm 0;vertical-align:top;overflow-wrap:anywhere}
+th,td{padding:1.3mm 4mm 1.3mm 0;vertical-align:top;overflow-wrap:break-word}
+td code{overflow-wrap:anywhere}
 td{border-bottom:.5pt solid #d5dce3}
 .n{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap;padding-right:0;width:1%;
 padding-left:3mm}
+.n:not(:last-child){padding-right:6mm}
 .t{white-space:nowrap;font-variant-numeric:tabular-nums;width:1%}
 tfoot td{font-weight:600;border-bottom:0;border-top:1pt solid #8a97a5}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:1.2mm 6mm;margin:0}
 dt{color:#44515f}dd{margin:0;overflow-wrap:anywhere}
 code,pre{font-family:ui-monospace,"DejaVu Sans Mono","Noto Sans Mono CJK JP",monospace;
 font-size:8.5pt}
-pre{margin:2.5mm 0 0;padding:3mm;background:#f2f5f8;white-space:pre-wrap;overflow-wrap:anywhere}
+pre{margin:2.5mm 0;padding:3mm;background:#f2f5f8;white-space:pre-wrap;overflow-wrap:anywhere}
 .verdict{border-left:4pt solid;padding:2.5mm 4mm;margin:0 0 3mm;font-weight:600}
 .well{border-color:#1c7c43;background:#eaf6ee}.ill{border-color:#b3261e;background:#fcebea}
 .note{color:#44515f;font-size:9pt}

@@ -12,13 +12,16 @@ from typer.testing import CliRunner
 
 from gateway.bootstrap.embedded import embedded_document, make_missing_keys
 from gateway.bootstrap.key_names import PSEUDONYM_KEY
+from gateway.bootstrap.log_signing import log_signing
 from gateway.bootstrap.stores import open_journal, open_keys
 from gateway.cli import loop
 from gateway.cli.main import app
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord
+from gateway.drivers.system_clock import SystemClock
 from gateway.ports.journal import Acceptance, Decision
+from gateway.services.seal_log import SealLog
 from gateway.settings.load import build
 from gateway.testing.builders import MUNICIPALITY, an_acceptance, an_entry
 
@@ -85,3 +88,28 @@ def keep(terminal: Terminal) -> Callable[..., Acceptance]:  # noqa: ARG001 - its
 def parked(keep: Callable[..., Acceptance]) -> Acceptance:
     """An application whose delivery waits for a person."""
     return keep(state=State.PARKED, code="core.refused", pointer="/content/x")
+
+
+@pytest.fixture
+def grow(terminal: Terminal) -> Callable[[int], None]:  # noqa: ARG001 - its folder
+    """Return a function that appends entries to the embedded default's log and seals them."""
+    settings = build(embedded_document(Path("var")))
+    store = open_keys(settings)
+    make_missing_keys(settings, store)
+
+    async def write(count: int) -> None:
+        journal = open_journal(settings)
+        await journal.open()
+        await journal.record([an_entry(facts={"number": number}) for number in range(count)])
+        seal = SealLog(
+            journal=journal,
+            signing=log_signing(store),
+            origin="kakehashi/test",
+            new_origin="",
+            clock=SystemClock(),
+        )
+        await seal.check()
+        await seal.finish()
+        await journal.close()
+
+    return lambda count: loop.run(write(count))
