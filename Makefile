@@ -26,7 +26,7 @@ pytest = $(BIN)/python tools/run_pytest.py
 CHECKS := check-format check-lint check-types check-imports check-dependencies check-dead-code \
 	check-spelling check-dockerfile check-compose check-schemas
 
-.PHONY: help demo test check bench scale crash docs lock clean rabbitmq go $(CHECKS)
+.PHONY: help demo test check bench scale crash audit docs lock clean rabbitmq go $(CHECKS)
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -53,6 +53,10 @@ scale: $(VENV)/.dev $(VENV)/.bench rabbitmq ## Measure with a million applicatio
 crash: $(VENV)/.dev rabbitmq ## The long crash run: kill gateway, worker and broker under load
 	@CRASH_KILLS=$${CRASH_KILLS:-30} KILLS_IN_SEND=$${KILLS_IN_SEND:-100} \
 		$(pytest) --timeout=3600 tests/fault
+
+audit: $(VENV)/.dev ## The long run of the audit log: a million entries and 200 kills on both journals
+	@AUDIT_ENTRIES=$${AUDIT_ENTRIES:-1000000} AUDIT_KILLS=$${AUDIT_KILLS:-200} \
+		$(pytest) --timeout=7200 tests/fault/journal/test_killed_logs.py
 
 docs: $(VENV)/.runtime ## Generate the reference pages and the example configuration
 	@$(BIN)/python tools/generate_docs.py
