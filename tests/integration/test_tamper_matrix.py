@@ -22,6 +22,7 @@ import pytest
 from gateway.audit import tiles
 from gateway.crypto.detail import conceal
 from gateway.domain.entry import Action
+from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import ApplicationId
 from gateway.ports.audit_log import EntryFilter
 from gateway.ports.journal import Journal
@@ -752,6 +753,43 @@ async def test_the_running_gateway_signs_nothing_over_a_log_that_was_rolled_back
     assert head is not None
     assert head.size < signed.size
     await journal.close()
+
+
+def slip_in(loot: Loot) -> None:
+    """Put an entry behind the last one that the gateway wrote, in its name and well chained."""
+    loot.rest.append(loot.copy_of(loot.log[loot.find(Action.DESTINATION_CHANGED, 0)]))
+    loot.rechain()
+
+
+async def test_nobody_writes_in_the_name_of_a_running_gateway_without_stopping_it(
+    honest: Honest,
+) -> None:
+    store = await honest.store.copied(f"running-{uuid4().hex[:8]}")
+    journal = journal_at(store.url, "gw-1")
+    await journal.open()
+    await accepted(journal, honest.clock)
+    loot = Loot(await store.take())
+    slip_in(loot)
+    await store.put({"entries": loot.stored()["entries"]})
+
+    for _ in range(2):
+        with pytest.raises(JournalUnavailableError, match="chain"):
+            await accepted(journal, honest.clock)
+
+    await journal.close()
+
+
+async def test_what_is_written_in_the_name_of_a_gateway_that_is_down_is_believed(
+    honest: Honest,
+) -> None:
+    """The log proves what was written, and that it stays: not that a gateway wrote it.
+
+    Who may write into the database while no gateway runs may add entries, but not
+    applications that clients have receipts for, nor outcomes without a claim.
+    """
+    store, _ = await spoilt(honest, slip_in)
+
+    assert (await audit(honest, store))["ok"]
 
 
 def forge_the_edge(loot: Loot) -> None:

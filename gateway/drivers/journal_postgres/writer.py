@@ -13,7 +13,7 @@ from collections import deque
 from typing import Final
 
 import structlog
-from asyncpg import Connection
+from asyncpg import Connection, UniqueViolationError
 
 from gateway.audit.chain import leaf
 from gateway.audit.head import Head, Position
@@ -190,6 +190,8 @@ class Writer:
                     committing = True
                     await connection.execute("COMMIT")
             except Exception as error:  # noqa: BLE001 - a value that cannot be stored may raise any
+                if committing:
+                    self._position = None
                 kind = await self._after(connection, error)
                 if kind is Trouble.CULPRIT or (kind is Trouble.AGAIN and attempt == ATTEMPTS):
                     return error
@@ -207,8 +209,11 @@ class Writer:
         return None
 
     async def _after(self, connection: Connection, error: Exception) -> Trouble:
-        """Roll back, or give the connection up."""
-        self._position = None
+        """Roll back, or give the connection up.
+
+        The end of the chain stays what it was: on this connection nobody else may write in this
+        node's name, and whoever did shall not be followed.
+        """
         kind = trouble(error)
         if kind is Trouble.LOST:
             self._lose(subject(error))
@@ -240,6 +245,11 @@ class Writer:
 
 
 def _unstorable(error: Exception) -> Exception:
+    if isinstance(error, UniqueViolationError) and error.table_name == "entries":
+        # Somebody wrote in this node's name: its chain has another end than it wrote.
+        taken = JournalUnavailableError("chain")
+        taken.__cause__ = error
+        return taken
     if isinstance(error, (*DATABASE_ERRORS, ContestedError)):
         unstorable = ValueError("contradicts what is stored")
         unstorable.__cause__ = error

@@ -9,7 +9,7 @@ from uuid import UUID
 from gateway.audit.head import Head
 from gateway.domain.claim import Heartbeat
 from gateway.domain.entry import Entry
-from gateway.domain.errors import DeliveryNotFoundError
+from gateway.domain.errors import DeliveryNotFoundError, JournalUnavailableError
 from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
 from gateway.domain.lifecycle import FINAL
 from gateway.domain.records import ApplicationRecord, DeliveryRecord
@@ -128,9 +128,13 @@ def append(connection: sqlite3.Connection, head: Head, entries: Sequence[Entry])
     for entry in entries:
         chained = head.append(entry)
         row = rows.from_entry(head.node, chained)
-        if connection.execute(queries.INSERT_ENTRY, row).rowcount == 0:
-            connection.execute(queries.INSERT_SERIES, rows.from_series(entry))
-            connection.execute(queries.INSERT_ENTRY, row)
+        try:
+            if connection.execute(queries.INSERT_ENTRY, row).rowcount == 0:
+                connection.execute(queries.INSERT_SERIES, rows.from_series(entry))
+                connection.execute(queries.INSERT_ENTRY, row)
+        except sqlite3.IntegrityError as error:
+            # Somebody wrote in this node's name: its chain has another end than it wrote.
+            raise JournalUnavailableError("chain") from error
         if entry.detail is not None:
             key = rows.from_detail_key(head.node, chained, entry.detail)
             connection.execute(queries.INSERT_DETAIL_KEY, key)

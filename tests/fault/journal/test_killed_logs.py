@@ -70,16 +70,21 @@ async def live_and_die(url: str, node: str, keys: int, entries: int, told: Told)
     )
     assert process.stdout is not None
     mine = Told()
-    async with asyncio.timeout(PATIENCE_S):
-        while mine.entries < entries:
-            line = await process.stdout.readline()
-            assert line, f"{node} ended by itself"
-            mine.hear(line)
-        process.send_signal(signal.SIGKILL)
-        for line in (await process.stdout.read()).splitlines(keepends=True):
-            if line.endswith(b"\n"):
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while mine.entries < entries:
+                line = await process.stdout.readline()
+                assert line, f"{node} ended by itself"
                 mine.hear(line)
-        assert await process.wait() == -signal.SIGKILL
+            process.send_signal(signal.SIGKILL)
+            for line in (await process.stdout.read()).splitlines(keepends=True):
+                if line.endswith(b"\n"):
+                    mine.hear(line)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        ended = await process.wait()
+    assert ended == -signal.SIGKILL
     told.receipts |= mine.receipts
     told.checkpoints |= mine.checkpoints
     told.entries += mine.entries
