@@ -1,7 +1,6 @@
 """``kakehashi audit report``: what the log says of a period, as one page to read or print."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +13,6 @@ from gateway.cli.reach import perform
 from gateway.cli.report.page import Report, page
 
 
-class _Lang(StrEnum):
-    JA = "ja"
-    EN = "en"
-
-
 def report(
     context: typer.Context,
     *,
@@ -28,7 +22,9 @@ def report(
     municipality: Annotated[
         str | None, typer.Option(help="Only what concerns this one, and the gateway itself.")
     ] = None,
-    lang: Annotated[_Lang | None, typer.Option(help="ja or en; else as the terminal.")] = None,
+    lang: Annotated[
+        words.Language | None, typer.Option(help="ja or en; else as the terminal.")
+    ] = None,
 ) -> None:
     """Verify the whole log and report on a period: one HTML file, to be read or printed on A4.
 
@@ -43,7 +39,7 @@ def report(
     )
     verified = perform(invocation, "audit.verify")
     if out is not None:
-        language = words.language() if lang is None else lang.value
+        language = lang or words.language()
         text = page(Report(figures, verified, datetime.now(UTC)), language)
         out.write_text(text, encoding="utf-8")
     document = {**figures, "verification": verified}
