@@ -381,6 +381,14 @@ def row_removed(loot: Loot) -> int:
     return index
 
 
+def row_added(loot: Loot) -> None:
+    """Put an application into the state that nobody ever accepted."""
+    row, new = loot.tables["applications"][0], uuid4()
+    own = {"id": new.bytes if isinstance(row["id"], bytes) else new}
+    own |= {"idempotency_mac": new.bytes * 2, "receipt_mac": new.bytes * 2}
+    loot.tables["applications"].append({**row, **own})
+
+
 def entries_removed(loot: Loot) -> None:
     """Leave the application, and take every entry about it out of history."""
     index = loot.find(Action.APPLICATION_ACCEPTED, MIDDLE)
@@ -423,6 +431,7 @@ ALONE = [
     (accepted_again, "accepted again", BOTH),
     (delivered_again, "ends a second time", BOTH),
     (row_removed, "the journal lacks it", JOURNAL),
+    (row_added, "is not in the log", JOURNAL),
     (entries_removed, "is not in the log", JOURNAL),
 ]
 

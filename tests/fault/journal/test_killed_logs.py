@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -76,14 +77,14 @@ async def live_and_die(url: str, node: str, keys: int, entries: int, told: Told)
                 line = await process.stdout.readline()
                 assert line, f"{node} ended by itself"
                 mine.hear(line)
-            process.send_signal(signal.SIGKILL)
-            for line in (await process.stdout.read()).splitlines(keepends=True):
-                if line.endswith(b"\n"):
-                    mine.hear(line)
     finally:
-        if process.returncode is None:
-            process.kill()
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
+        rest = await process.stdout.read()
         ended = await process.wait()
+    for line in rest.splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            mine.hear(line)
     assert ended == -signal.SIGKILL
     told.receipts |= mine.receipts
     told.checkpoints |= mine.checkpoints
