@@ -9,6 +9,7 @@ without it.
 
 import asyncio
 import copy
+import json
 import runpy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -656,6 +657,33 @@ async def test_a_detail_key_removed_in_secret_takes_words_away_and_nothing_else(
     assert [each.detail_key for each in details] == [None] * len(STAGES)
     assert shredded == []
     assert (await audit(honest, store))["ok"]
+
+
+async def test_an_entry_hidden_from_a_search_is_in_the_log_and_in_every_export(
+    honest: Honest, tmp_path: Path
+) -> None:
+    """What entries are searched by stands beside them and is not sealed; the entries are."""
+    hidden: list[bytes] = []
+
+    def hide(loot: Loot) -> None:
+        row = loot.log[loot.find(Action.DELIVERY_CLAIMED, MIDDLE)]
+        hidden.append(row["data"])
+        row["application_id"] = loot.log[0]["application_id"]
+
+    store, _ = await spoilt(honest, hide)
+    members = json.loads(hidden[0])
+    journal = journal_at(store.url, "gw-9")
+    await journal.open()
+
+    about = EntryFilter(application=ApplicationId(UUID(members["application"])))
+    searched = [each.entry.data for each in await found(journal, about)]
+    await journal.close()
+    folder = await exported(store, tmp_path / "export")
+
+    assert hidden[0] not in searched
+    assert searched
+    assert (await audit(honest, store))["ok"]
+    assert hidden[0] in (folder / "entries/0.jsonl").read_bytes().split(b"\n")
 
 
 # 3. The unsealed window
