@@ -206,7 +206,11 @@ class SealLog:
             done[:] = [Sealed(sealed.seal, (*changed, *sealed.breaks))]
             return sealed.seal
 
-        head = await self._journal.seal(rule, limit=BATCH)
+        try:
+            head = await self._journal.seal(rule, limit=BATCH)
+        except ValueError as error:
+            # Somebody wrote into its tables: entries are kept and accepted nevertheless.
+            raise LogUnusableError("seal", "it contradicts what is stored") from error
         if head is None or not done:
             return None
         self._head = head
