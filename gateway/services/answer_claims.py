@@ -66,7 +66,7 @@ def _rule(
 
     def rule(record: DeliveryRecord) -> Decision[ClaimAnswer]:  # noqa: PLR0911 - one a verdict
         if claim.attempt != record.attempt or record.destination != claim.destination:
-            return _answered(record, claim, Verdict.DROP)
+            return _refused(record, claim, now)
         match record.state:
             case State.PENDING | State.QUEUED:
                 if hold is not None:
@@ -88,7 +88,7 @@ def _rule(
                     return _hold(record, claim, policy, hold, now)
                 return _resolve(record, claim, policy, now)
             case _:
-                return _answered(record, claim, Verdict.DROP)
+                return _refused(record, claim, now)
 
     return rule
 
@@ -106,6 +106,12 @@ def _answered(record: DeliveryRecord, claim: Claim, verdict: Verdict) -> Decisio
             attempt=record.attempt,
         )
     )
+
+
+def _refused(record: DeliveryRecord, claim: Claim, now: datetime) -> Decision[ClaimAnswer]:
+    """Tell a worker to forget a copy: that it asked, and may not open it, is an entry."""
+    entry = _entry(Action.DELIVERY_CLAIM_REFUSED, record, claim, now, Verdict.DROP)
+    return replace(_answered(record, claim, Verdict.DROP), entries=(entry,))
 
 
 def _claimed(

@@ -66,6 +66,7 @@ def test_a_copy_nobody_needs_any_more_is_dropped(state: State) -> None:
 
     assert decision.answer.verdict == Verdict.DROP
     assert decision.record is None
+    assert [entry.action for entry in decision.entries] == [Action.DELIVERY_CLAIM_REFUSED]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,7 @@ def test_a_claim_for_something_else_is_dropped(over: dict[str, Any]) -> None:
 
     assert decision.answer.verdict == Verdict.DROP
     assert decision.record is None
+    assert [entry.action for entry in decision.entries] == [Action.DELIVERY_CLAIM_REFUSED]
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.IN_DOUBT])
@@ -90,6 +92,7 @@ def test_a_second_copy_of_a_claimed_attempt_is_dropped(state: State) -> None:
 
     assert decision.answer.verdict == Verdict.DROP
     assert decision.record is None
+    assert [entry.action for entry in decision.entries] == [Action.DELIVERY_CLAIM_REFUSED]
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.IN_DOUBT])
