@@ -1,5 +1,8 @@
 """The security team finds what it looks for, and that it looked is in the log."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,6 +132,7 @@ async def test_a_reason_is_shown_until_it_is_erased(world: World) -> None:
         {"since": CANARY},
         {"since": "2026-11-20", "until": "2026-11-20"},
         {"unknown": "x"},
+        {"actions": ["delivery."] * 9_999, "since": "x"},
     ],
 )
 async def test_a_hostile_filter_is_refused_and_leaves_nothing(
@@ -176,3 +180,40 @@ async def test_what_finds_nothing_leaves_no_word_of_it_in_the_log(
     assert "municipality" not in read
     assert "subject" not in read
     assert not any(value in str(read) for value in where.values() if isinstance(value, str))
+
+
+async def test_a_number_is_found_in_a_sealed_log_with_its_place_there(world: World) -> None:
+    delivery = await world.accepted()
+    await world.gateway.seal_log.begin()
+    await world.gateway.seal_log.finish()
+
+    found = await search(world, receipt_number=NUMBER, actions=["application.accepted"])
+
+    [entry] = found["entries"]
+    assert entry["application"] == str(delivery.application_id)
+    assert isinstance(entry["index"], int)
+
+
+async def test_an_entry_that_was_destroyed_is_shown_as_unreadable(
+    world: World, tmp_path: Path
+) -> None:
+    await world.accepted()
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
+        for (statement,) in connection.execute(
+            "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            connection.execute(statement)
+        connection.execute("UPDATE entries SET data = X'00'")
+        connection.commit()
+
+    found = await search(world, receipt_number=NUMBER)
+
+    assert all(entry["unreadable"] for entry in found["entries"])
+    assert found["entries"][0]["node"] == "gw-1"
+
+
+async def test_a_filter_said_many_times_is_written_once(world: World) -> None:
+    await search(world, actions=["delivery."] * 9_999)
+
+    read: Any = (await world.log())[-1]
+    assert read["facts"]["actions"] == "delivery."
