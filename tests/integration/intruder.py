@@ -3,7 +3,6 @@
 Takes whole tables, changes them in memory and puts them back, past all triggers and references.
 """
 
-import base64
 import re
 import shutil
 import sqlite3
@@ -255,11 +254,8 @@ class Loot:
 
 
 def size_of(checkpoint: str) -> int:
+    """Return how many entries a checkpoint stands for."""
     return int(checkpoint.split("\n")[1])
-
-
-def root_of(checkpoint: str) -> bytes:
-    return base64.b64decode(checkpoint.split("\n")[2])
 
 
 def tile_ids(size: int) -> list[TileId]:

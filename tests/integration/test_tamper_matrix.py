@@ -31,7 +31,14 @@ from gateway.testing.builders import an_entry
 from gateway.testing.contracts.journal_audit import found
 from gateway.testing.notes import NoteSigner
 from gateway.testing.postgres import PostgresNode
-from tests.integration.intruder import Loot, PostgresStore, SQLiteStore, Store, tile_ids
+from tests.integration.intruder import (
+    Loot,
+    PostgresStore,
+    SQLiteStore,
+    Store,
+    size_of,
+    tile_ids,
+)
 from tests.integration.lives import (
     ORIGIN,
     SetClock,
@@ -486,7 +493,7 @@ async def test_tiles_rewritten_with_the_chain_leave_the_signed_sizes_as_bounds(
     report = await audit(honest, store)
     _, said = second_opinion(await exported(store, tmp_path / "export"))
 
-    first, second = (int(text.split("\n")[1]) for text in honest.checkpoints[:2])
+    first, second = map(size_of, honest.checkpoints[:2])
     assert first <= MIDDLE < second
     assert f"kept checkpoint 2 stands for {second} entries" in problems(report)
     assert f"at index {first} or behind it" in problems(report)
@@ -604,7 +611,7 @@ async def test_a_database_rolled_back_is_seen_by_what_was_kept_since(
 ) -> None:
     store = await honest.earlier.copied(f"rolled-back-{uuid4().hex[:8]}")
     kept = {"the one that was kept": honest.checkpoints[-1]}
-    size = int(honest.checkpoints[1].split("\n")[1])
+    size = size_of(honest.checkpoints[1])
 
     without = await audit(honest, store)
     report = await audit(honest, store, checkpoints=kept)
