@@ -1,6 +1,7 @@
 """``python -m benchmarks``: measure, keep the figures, write the page.
 
-Beside a peer, or with ``find``, ``backlog`` or ``bulkhead`` at scale (``at_scale``).
+Beside a peer, or with ``find``, ``backlog`` or ``bulkhead`` at scale (``at_scale``), or with
+``audit`` the audit log (``audit``).
 """
 
 import argparse
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import at_scale
+from benchmarks.audit import measure as audit
 from benchmarks.page import page
 from benchmarks.processes import ROOT, FailedError
 from benchmarks.scenario import FULL, QUICK, measure
@@ -24,7 +26,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="try everything; keep nothing")
     parser.add_argument("--page", type=Path, help="write the page of these figures; no measuring")
+    parser.add_argument("what", nargs="?", choices=[*at_scale.NAMES, "audit"])
     at_scale.add_to(parser)
+    audit.add_to(parser)
     arguments = parser.parse_args()
     # Servers are ended on the way out; the default action of SIGTERM would leave them.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -32,6 +36,9 @@ def main() -> int:
         PAGE.write_text(page(json.loads(arguments.page.read_text("utf-8"))), "utf-8")
         return 0
     try:
+        if arguments.what == "audit":
+            audit.measure_and_keep(arguments, _say)
+            return 0
         if arguments.what is not None:
             at_scale.run(arguments, _say)
             return 0

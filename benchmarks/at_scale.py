@@ -45,10 +45,12 @@ MEASUREMENTS: Final[Mapping[str, Callable[[argparse.Namespace, Say], dict[str, A
 }
 
 
+NAMES: Final = (*MEASUREMENTS, "at-scale-page")
+
+
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add what the measurements at scale can be told."""
     at_scale = parser.add_argument_group("at scale")
-    at_scale.add_argument("what", nargs="?", choices=[*MEASUREMENTS, "at-scale-page"])
     at_scale.add_argument("--applications", type=int, help="in the journal; default: full size")
     at_scale.add_argument("--footings", nargs="+", choices=FOOTINGS, default=FOOTINGS)
     at_scale.add_argument("--seconds", type=float, help="length of a run")

@@ -7,7 +7,6 @@ the median of rounds that last about ``SECONDS`` each.
 import asyncio
 import json
 import math
-import os
 import statistics
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.applications import bodies
+from benchmarks.disk import fdatasync_per_s
 from gateway.audit.chain import GENESIS, encode, leaf
 from gateway.audit.verify import verify
 from gateway.crypto import keys
@@ -42,7 +42,6 @@ from gateway.testing.builders import an_acceptance, an_id
 ROUNDS: Final = 5
 CALLERS: Final = (1, 32, 256)
 _NODE: Final = NodeName("bench")
-_BLOCK: Final = b"\0" * 4096
 _VERIFIED: Final = 20_000
 
 
@@ -134,7 +133,7 @@ async def _journal(folder: Path, callers: int, seconds: float) -> dict[str, floa
     waits: list[float] = []
     try:
         for _ in range(ROUNDS):
-            synced.append(_fdatasync_per_s(folder / "synced", seconds))
+            synced.append(fdatasync_per_s(folder / "synced", seconds))
             accepted.append(await _accept(journal, callers, seconds))
             recorded.append(await _record(journal, callers, seconds, waits))
     finally:
@@ -183,18 +182,6 @@ async def _record(
     began = time.perf_counter()
     await asyncio.gather(*(call() for _ in range(callers)))
     return done / (time.perf_counter() - began)
-
-
-def _fdatasync_per_s(path: Path, seconds: float) -> float:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    began, count = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        os.write(handle, _BLOCK)
-        os.fdatasync(handle)
-        count += 1
-    spent = time.perf_counter() - began
-    os.close(handle)
-    return count / spent
 
 
 def _acceptance() -> Acceptance:

@@ -25,7 +25,7 @@ from gateway.crypto.pseudonym import Pseudonyms
 from gateway.crypto.seal import Sealer
 from gateway.crypto.sign import Purpose, Signer
 from gateway.domain.claim import Claim
-from gateway.domain.entry import Action, Actor, ActorKind, Entry
+from gateway.domain.entry import Entry
 from gateway.domain.envelope import Envelope
 from gateway.domain.identifiers import (
     ApplicationId,
@@ -46,6 +46,7 @@ from gateway.drivers.journal_sqlite import steps
 from gateway.drivers.journal_sqlite.database import open_database
 from gateway.ports.journal import Acceptance, Decision
 from gateway.sdk import Idempotency
+from gateway.services.accept_entries import AcceptEntries
 from gateway.services.answer_claims import claim_rule
 from gateway.services.outcome_rules import outcome_rule
 from gateway.services.policy import DestinationPolicy
@@ -90,6 +91,7 @@ class Filling:
         span: Over which time they came in, evenly, until now.
         own_seals: How many of the unfinished, oldest first, have a payload of their own.
         destinations: Municipality to destination; they take turns.
+        first: Entries before all others.
     """
 
     count: int
@@ -97,6 +99,7 @@ class Filling:
     span: timedelta
     own_seals: int = 50_000
     destinations: Mapping[str, str] = field(default_factory=lambda: DESTINATIONS)
+    first: tuple[Entry, ...] = ()
 
 
 def receipt_number(number: int) -> str:
@@ -115,6 +118,7 @@ def fill(config: Path, filling: Filling, say: Callable[[str], None]) -> list[str
     past = _Past(config, filling)
     ids = []
     connection.execute("BEGIN")
+    steps.append(connection, head, filling.first)
     for acceptance, later in past.histories():
         steps.accept(connection, head, acceptance)
         connection.execute("RELEASE acceptance")
@@ -140,6 +144,8 @@ class _Past:
         store = open_keys(settings)
         self._filling = filling
         self._pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
+        tenants = frozenset(MunicipalityCode(code) for code in settings.municipalities)
+        self._entries = AcceptEntries(self._pseudonyms, tenants)
         self._signer = Signer(store.private(GATEWAY_KEY))
         self._sealers = {
             name: Sealer(store.public(destination_key(name)))
@@ -175,7 +181,7 @@ class _Past:
                 procedure=application.procedure,
                 version=application.version,
             )
-            entry = _accepted(application, record.id)
+            entry = self._entries.accepted(application, receipt_number(number), (record.id,))
             yield Acceptance(application=application, deliveries=(delivery,), entry=entry), later
 
     def _application(
@@ -276,24 +282,6 @@ def _outcome(record: DeliveryRecord, copy: CopyId, state: State, at: datetime) -
         opened_at=at + 2 * _STEP,
         sent_at=at + 2 * _STEP,
         answered_at=at + 3 * _STEP,
-    )
-
-
-def _accepted(application: ApplicationRecord, delivery_id: DeliveryId) -> Entry:
-    return Entry(
-        action=Action.APPLICATION_ACCEPTED,
-        at=application.accepted_at,
-        actor=Actor(ActorKind.CLIENT, application.client),
-        municipality=application.municipality,
-        application=application.id,
-        subject=application.receipt_mac,
-        facts={
-            "procedure": application.procedure,
-            "version": application.version,
-            "commitment": application.commitment.hex(),
-            "supersedes": None,
-            "deliveries": str(delivery_id),
-        },
     )
 
 

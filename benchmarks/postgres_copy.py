@@ -22,6 +22,10 @@ _TABLES: Final = (
     "entry_series",
     "entries",
     "delivery_counts",
+    "log_head",
+    "log_runs",
+    "log_tiles",
+    "log_checkpoints",
 )
 _LOADING: Final = ("fsync=off", "full_page_writes=off", "max_wal_size=8GB", "autovacuum=off")
 """While it is filled; a gateway would refuse to start on such a server."""

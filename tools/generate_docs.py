@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from reference import audit_events, configuration, errors, lifecycle, metrics
+from reference import audit_events, audit_performance, configuration, errors, lifecycle, metrics
 
 ROOT: Final = Path(__file__).parent.parent
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -15,6 +15,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/configuration.md": configuration.page,
     "docs/reference/metrics.md": metrics.page,
     "config/kakehashi.example.yaml": configuration.example,
+    **audit_performance.PAGES,
 }
 
 

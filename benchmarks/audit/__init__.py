@@ -1,0 +1,1 @@
+"""What the audit log costs, and how fast it answers: ``python -m benchmarks audit``."""
