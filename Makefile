@@ -26,7 +26,7 @@ pytest = $(BIN)/python tools/run_pytest.py
 CHECKS := check-format check-lint check-types check-imports check-dependencies check-dead-code \
 	check-spelling check-dockerfile check-compose check-schemas
 
-.PHONY: help demo test check bench scale bench-audit crash audit docs lock clean rabbitmq go $(CHECKS)
+.PHONY: help demo test check bench scale bench-log crash audit docs lock clean rabbitmq go $(CHECKS)
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -50,7 +50,7 @@ bench: $(VENV)/.dev $(VENV)/.bench rabbitmq ## Measure beside a peer in the same
 scale: $(VENV)/.dev $(VENV)/.bench rabbitmq ## Measure with a million applications: finding, memory, bulkheads (an hour)
 	@for what in find backlog bulkhead; do $(BIN)/python -m benchmarks $$what --keep; done
 
-bench-audit: $(VENV)/.dev $(VENV)/.bench ## Measure the audit log with a million entries: append, prove, verify, search (half an hour)
+bench-log: $(VENV)/.dev $(VENV)/.bench ## Measure the audit log with a million entries: append, prove, verify, search (half an hour)
 	@$(BIN)/python -m benchmarks audit --keep
 
 crash: $(VENV)/.dev rabbitmq ## The long crash run: kill gateway, worker and broker under load

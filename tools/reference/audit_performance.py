@@ -22,4 +22,4 @@ def page() -> str:
 PAGES: Final[Mapping[str, Callable[[], str]]] = (
     {"docs/reference/audit-performance.md": page} if _RESULTS.exists() else {}
 )
-"""Nothing before the first run of `make bench-audit`."""
+"""Nothing before the first run of `make bench-log`."""
