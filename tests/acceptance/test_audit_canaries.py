@@ -334,6 +334,7 @@ async def carry_canaries(
         await operate(ask, plants, by_core)
         await look_for_people(ask, plants, canaries[0].document["receipt_number"])
         await until_told(ask, ids[0], "feedback.received", times=2)
+        await until_told(ask, ids[2], "delivery.delivered", times=1)
         await shred(ask, plants, UUID(ids[1]), footing.journal)
         async with session.get("http://gateway/metrics") as answer:
             metrics = await answer.read()
