@@ -1,10 +1,9 @@
 """Take one verified copy through its turn, claim, open, send and report."""
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import assert_never
 
 import structlog
 
@@ -12,7 +11,6 @@ from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer
 from gateway.domain.claim import Claim, ClaimAnswer, Verdict
 from gateway.domain.errors import ConfigError, SealInvalidError
-from gateway.domain.identifiers import CopyId, DeliveryId
 from gateway.domain.outcome import Outcome, OutcomeKind
 from gateway.ports.broker import Broker
 from gateway.ports.clock import Clock
@@ -25,18 +23,18 @@ from gateway.services.stages.send import Result, look_up, send
 from gateway.services.stages.verify import VerifiedCopy
 from gateway.services.wire import KIND_HEADER, OUTCOME_CODEC, OUTCOME_TYPE
 from gateway.services.worker_gate import UNAVAILABLE, Turn, WorkerGate
+from gateway.services.worker_memory import Attempt, WorkerMemory
 
 log = structlog.get_logger()
-
-_COPIES_REMEMBERED: Final = 10_000
-_DOUBTS_REMEMBERED: Final = 50_000
-_FRESH_S: Final = 10.0
-"""How long an answer to a claim may be under way: twice as long as is waited for one."""
 
 
 def _loop_time() -> float:
     """Return the time on a clock that nobody sets, in seconds."""
     return asyncio.get_running_loop().time()
+
+
+def _attempt(copy: VerifiedCopy) -> Attempt:
+    return (copy.envelope.delivery_id, copy.attempt)
 
 
 class CarryCopy:
@@ -61,8 +59,7 @@ class CarryCopy:
         self._clock = clock
         self._desk = desk
         self._gate = gate
-        self._opened: OrderedDict[CopyId, None] = OrderedDict()
-        self._doubted: OrderedDict[tuple[DeliveryId, int], float] = OrderedDict()
+        self._memory = WorkerMemory(settle_s=settings.settle_s, key_memory_s=settings.key_memory_s)
         self._unclaimed = 0
 
     @property
@@ -105,12 +102,12 @@ class CarryCopy:
             attempt=copy.attempt,
             copy=copy.copy,
             worker=self._settings.worker,
-            opened=copy.copy in self._opened,
+            opened=self._memory.has_opened(copy.copy),
             declined=turn.declined,
         )
         while True:
             answer, asked_at = await self._desk.ask(claim)
-            if _loop_time() - asked_at <= _FRESH_S:
+            if self._memory.is_fresh(asked_at, _loop_time()):
                 return answer, asked_at
             claim = replace(claim, opened=True)
 
@@ -131,10 +128,9 @@ class CarryCopy:
                 result = Result(kind=OutcomeKind.DEFERRED, code=self._why_not(turn), counted=False)
                 return self._outcome(copy, result)
             case Verdict.RESOLVE:
-                first_at = self._first_doubted_at(copy)
-                # Whichever of the two is longer: either clock knows only what it has seen.
-                since = min(asked_at - answer.age_s, first_at)
-                is_remembered = _loop_time() < since + self._settings.key_memory_s
+                is_remembered = self._memory.key_is_remembered(
+                    _attempt(copy), asked_at=asked_at, age_s=answer.age_s, now=_loop_time()
+                )
                 return await self._resolve(
                     copy, adapter, turn, expires_at, key_is_remembered=is_remembered
                 )
@@ -167,9 +163,7 @@ class CarryCopy:
         *,
         nothing_done: OutcomeKind = OutcomeKind.DEFERRED,
     ) -> Outcome:
-        self._opened[copy.copy] = None
-        if len(self._opened) > _COPIES_REMEMBERED:
-            self._opened.popitem(last=False)
+        self._memory.note_opened(copy.copy)
         opened_at = self._clock.now()
         try:
             application = open_copy(copy, self._opener)
@@ -220,26 +214,12 @@ class CarryCopy:
                 result = Result(kind=OutcomeKind.IN_DOUBT, code="delivery.effect_unknown")
         return self._outcome(copy, result)
 
-    def _first_doubted_at(self, copy: VerifiedCopy) -> float:
-        """Return the event loop's time when this process first met this attempt in doubt.
-
-        No send of the attempt began later: whoever had a "go" had asked before somebody was
-        told to resolve it. A lookup's "no" counts from here and not from the claim: how long
-        ago that was nobody can tell by clocks that are set. A new process begins anew.
-        """
-        key = (copy.envelope.delivery_id, copy.attempt)
-        first_at = self._doubted.setdefault(key, _loop_time())
-        if len(self._doubted) > _DOUBTS_REMEMBERED:
-            self._doubted.popitem(last=False)
-        return first_at
-
     async def _look_up(self, copy: VerifiedCopy, adapter: LooksUp) -> Result:
-        settles_at = self._first_doubted_at(copy) + self._settings.settle_s
-        epoch = self._gate.epoch
+        now, epoch = _loop_time(), self._gate.epoch
         result = await look_up(
             adapter,
             str(copy.envelope.delivery_id),
-            settles_in_s=settles_at - _loop_time(),
+            settles_in_s=self._memory.settles_at(_attempt(copy), now) - now,
             clock=self._clock,
             timeout_s=self._settings.send_timeout_s,
         )
@@ -263,7 +243,7 @@ class CarryCopy:
         sent_at: datetime | None = None,
     ) -> Outcome:
         if result.kind != OutcomeKind.IN_DOUBT:
-            self._doubted.pop((copy.envelope.delivery_id, copy.attempt), None)
+            self._memory.settle(_attempt(copy))
         outcome = Outcome(
             delivery_id=copy.envelope.delivery_id,
             attempt=copy.attempt,

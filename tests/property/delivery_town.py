@@ -30,6 +30,7 @@ from gateway.services.policy import DestinationPolicy
 from gateway.services.reconcile import republished_rule
 from gateway.services.relay_rules import asked_again_rule, due_rule, is_asked, published_rule
 from gateway.services.unchanged import Unchanged
+from gateway.services.worker_memory import WorkerMemory
 from gateway.testing.builders import DESTINATION, MUNICIPALITY, NOW, an_acceptance
 from tests.property.delivery_parts import (
     KEY_MEMORY,
@@ -44,8 +45,6 @@ from tests.property.delivery_parts import (
 
 OPERATOR: Final = Actor(ActorKind.OPERATOR, "operator-1")
 _SEND_TIMEOUT: Final = timedelta(seconds=60)
-_FRESH: Final = timedelta(seconds=10)
-"""A worker asks again when the answer to its claim took longer (``carry_copy``)."""
 _LEASE: Final = timedelta(seconds=30)
 _AT_ONCE: Final = 3
 
@@ -107,8 +106,7 @@ class Town:
         self.excused: dict[DeliveryId, int] = {}
         self.out_of_turn: set[DeliveryId] = set()
         self._broker_lasts = broker_lasts
-        self._opened: set[tuple[WorkerName, CopyId]] = set()
-        self._doubted: dict[tuple[WorkerName, DeliveryId, int], datetime] = {}
+        self._workers_memories: dict[WorkerName, WorkerMemory] = {}
         self._memories = [self._a_memory() for _ in journals]
         self._ids = itertools.count(1)
         self.workers = [self._a_worker(), self._a_worker()]
@@ -118,8 +116,9 @@ class Town:
         """The time of day, as every clock says."""
         return self.time + self.wrong_by
 
-    def _seconds(self) -> float:
-        return (self.time - NOW).total_seconds()
+    def _seconds(self, time: datetime | None = None) -> float:
+        """Return ``time``, or else the time that it is, as every monotonic clock tells it."""
+        return ((time or self.time) - NOW).total_seconds()
 
     def _a_memory(self) -> Memory:
         clock = SimpleNamespace(now=lambda: self.now)
@@ -131,7 +130,11 @@ class Town:
         return [self.watch.known[delivery] for delivery in self.accepted]
 
     def _a_worker(self) -> WorkerName:
-        return WorkerName(f"w/{next(self._ids)}")
+        worker = WorkerName(f"w/{next(self._ids)}")
+        self._workers_memories[worker] = WorkerMemory(
+            settle_s=SETTLE.total_seconds(), key_memory_s=KEY_MEMORY.total_seconds()
+        )
+        return worker
 
     async def decide(self, node: int, delivery: DeliveryId, rule: Callable[..., Any]) -> Any:
         """Let one gateway decide."""
@@ -220,7 +223,7 @@ class Town:
             attempt=hand.copy.attempt,
             copy=hand.copy.id,
             worker=hand.worker,
-            opened=hand.is_late or (hand.worker, hand.copy.id) in self._opened,
+            opened=hand.is_late or self._workers_memories[hand.worker].has_opened(hand.copy.id),
             declined=declined,
         )
         latest = self._memories[node].latest.now()
@@ -245,7 +248,7 @@ class Town:
         if self.time - hand.asked_at > _SEND_TIMEOUT:
             self._report(hand, OutcomeKind.IN_DOUBT)
             return
-        self._opened.add((hand.worker, hand.copy.id))
+        self._workers_memories[hand.worker].note_opened(hand.copy.id)
         if kind == OutcomeKind.DELIVERED or (kind == OutcomeKind.IN_DOUBT and reached):
             self.core.take(hand.copy.delivery, self.time)
         self._report(hand, kind)
@@ -253,7 +256,8 @@ class Town:
     def _is_stale(self, hand: Hand) -> bool:
         """Ask again with an answer that is as old as a worker's long sleep."""
         assert hand.asked_at is not None
-        if hand.is_slow or self.time - hand.asked_at <= _FRESH:
+        memory, asked_at = self._workers_memories[hand.worker], self._seconds(hand.asked_at)
+        if hand.is_slow or memory.is_fresh(asked_at, self._seconds()):
             return False
         hand.is_late, hand.step = True, Step.CLAIM
         return True
@@ -261,12 +265,14 @@ class Town:
     def resolve(self, hand: Hand, kind: OutcomeKind, *, reached: bool) -> None:
         """Find out what became of it; ``kind`` in doubt stands for a core system that is down."""
         assert hand.asked_at is not None
-        attempt = (hand.worker, hand.copy.delivery, hand.copy.attempt)
-        doubted = self._doubted.setdefault(attempt, hand.asked_at)
-        since = min(hand.asked_at - timedelta(seconds=hand.age_s), doubted)
+        memory, now = self._workers_memories[hand.worker], self._seconds()
+        attempt = (hand.copy.delivery, hand.copy.attempt)
+        is_remembered = memory.key_is_remembered(
+            attempt, asked_at=self._seconds(hand.asked_at), age_s=hand.age_s, now=now
+        )
         is_down = kind == OutcomeKind.IN_DOUBT
         match self.policy.idempotency:
-            case Idempotency.NATIVE if self.time < since + KEY_MEMORY:
+            case Idempotency.NATIVE if is_remembered:
                 if kind == OutcomeKind.REJECTED and self.core.effects(hand.copy.delivery):
                     kind = OutcomeKind.DELIVERED
                 if kind == OutcomeKind.DEFERRED:
@@ -275,8 +281,8 @@ class Town:
             case Idempotency.LOOKUP if not is_down:
                 if self.core.effects(hand.copy.delivery):
                     self._report(hand, OutcomeKind.DELIVERED)
-                elif self.time < doubted + SETTLE:
-                    settled_at = doubted + SETTLE + self.wrong_by
+                elif (settles_in_s := memory.settles_at(attempt, now) - now) > 0:
+                    settled_at = self.now + timedelta(seconds=settles_in_s)
                     self._report(hand, OutcomeKind.IN_DOUBT, retry_at=settled_at)
                 else:
                     self._report(hand, OutcomeKind.DEFERRED)
@@ -285,6 +291,9 @@ class Town:
 
     def _report(self, hand: Hand, kind: OutcomeKind, retry_at: datetime | None = None) -> None:
         hand.step = Step.REPORT
+        if kind != OutcomeKind.IN_DOUBT:
+            memory = self._workers_memories[hand.worker]
+            memory.settle((hand.copy.delivery, hand.copy.attempt))
         hand.outcome = Outcome(
             delivery_id=hand.copy.delivery,
             attempt=hand.copy.attempt,

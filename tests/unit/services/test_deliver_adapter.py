@@ -27,7 +27,7 @@ from gateway.sdk import (
     Health,
     Receipt,
 )
-from gateway.services import carry_copy
+from gateway.services import worker_memory
 from gateway.testing.faults import FlakyBroker, FlakyJournal
 from gateway.testing.world import DESTINATION, ScriptedDestination, World, eventually
 
@@ -289,12 +289,12 @@ async def test_a_cancelled_task_of_the_adapter_s_own_does_not_keep_the_copy_for_
 async def test_a_worker_forgets_which_copies_it_opened_once_there_are_many(
     flaky: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carry_copy, "_COPIES_REMEMBERED", 2)
+    monkeypatch.setattr(worker_memory, "_COPIES_REMEMBERED", 2)
     flaky.start_worker()
     for _ in range(4):
         await flaky.until(await flaky.accepted(), State.DELIVERED)
 
-    assert len(flaky.worker._carry._opened) == 2
+    assert len(flaky.worker._carry._memory._opened) == 2
 
 
 async def test_a_sealed_delivery_that_cannot_be_opened_is_parked(

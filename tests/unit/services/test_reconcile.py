@@ -288,18 +288,18 @@ async def test_what_is_paused_is_left_until_it_goes_on(world: World) -> None:
 async def test_a_worker_that_was_frozen_with_its_go_asks_again_and_sends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gateway.services import carry_copy  # noqa: PLC0415 - to speed up its clock only
+    from gateway.services import worker_memory  # noqa: PLC0415 - to speed up its clock only
 
-    monkeypatch.setattr(carry_copy, "_FRESH_S", -1.0)
+    monkeypatch.setattr(worker_memory, "FRESH_S", -1.0)
     async with World.make(tmp_path) as world:
         world.adapter.send = refuse_to_be_called  # type: ignore[method-assign]
-        monkeypatch.setattr(carry_copy, "_FRESH_S", -1.0)
+        monkeypatch.setattr(worker_memory, "FRESH_S", -1.0)
         world.start_worker()
         delivery = await world.until(await world.accepted(), State.SENDING)
         while not delivery.resolves:  # Its "go" has come too late, and it has asked again.
             await asyncio.sleep(0.005)
             delivery = await world.until(delivery, State.SENDING)
-        monkeypatch.setattr(carry_copy, "_FRESH_S", 10.0)
+        monkeypatch.setattr(worker_memory, "FRESH_S", 10.0)
 
         record = await world.until(delivery, State.IN_DOUBT)
 
