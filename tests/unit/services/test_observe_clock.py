@@ -1,11 +1,16 @@
 """The heartbeat of a gateway's clock."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import pytest
+
+from gateway.services import observe_clock
 from gateway.services.observe_clock import ObserveClock
 from gateway.testing.builders import NOW
-from gateway.testing.world import World
+from gateway.testing.faults import FlakyJournal
+from gateway.testing.world import World, eventually
 
 
 @dataclass
@@ -65,3 +70,32 @@ async def test_it_says_what_the_kernel_says_of_its_synchronisation(world: World)
         await observe.write()
 
     assert [entry["synchronised"] for entry in await observed(world)] == [True, False, None]
+
+
+async def test_it_is_written_every_minute_and_again_after_an_outage(
+    flaky: World, journal: FlakyJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert observe_clock.EVERY_S == 60.0
+    monkeypatch.setattr(observe_clock, "EVERY_S", 0.001)
+    clocks, asked = Clocks(), 0
+
+    def synchronised() -> None:
+        nonlocal asked
+        asked += 1
+
+    observe = ObserveClock(
+        journal=journal, clock=clocks, steady=clocks.steady, synchronised=synchronised
+    )
+    clocks.pass_(60.0, moved_s=2.0)
+    journal.is_down = True
+
+    beating = asyncio.create_task(observe.run())
+    await eventually(lambda: asked >= 3)
+    journal.is_down = False
+    known = asked
+    await eventually(lambda: asked >= known + 3)
+    beating.cancel()
+    await asyncio.wait({beating})
+
+    # What moved while nothing could be written is not lost.
+    assert [entry["moved_ms"] for entry in await observed(flaky)][:2] == [2_000, 0]
