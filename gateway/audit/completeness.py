@@ -19,13 +19,12 @@ Takes about 0.4 KB of memory an application with one delivery, so 0.4 GB a milli
 may be accepted a second time, or opened unclaimed, as late as the last entry.
 """
 
-import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.audit.reading import ACTION, APPLICATION, AT, DELIVERY, FACTS, Glance
+from gateway.audit.reading import Glance
 
 SETTLED: Final = timedelta(minutes=10)
 """Sealing follows within a second; ten minutes allow for clocks of nodes that differ."""
@@ -48,13 +47,6 @@ _ENDS: Final = {_DELIVERED: _DELIVER, _CANCELLED: _CANCEL, "delivery.confirmed":
 _LEGAL: Final = frozenset(
     {_CANCEL, _DELIVER, _CONFIRM, _DELIVER_FLAGGED, _CANCEL | _DELIVER_FLAGGED}
 )
-
-# Facts are canonical JSON of one level: a name in quotes and a colon is nowhere but at a name.
-_deliveries: Final = re.compile(r'"deliveries":"([^"]*)"').search
-_attempt: Final = re.compile(r'"attempt":([0-9]+),(?:.*,)??"copy":"([^"]*)"').search
-_FLAGGED: Final = '"flagged":true'
-_OUTCOME: Final = '"outcome":"'
-
 
 _Where = tuple[int | None, str, int]
 """A ``Place`` that is not made yet: few are needed."""
@@ -119,39 +111,46 @@ class Completeness:
 
     gaps: list[Gap] = field(default_factory=list, init=False)
     gap_count: int = field(default=0, init=False)
-    _accepted: dict[str, int | None] = field(default_factory=dict, init=False)
-    _without_deliveries: set[str] = field(default_factory=set, init=False)
-    _deliveries: dict[str, int] = field(default_factory=dict, init=False)
+    _accepted: dict[bytes, int | None] = field(default_factory=dict, init=False)
+    _without_deliveries: set[bytes] = field(default_factory=set, init=False)
+    _deliveries: dict[bytes, int] = field(default_factory=dict, init=False)
     _claims: set[int] = field(default_factory=set, init=False)
-    _unaccepted: dict[str, Missing] = field(default_factory=dict, init=False)
+    _unaccepted: dict[bytes, Missing] = field(default_factory=dict, init=False)
     _unclaimed: dict[int, Missing] = field(default_factory=dict, init=False)
-    _flagged: dict[str, Missing] = field(default_factory=dict, init=False)
-    _unnamed: dict[str, tuple[str, Place]] = field(default_factory=dict, init=False)
+    _flagged: dict[bytes, Missing] = field(default_factory=dict, init=False)
+    _unnamed: dict[bytes, tuple[bytes, Place]] = field(default_factory=dict, init=False)
 
     def feed(self, index: int | None, node: str, nseq: int, glance: Glance) -> None:
         """Take the next entry; ``Place`` says what the first three are."""
-        application = glance[APPLICATION]
-        if application is None:
+        action, layout, (application, at, delivery, _, _, named) = glance
+        if not application:
             return
-        action = glance[ACTION]
         if action == _ACCEPTED:
-            self._accept((index, node, nseq), application, glance)
+            self._accept((index, node, nseq), application, named if layout.has_deliveries else None)
             return
         if application not in self._accepted and action not in _ASKED_ABOUT:
-            missing = Missing(Place(index, node, nseq), glance[AT], application)
+            missing = Missing(Place(index, node, nseq), at.decode(), application.decode())
             self._unaccepted.setdefault(application, missing)
-        delivery = glance[DELIVERY]
-        if delivery is None:
-            return
+        if delivery:
+            self._follow((index, node, nseq), glance)
+
+    def _follow(self, where: _Where, glance: Glance) -> None:
+        """Take an entry about a delivery."""
+        action, layout, (application, _, delivery, attempt, copy, _) = glance
         if delivery not in self._deliveries:
-            self._unnamed[delivery] = (application, Place(index, node, nseq))
+            self._unnamed[delivery] = (application, Place(*where))
             self._deliveries[delivery] = 0
         if action == _CLAIMED:
-            self._claim(node, delivery, glance)
-        elif action in _OPENED and _OUTCOME in glance[FACTS]:
-            self._open((index, node, nseq), application, delivery, glance)
+            if layout.has_attempt:
+                self._claim(where[1], hash((delivery, attempt, copy)))
+        elif layout.has_outcome and action in _OPENED:
+            if not layout.has_attempt:
+                problem = "a worker's outcome that does not say of which attempt and copy"
+                self._gap(where, problem)
+            elif hash((delivery, attempt, copy)) not in self._claims:
+                self._open(where, glance)
         if action in _ENDS:
-            self._end((index, node, nseq), delivery, glance)
+            self._end(where, glance)
 
     def missing(self) -> Iterator[Missing]:
         """Yield what is needed and not there so far, for whoever can look elsewhere."""
@@ -166,7 +165,7 @@ class Completeness:
     def settle(self, missing: Missing) -> None:
         """Take it that what was missing has been found elsewhere."""
         if missing.claim is None:
-            self._unaccepted.pop(missing.application, None)
+            self._unaccepted.pop(missing.application.encode(), None)
         else:
             self._unclaimed.pop(_claim_key(*missing.claim), None)
 
@@ -196,7 +195,7 @@ class Completeness:
 
     def accepted(self, application: str) -> bool:
         """Tell whether the application's acceptance was among the entries."""
-        return application in self._accepted
+        return application.encode() in self._accepted
 
     @property
     def accepted_count(self) -> int:
@@ -205,8 +204,8 @@ class Completeness:
 
     def without_rows(self, rows: Container[str]) -> Iterator[Gap]:
         """Yield accepted applications that are not among the journal's ``rows``."""
-        for application, index in self._accepted.items():
-            if application not in rows:
+        for accepted, index in self._accepted.items():
+            if (application := accepted.decode()) not in rows:
                 problem = f"application {application} was accepted, and the journal lacks it"
                 yield Gap(Place(index, None, None), problem)
 
@@ -216,48 +215,46 @@ class Completeness:
         if len(self.gaps) < MAX_GAPS:
             self.gaps.append(gap)
 
-    def _accept(self, where: _Where, application: str, glance: Glance) -> None:
+    def _accept(self, where: _Where, application: bytes, named: bytes | None) -> None:
         if application in self._accepted:
             self._gap(where, "an application that was accepted before is accepted again")
             return
         self._accepted[application] = where[0]
-        missing = self._unaccepted.pop(application, None)
-        if missing and missing.place.node == where[1]:
-            self.add(Gap(missing.place, "about an application that was accepted only afterwards"))
-        named = _deliveries(glance[FACTS])
+        if self._unaccepted:
+            missing = self._unaccepted.pop(application, None)
+            if missing and missing.place.node == where[1]:
+                problem = "about an application that was accepted only afterwards"
+                self.add(Gap(missing.place, problem))
         if named is None:
             self._without_deliveries.add(application)
             return
-        for delivery in named[1].split(" "):
-            if self._unnamed.pop(delivery, None) is None and delivery in self._deliveries:
+        for delivery in named.split(b" "):
+            if delivery not in self._deliveries:
+                self._deliveries[delivery] = 0
+            elif self._unnamed.pop(delivery, None) is None:
                 self._gap(where, "names a delivery that another acceptance has named")
-            self._deliveries.setdefault(delivery, 0)
 
-    def _claim(self, node: str, delivery: str, glance: Glance) -> None:
-        found = _attempt(glance[FACTS])
-        if found is None:
-            return
-        key = _claim_key(delivery, found[1], found[2])
+    def _claim(self, node: str, key: int) -> None:
         self._claims.add(key)
-        missing = self._unclaimed.pop(key, None) if self._unclaimed else None
+        if not self._unclaimed:
+            return
+        missing = self._unclaimed.pop(key, None)
         if missing and missing.place.node == node:
             self.add(Gap(missing.place, "a worker's outcome that was claimed only afterwards"))
 
-    def _open(self, where: _Where, application: str, delivery: str, glance: Glance) -> None:
-        found = _attempt(glance[FACTS])
-        if found is None:
-            self._gap(where, "a worker's outcome that does not say of which attempt and copy")
-            return
-        claim = (delivery, found[1], found[2])
-        key = _claim_key(*claim)
-        if key not in self._claims:
-            problem = "a worker's outcome without a claim: that attempt and copy were never claimed"
-            missing = Missing(Place(*where), glance[AT], application, claim, problem)
-            self._unclaimed.setdefault(key, missing)
+    def _open(self, where: _Where, glance: Glance) -> None:
+        _, _, (application, at, *claim, _) = glance
+        delivery, attempt, copy = (each.decode() for each in claim)
+        problem = "a worker's outcome without a claim: that attempt and copy were never claimed"
+        missing = Missing(
+            Place(*where), at.decode(), application.decode(), (delivery, attempt, copy), problem
+        )
+        self._unclaimed.setdefault(_claim_key(delivery, attempt, copy), missing)
 
-    def _end(self, where: _Where, delivery: str, glance: Glance) -> None:
-        end = _ENDS[glance[ACTION]]
-        if end == _DELIVER and _FLAGGED in glance[FACTS]:
+    def _end(self, where: _Where, glance: Glance) -> None:
+        action, layout, (application, at, delivery, *_) = glance
+        end = _ENDS[action]
+        if end == _DELIVER and layout.is_flagged:
             end = _DELIVER_FLAGGED
         before = self._deliveries[delivery]
         if before & end or before | end not in _LEGAL:
@@ -266,7 +263,7 @@ class Completeness:
         self._deliveries[delivery] = before | end
         if end == _DELIVER_FLAGGED and not before:
             problem = "delivered in spite of a cancellation that is not in the log"
-            missing = Missing(Place(*where), glance[AT], glance[APPLICATION], problem=problem)
+            missing = Missing(Place(*where), at.decode(), application.decode(), problem=problem)
             self._flagged[delivery] = missing
         elif end == _CANCEL:
             self._flagged.pop(delivery, None)
@@ -277,7 +274,7 @@ class Completeness:
 
 def _claim_key(delivery: str, attempt: str, copy: str) -> int:
     # 64 bits by a key that is random in each process: nobody can choose two that agree.
-    return hash(f"{delivery} {attempt} {copy}")
+    return hash((delivery.encode(), attempt.encode(), copy.encode()))
 
 
 def _apart(first: str, second: str) -> timedelta:

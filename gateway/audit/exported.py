@@ -29,10 +29,15 @@ class ExportedLog:
         self._folder = folder
 
     def entries(self) -> Iterator[StoredEntry]:
-        """Yield the entries by index, until there is no further file.
+        """Yield the entries by index, until there is no further file (``placed``).
 
-        Where an entry belongs is read from itself: chains show whether it is so. One that says
-        nothing that can be read belongs to no node, and is reported as such.
+        Raises:
+            OSError: A file cannot be read.
+        """
+        return map(placed, self.lines())
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the entries' bytes by index, until there is no further file.
 
         Raises:
             OSError: A file cannot be read.
@@ -41,7 +46,7 @@ class ExportedLog:
         while (file := self._folder / "entries" / f"{first}.jsonl").exists():
             with file.open("rb") as lines:
                 for line in lines:
-                    yield _placed(line.removesuffix(b"\n"))
+                    yield line.removesuffix(b"\n")
             first += ENTRIES_A_FILE
 
     def checkpoints(self) -> Iterator[tuple[str, bytes]]:
@@ -73,7 +78,11 @@ class ExportedLog:
         return next((file.read_bytes() for file in there if file.is_file()), None)
 
 
-def _placed(line: bytes) -> StoredEntry:
+def placed(line: bytes) -> StoredEntry:
+    """Return an entry where it says that it belongs: chains show whether it is so.
+
+    One that says nothing that can be read belongs to no node, and is reported as such.
+    """
     place = _PLACE.search(line)
     if place is None:
         return StoredEntry(node=NodeName(""), nseq=1, data=line)

@@ -3,22 +3,27 @@
 ``audit.chain`` documents the format; here it is described a second time, so that a mistake in
 one is seen by the other. ``read`` parses and says what is wrong. There is one way to write an
 entry, and so what is well can be recognised without parsing: a ``Reader`` makes a pattern of each
-layout (an action and the names of its facts) once ``read`` has found nothing wrong with
-an entry of that layout, and further entries are matched against it. Whatever it does not
-recognise is parsed.
+layout (which members there are, the names of the facts and of what type each is) once
+``read`` has found nothing wrong with an entry of that layout, and further entries are matched
+against it. It remembers beginnings, too: action and actor are the same in many entries. Whatever
+it does not recognise is parsed.
 """
 
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime
-from typing import Final, NoReturn, NotRequired, TypedDict, cast
+from typing import Final, NamedTuple, NoReturn, NotRequired, TypedDict, cast
 
 MAX_LAYOUTS: Final = 500
 """How many layouts a reader remembers; an honest log has about as many as there are actions."""
 
+MAX_BEGINNINGS: Final = 10_000
+"""How many beginnings a reader remembers: as many as pairs of an action and an actor."""
+
 _MAX_BYTES: Final = 65_535
 _MAX_INTEGER: Final = (1 << 53) - 1
-_UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_UUID: Final = "[0-9a-f]{8}+-[0-9a-f]{4}+-[0-9a-f]{4}+-[0-9a-f]{4}+-[0-9a-f]{12}+"
 _FORMATS: Final = {
     "action": r"[a-z_]++\.[a-z_]++",
     "application": _UUID,
@@ -46,37 +51,64 @@ _STRING: Final = (
     r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\bfnrt]|u00(?:0[0-7bef]|1[0-9a-f]))[^"\\\x00-\x1f]*+)*+"'
 )
 _VALUE: Final = rf"(?:{_STRING}|0|-?[1-9][0-9]{{0,15}}+|true|false|null)"
-_SHORT_VALUE: Final = _VALUE.replace("{0,15}", "{0,14}")
+_FACT: Final = rf'"[a-z][a-z0-9_]*+":{_VALUE}'
+_BEGINNING: Final = (
+    rf'\{{"action":"{_FORMATS["action"]}","actor":\{{"kind":{_STRING},"name":{_STRING}'
+)
+_END: Final = rf'(?:,"subject":"{_FORMATS["subject"]}")?+,"v":2\}}|,"v":1\}}'
+_WRITTEN: Final = re.compile(
+    rf'({_BEGINNING})\}},(?:"application":"{_FORMATS["application"]}",)?+"at":"{_FORMATS["at"]}",'
+    rf'(?:"delivery":"{_FORMATS["delivery"]}",)?+(?:"detail":"{_FORMATS["detail"]}",)?+'
+    rf'"facts":\{{(?:{_FACT}(?:,{_FACT})*+)?+\}},(?:"municipality":"{_FORMATS["municipality"]}",)?+'
+    rf'"node":"{_FORMATS["node"]}","nprev":"{_FORMATS["nprev"]}","nseq":[1-9][0-9]*+(?:{_END})'
+)
+"""The one way to write an entry, but for the order of its facts."""
+_PLAIN_END: Final = b',"v":2}'
+_END_1: Final = b',"v":1}'
+_ends: Final = re.compile(_END.encode()).fullmatch
+_BEHIND_BEGINNING: Final = b'"},"a'
+"""Nowhere before: in a string each quote has a backslash before it, and none an ``a`` behind."""
+
+# Layouts are matched to bytes of which is known that they are UTF-8.
+_PLAIN: Final = r"[ !#-\[\]-\xff]*+"
+_ESCAPED: Final = rf'{_PLAIN}(?:\\(?:["\\bfnrt]|u00(?:0[0-7bef]|1[0-9a-f])){_PLAIN})*+'
+_POSITIVE: Final = "(?:0|[1-9][0-9]{0,14}+)"
+_NEGATIVE: Final = "-[1-9][0-9]{0,14}+"
+_LONG: Final = 10**15
 """Integers of at most 15 digits are within ±(2^53 - 1) without being counted."""
 
 
-def _before_node(action: str, facts: str) -> str:
-    """Return the pattern of an entry up to its member ``node``; ``GLANCED`` names its groups."""
-    form = _FORMATS
-    return (
-        rf'\{{"action":"({action})","actor":\{{"kind":{_STRING},"name":{_STRING}\}},'
-        rf'(?:"application":"({form["application"]})",)?+"at":"({form["at"]})",'
-        rf'(?:"delivery":"({form["delivery"]})",)?+(?:"detail":"({form["detail"]})",)?+'
-        rf'"facts":(\{{{facts}\}}),(?:"municipality":"{form["municipality"]}",)?+'
-    )
+_HOUR: Final = len("2026-11-23T01")
+_is_hour_written: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}").fullmatch
+_AT: Final = rf".{{{_HOUR}}}+:[0-5][0-9]:[0-5][0-9]\.[0-9]{{3}}+Z"
+"""The hour is looked at by itself: it is mostly that of the entry before."""
 
 
-_ACTION_AT: Final = len('{"action":"')
-_FACT: Final = rf'"[a-z][a-z0-9_]*+":{_VALUE}'
-_ANY: Final = _before_node(_FORMATS["action"], f"(?:{_FACT}(?:,{_FACT})*+)?+")
-_LINK: Final = rf'"node":"{_FORMATS["node"]}","nprev":"{_FORMATS["nprev"]}","nseq":[1-9][0-9]*+'
-_END: Final = rf'(?:,"subject":"{_FORMATS["subject"]}")?+,"v":2\}}|,"v":1\}}'
-_WRITTEN: Final = re.compile(rf"{_ANY}{_LINK}(?:{_END})")
-"""The one way to write an entry, but for the order of its facts."""
-_PLAIN_END: Final = ',"v":2}'
-_END_1: Final = ',"v":1}'
-_ends: Final = re.compile(_END).fullmatch
+class Layout(NamedTuple):
+    """How entries are written that differ in their values only.
 
-ACTION, APPLICATION, AT, DELIVERY, DETAIL, FACTS = range(1, 7)
-"""The groups of a ``Glance``; what an entry does not have is ``None``."""
+    Attributes:
+        match: Matches an entry's bytes from behind its beginning up to its member ``node``.
+        has_detail: Whether there is a ``detail``.
+        has_attempt: Whether there are both ``attempt`` and ``copy``.
+        has_deliveries: Whether there is a fact ``deliveries`` that is a string.
+        has_outcome: Whether there is a fact ``outcome`` that is a string.
+        is_flagged: Whether the fact ``flagged`` is true.
+    """
 
-Glance = re.Match[str]
-"""An entry that was found to be well, cut into its members. ``FACTS`` is JSON as written."""
+    match: Callable[[bytes, int], re.Match[bytes] | None]
+    has_detail: bool
+    has_attempt: bool
+    has_deliveries: bool
+    has_outcome: bool
+    is_flagged: bool
+
+
+_Parts = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
+Glance = tuple[str, Layout, _Parts]
+"""An entry that was found to be well: its action, its layout, and as written its ``application``,
+``at``, ``delivery`` and the facts ``attempt`` (a positive integer), ``copy`` and ``deliveries``
+(strings). What an entry does not have is empty."""
 
 
 class ActorMembers(TypedDict):
@@ -109,37 +141,50 @@ class Reader:
 
     def __init__(self) -> None:
         """Know no layout yet."""
-        self._layouts: dict[str, list[re.Pattern[str]]] = {}
-        self._count = 0
+        self._layouts: dict[tuple[str, str], Layout] = {}
+        self._of_action: dict[str, list[Layout]] = {}
+        self._hour = b""
+        self._beginnings: dict[bytes, tuple[str, list[Layout]]] = {}
 
-    def recognise(self, data: bytes, link: str) -> Glance | None:
-        """Return an entry of a known layout, if it is well and stands where ``link`` says.
+    def recognise(self, data: bytes, ending: bytes) -> Glance | None:
+        """Return an entry of a known layout, if it is well and ends as it should.
 
         Args:
             data: The entry's bytes.
-            link: The members ``node``, ``nprev`` and ``nseq`` that it should have, as written.
+            ending: From ``node`` on what its place in the log asks for: ``"node":…,"nprev":…,
+                "nseq":…,"v":2}``. It may have a ``subject``, too, or be of version 1.
 
         Returns:
             ``None`` for every other entry, whether or not something is wrong with it.
         """
-        if len(data) > _MAX_BYTES:
+        begun = data.find(_BEHIND_BEGINNING)
+        known = self._beginnings.get(data[:begun])
+        if known is None or len(data) > _MAX_BYTES or not (data.isascii() or _is_utf8(data)):
             return None
-        try:
-            text = data.decode()
-            for layout in self._layouts.get(text[_ACTION_AT : text.find('"', _ACTION_AT)], ()):
-                glance = layout.match(text)
-                if glance is None or not text.startswith(link, glance.end()):
-                    continue
-                end = text[glance.end() + len(link) :]
-                if end != _PLAIN_END and _ends(end) is None:
-                    continue
-                if end == _END_1 and glance[DETAIL]:
-                    continue
-                datetime.fromisoformat(glance[AT])
-                return glance
-        except ValueError:
-            pass
+        action, layouts = known
+        for layout in layouts:
+            found = layout.match(data, begun)
+            if found is None:
+                continue
+            rest = data[found.end() :]
+            if rest != ending and not _closes(rest, ending, layout):
+                continue
+            parts: _Parts = found.groups()  # type: ignore[assignment]  # all take part in a match
+            if parts[1][:_HOUR] != self._hour and not self._is_hour(parts[1][:_HOUR]):
+                return None
+            return action, layout, parts
         return None
+
+    def _is_hour(self, hour: bytes) -> bool:
+        """Tell whether there is such an hour, and remember it."""
+        if _is_hour_written(hour) is None:
+            return False
+        try:
+            datetime.fromisoformat(hour.decode())
+        except ValueError:
+            return False
+        self._hour = hour
+        return True
 
     def learn(self, data: bytes) -> tuple[EntryMembers, Glance]:
         """Parse an entry, and recognise those of its layout from here on.
@@ -148,16 +193,102 @@ class Reader:
             ValueError: Not an entry; the argument says why in words.
         """
         members = read(data)
-        text = data.decode()
-        glance = _WRITTEN.fullmatch(text)
-        if glance is None:  # pragma: no cover - read has matched it already
+        written = _WRITTEN.fullmatch(data.decode())
+        if written is None:  # pragma: no cover - read has matched it already
             raise ValueError("not written as entries are")
-        if self._count < MAX_LAYOUTS:
-            self._count += 1
-            facts = ",".join(f'"{name}":{_SHORT_VALUE}' for name in members["facts"])
-            layout = re.compile(_before_node(re.escape(members["action"]), facts))
-            self._layouts.setdefault(members["action"], []).append(layout)
-        return members, glance
+        action, pattern = members["action"], _pattern(members, is_plain=b"\\" not in data)
+        layout = self._layouts.get((action, pattern))
+        if layout is None:
+            layout = _layout(members, pattern)
+            is_short = all(
+                type(value) is not int or abs(value) < _LONG for value in members["facts"].values()
+            )
+            if is_short and len(self._layouts) < MAX_LAYOUTS:
+                self._layouts[action, pattern] = layout
+                self._of_action.setdefault(action, []).append(layout)
+        beginning = written[1].encode()[:-1]
+        if len(self._beginnings) < MAX_BEGINNINGS:
+            self._beginnings[beginning] = (action, self._of_action.setdefault(action, []))
+        found = layout.match(data, len(beginning))
+        if found is None:  # pragma: no cover - the pattern was made of this entry
+            raise ValueError("not written as entries are")
+        parts: _Parts = found.groups()  # type: ignore[assignment]  # all take part in a match
+        return members, (action, layout, parts)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _closes(rest: bytes, ending: bytes, layout: Layout) -> bool:
+    """Tell whether an entry ends with the link of ``ending`` and what else may stand behind it."""
+    link = ending.removesuffix(_PLAIN_END)
+    if not rest.startswith(link):
+        return False
+    end = rest[len(link) :]
+    return _ends(end) is not None and not (end == _END_1 and layout.has_detail)
+
+
+def _pattern(members: EntryMembers, *, is_plain: bool) -> str:
+    """Return the pattern of an entry's layout, with the groups of ``Glance``."""
+    string = _PLAIN if is_plain else _ESCAPED
+    groups = {"attempt": "()", "copy": "()", "deliveries": "()"}
+    facts = []
+    for name, value in members["facts"].items():
+        text = _fact_pattern(value, string)
+        if name == "attempt" and text == _POSITIVE:
+            text, groups[name] = f"({text})", ""
+        elif name in {"copy", "deliveries"} and isinstance(value, str):
+            text, groups[name] = f'"({string})"', ""
+        facts.append(f'"{name}":{text}')
+    # A group of what is not there stands, empty, where facts sorted by their names would have it.
+    parts = {name: f'"{name}":"({_FORMATS[name]})",' for name in ("application", "delivery")}
+    application = parts["application"] if "application" in members else "()"
+    delivery = parts["delivery"] if "delivery" in members else "()"
+    detail = f'"detail":"{_FORMATS["detail"]}",' if "detail" in members else ""
+    place = f'"municipality":"{_FORMATS["municipality"]}",' if "municipality" in members else ""
+    body = _with_groups(facts, groups)
+    begins = rf'"\}},{application}"at":"({_AT})",{delivery}{detail}'
+    return rf'{begins}"facts":\{{{body}\}},{place}'
+
+
+def _with_groups(facts: list[str], groups: dict[str, str]) -> str:
+    """Join facts, with an empty group before the first one whose name is greater."""
+    found, waiting = [], [name for name, group in groups.items() if group]
+    for fact in facts:
+        before = ""
+        while waiting and waiting[0] < fact[1 : fact.index('"', 1)]:
+            waiting.pop(0)
+            before += "()"
+        found.append(before + fact)
+    return ",".join(found) + "()" * len(waiting)
+
+
+def _fact_pattern(value: object, string: str) -> str:
+    if isinstance(value, str):
+        return f'"{string}"'
+    if type(value) is not int:
+        return json.dumps(value)
+    if abs(value) >= _LONG:
+        return str(value)
+    return _NEGATIVE if value < 0 else _POSITIVE
+
+
+def _layout(members: EntryMembers, pattern: str) -> Layout:
+    facts = members["facts"]
+    attempt = facts.get("attempt")
+    return Layout(
+        match=re.compile(pattern.encode("latin-1"), re.DOTALL).match,
+        has_detail="detail" in members,
+        has_attempt=type(attempt) is int and attempt >= 0 and isinstance(facts.get("copy"), str),
+        has_deliveries=isinstance(facts.get("deliveries"), str),
+        has_outcome=isinstance(facts.get("outcome"), str),
+        is_flagged=facts.get("flagged") is True,
+    )
 
 
 def read(data: bytes) -> EntryMembers:

@@ -18,8 +18,9 @@ from typing import Final
 
 from gateway.audit.checkpoint import open_checkpoint
 from gateway.audit.completeness import Completeness, Gap
+from gateway.audit.exported import placed
 from gateway.audit.note import NoteKey, Verify
-from gateway.audit.reading import ACTION, APPLICATION
+from gateway.audit.reading import Glance
 from gateway.audit.tiles import WIDTH
 from gateway.audit.tree import EMPTY_ROOT, HASH_BYTES, Frontier, joined
 from gateway.audit.verify import Finding, Head, Verifier
@@ -171,11 +172,34 @@ class LogVerifier:
 
     def feed(self, entry: StoredEntry) -> None:
         """Take the next sealed entry."""
-        index = self._size
-        leaf = self._check(index, entry)
-        self._rows[0].append(leaf or _sha256(b"\x00" + entry.data).digest())
-        self._size = index + 1
-        if index + 1 == self._stop:
+        self._grow([self._check(self._size, entry) or _sha256(b"\x00" + entry.data).digest()])
+
+    def feed_all(self, entries: Sequence[StoredEntry | bytes]) -> None:
+        """Take the next sealed entries; where bytes alone belong they say themselves."""
+        done = 0
+        while done < len(entries):
+            # Up to the next size at which something is to be compared.
+            following = entries[done : done + self._stop - self._size]
+            index, feed, receipts = self._size, self.completeness.feed, self._open_receipts
+            leaves = []
+            for leaf, node, nseq, glance in self._chains.follow(following):
+                leaves.append(leaf)
+                if glance[2][0]:
+                    feed(index, node, nseq, glance)
+                    if receipts:
+                        self._compare_receipt(index, node, nseq, glance, leaf)
+                index += 1
+            done += len(leaves)
+            self._grow(leaves)
+            if done < len(entries) and self._size < self._stop:
+                entry = entries[done]
+                self.feed(placed(entry) if isinstance(entry, bytes) else entry)
+                done += 1
+
+    def _grow(self, leaves: Sequence[bytes]) -> None:
+        self._rows[0] += leaves
+        self._size += len(leaves)
+        if self._size == self._stop:
             self._fold()
             self._compare_roots()
 
@@ -264,14 +288,20 @@ class LogVerifier:
                 self._fault(Fault(problem, index, entry.node, entry.nseq))
             return None
         leaf = chains.leaf
-        if glance[APPLICATION] is not None:
+        if glance[2][0]:
             self.completeness.feed(index, entry.node, entry.nseq, glance)
-            if self._open_receipts and glance[ACTION] == "application.accepted":
-                expected = self._open_receipts.pop(glance[APPLICATION], leaf)
-                if expected != leaf:
-                    problem = "not the acceptance that the receipt was given for"
-                    self._fault(Fault(problem, index, entry.node, entry.nseq))
+            self._compare_receipt(index, entry.node, entry.nseq, glance, leaf)
         return leaf
+
+    def _compare_receipt(
+        self, index: int | None, node: str, nseq: int, glance: Glance, leaf: bytes
+    ) -> None:
+        action, _, (application, *_) = glance
+        if action == "application.accepted":
+            expected = self._open_receipts.pop(application.decode(), leaf)
+            if expected != leaf:
+                problem = "not the acceptance that the receipt was given for"
+                self._fault(Fault(problem, index, node, nseq))
 
     def _fold(self) -> None:
         """Turn full rows of hashes into tiles and into a hash one level above."""

@@ -9,12 +9,13 @@ rewritten from some entry to its end. Give the head from a receipt or an earlier
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
-from gateway.audit.reading import AT, EntryMembers, Glance, Reader, read
+from gateway.audit.reading import EntryMembers, Glance, Reader, read
 from gateway.domain.entry import StoredEntry
 from gateway.domain.identifiers import NodeName
 
@@ -37,7 +38,14 @@ stand a little out of order honestly; a clock set back by more than this is repo
 MAX_WARNINGS: Final = 100
 """How many warnings a report keeps; further ones are only counted."""
 
-_EMPTY_TREE: Final = hashlib.sha256(b"").hexdigest()
+_EMPTY_TREE: Final = hashlib.sha256(b"").digest()
+_NODE: Final = b'"node":"'
+"""Where it stands last, what follows is the node: behind it come digits and names only."""
+
+_BATCH: Final = 256
+_MINUTE: Final = len("2026-11-23T01:02")
+"""Within one, no clock went back by more than ``CLOCK_TOLERANCE``."""
+
 _sha256: Final = hashlib.sha256
 
 
@@ -97,11 +105,20 @@ class Report:
 class _Chain:
     """What is known of one node's chain while it is read."""
 
+    node: NodeName
     link: str
     nseq: int = 0
-    leaf: str = _EMPTY_TREE
-    latest: str = ""
+    leaf: bytes = _EMPTY_TREE
+    latest: bytes = b""
     broken: bool = False
+
+    def ending(self) -> bytes:
+        """Return how its next entry ends if it has no subject (``Reader.recognise``)."""
+        return f'{self.link}{self.leaf.hex()}","nseq":{self.nseq + 1},"v":2}}'.encode()
+
+
+Followed = tuple[bytes, NodeName, int, Glance]
+"""A good entry: its leaf hash, its node, its place in that chain, and its members."""
 
 
 @dataclass(slots=True)
@@ -118,6 +135,7 @@ class Verifier:
     expected_heads: Mapping[NodeName, Head] = field(default_factory=dict)
     leaf: bytes = field(default=b"", init=False)
     _chains: dict[NodeName, _Chain] = field(default_factory=dict, init=False)
+    _by_name: dict[bytes, _Chain] = field(default_factory=dict, init=False)
     _failures: list[Finding] = field(default_factory=list, init=False)
     _warnings: list[Finding] = field(default_factory=list, init=False)
     _entries: int = field(default=0, init=False)
@@ -133,7 +151,9 @@ class Verifier:
         self._entries += 1
         chain = self._chains.get(entry.node)
         if chain is None:
-            chain = self._chains[entry.node] = _Chain(f'"node":"{entry.node}","nprev":"')
+            name = entry.node.encode()
+            chain = _Chain(entry.node, f'"node":"{entry.node}","nprev":"')
+            self._chains[entry.node] = self._by_name[name] = chain
         if chain.broken:
             return None
         found = self._extend(chain, entry)
@@ -143,6 +163,46 @@ class Verifier:
             return None
         return found
 
+    def follow(self, entries: Iterable[StoredEntry | bytes]) -> Iterator[Followed]:
+        """Take entries as long as each goes on with a chain as it should, and looks familiar.
+
+        Args:
+            entries: Where they stand in their chains, those that are bytes only say themselves.
+
+        Yields:
+            What was taken, until the end, where the next one is to be given to ``feed``: that
+            says what is wrong with it, if anything is.
+        """
+        recognise, expected_heads = self._reader.recognise, self.expected_heads
+        taken = 0
+        for entry in entries:
+            if isinstance(entry, bytes):
+                data, start = entry, entry.rfind(_NODE) + len(_NODE)
+                chain = self._by_name.get(data[start : data.find(b'"', start)])
+                if chain is None:
+                    break
+                nseq = chain.nseq + 1
+            else:
+                data, chain, nseq = entry.data, self._chains.get(entry.node), entry.nseq
+                if chain is None or nseq != chain.nseq + 1:
+                    break
+            if chain.broken or chain.node in expected_heads:
+                break
+            glance = recognise(
+                data, f'{chain.link}{chain.leaf.hex()}","nseq":{nseq},"v":2}}'.encode()
+            )
+            if glance is None:
+                break
+            chain.nseq = nseq
+            if (at := glance[2][1]) >= chain.latest:
+                chain.latest = at
+            else:
+                self._watch_clock(chain, at)
+            chain.leaf = leaf = _sha256(b"\x00" + data).digest()
+            taken += 1
+            yield leaf, chain.node, nseq, glance
+        self._entries += taken
+
     @property
     def failures(self) -> Sequence[Finding]:
         """The first bad entry of each node so far."""
@@ -151,7 +211,7 @@ class Verifier:
     @property
     def latest(self) -> str:
         """The latest time of a good entry, as written; empty when there was none."""
-        return max((chain.latest for chain in self._chains.values()), default="")
+        return max((chain.latest for chain in self._chains.values()), default=b"").decode()
 
     def finish(self) -> Report:
         """Return the report, after looking for expected entries that never came."""
@@ -165,7 +225,7 @@ class Verifier:
         return Report(
             entries=self._entries,
             heads={
-                node: Head(chain.nseq, bytes.fromhex(chain.leaf))
+                node: Head(chain.nseq, chain.leaf)
                 for node, chain in self._chains.items()
                 if chain.nseq
             },
@@ -178,8 +238,7 @@ class Verifier:
         """Return the next entry of ``chain``, or what is wrong with ``entry`` as such."""
         if entry.nseq != chain.nseq + 1:
             return f"out of sequence: entry {chain.nseq + 1} should stand here"
-        link = f'{chain.link}{chain.leaf}","nseq":{entry.nseq}'
-        glance = self._reader.recognise(entry.data, link)
+        glance = self._reader.recognise(entry.data, chain.ending())
         if glance is None:
             try:
                 members, glance = self._reader.learn(entry.data)
@@ -187,28 +246,37 @@ class Verifier:
                 return f"not an entry: {error}"
             if members["node"] != entry.node or members["nseq"] != entry.nseq:
                 return "moved: it was written for another place in the log"
-            if members["nprev"] != chain.leaf:
+            if members["nprev"] != chain.leaf.hex():
                 return "chain broken: this entry or the one before it was altered"
-        leaf = _sha256(b"\x00" + entry.data).digest()
-        expected = self.expected_heads.get(entry.node)
-        if expected and expected.nseq == entry.nseq and expected.leaf != leaf:
-            return "rewritten: the log is known to have had another entry here"
-        chain.nseq, chain.leaf, self.leaf = entry.nseq, leaf.hex(), leaf
-        at = glance[AT]
+        return self._append(chain, entry.data, glance) or glance
+
+    def _append(self, chain: _Chain, data: bytes, glance: Glance) -> str | None:
+        """Lengthen a chain by an entry that goes on with it; return what is wrong with it."""
+        leaf, nseq = _sha256(b"\x00" + data).digest(), chain.nseq + 1
+        if self.expected_heads:
+            expected = self.expected_heads.get(chain.node)
+            if expected and expected.nseq == nseq and expected.leaf != leaf:
+                return "rewritten: the log is known to have had another entry here"
+        chain.nseq = nseq
+        chain.leaf = self.leaf = leaf
+        at = glance[2][1]
         # Times of one form and one zone sort as text.
         if at >= chain.latest:
             chain.latest = at
         else:
-            self._watch_clock(chain, entry, at)
-        return glance
+            self._watch_clock(chain, at)
+        return None
 
-    def _watch_clock(self, chain: _Chain, entry: StoredEntry, at: str) -> None:
-        back = datetime.fromisoformat(chain.latest) - datetime.fromisoformat(at)
+    def _watch_clock(self, chain: _Chain, at: bytes) -> None:
+        if at[:_MINUTE] == chain.latest[:_MINUTE]:
+            return
+        latest = datetime.fromisoformat(chain.latest.decode())
+        back = latest - datetime.fromisoformat(at.decode())
         if back > CLOCK_TOLERANCE:
             self._warning_count += 1
             if len(self._warnings) < MAX_WARNINGS:
                 problem = f"the clock had gone back by {back.total_seconds():.0f} s"
-                self._warnings.append(Finding(entry.node, entry.nseq, problem))
+                self._warnings.append(Finding(chain.node, chain.nseq, problem))
 
 
 def verify(
@@ -222,6 +290,12 @@ def verify(
             only with them is a cut-off tail, or a whole log rewritten, noticed.
     """
     verifier = Verifier(expected_heads or {})
-    for entry in entries:
-        verifier.feed(entry)
+    remaining = iter(entries)
+    while batch := list(islice(remaining, _BATCH)):
+        done = 0
+        while done < len(batch):
+            done += sum(1 for _ in verifier.follow(batch[done:] if done else batch))
+            if done < len(batch):
+                verifier.feed(batch[done])
+                done += 1
     return verifier.finish()

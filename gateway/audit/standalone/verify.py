@@ -30,7 +30,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -72,19 +72,24 @@ class UnreadableError(Exception):
 MAX_ENTRY_BYTES = 65_535
 MAX_INTEGER = 2**53 - 1
 HEX64 = "[0-9a-f]{64}"
-UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+UUID = "[0-9a-f]{8}+-[0-9a-f]{4}+-[0-9a-f]{4}+-[0-9a-f]{4}+-[0-9a-f]{12}+"
 PLAIN = r'[^"\\\x00-\x1f]*+'
 STRING = rf'"{PLAIN}(?:\\(?:["\\bfnrt]|u00(?:0[0-7bef]|1[0-9a-f])){PLAIN})*+"'
 VALUE = rf"(?:{STRING}|0|-?[1-9][0-9]{{0,15}}+|true|false|null)"
 FACT = rf'"[a-z][a-z0-9_]*+":{VALUE}'
-ENTRY = (
-    r'\{"action":"([a-z_]++\.[a-z_]++)",'
+ACTION = r"[a-z_]++\.[a-z_]++"
+FACTS = rf"(?:{FACT}(?:,{FACT})*+)?+"
+BEGINNING = (
+    rf'\{{"action":"({ACTION})",'
     rf'"actor":\{{"kind":{STRING},"name":{STRING}\}},'
     rf'(?:"application":"({UUID})",)?+'
     r'"at":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z)",'
     rf'(?:"delivery":"({UUID})",)?+'
     r'(?:"detail":"([A-Za-z0-9_-]++)",)?+'
-    rf'"facts":\{{((?:{FACT}(?:,{FACT})*+)?+)\}},'
+    r'"facts":\{('
+)
+END = (
+    r")\},"
     r'(?:"municipality":"[0-9]{6}",)?+'
     r'"node":"([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?+)",'
     rf'"nprev":"({HEX64})",'
@@ -92,9 +97,7 @@ ENTRY = (
     rf'(?:"subject":"({HEX64})",)?+'
     r'"v":([12])\}'
 )
-ANY_ENTRY = re.compile(ENTRY).fullmatch
-# Most have no integer of 16 digits, the only ones that may be out of range.
-MOST_ENTRIES = re.compile(ENTRY.replace("{0,15}", "{0,14}")).fullmatch
+ANY_ENTRY = re.compile(BEGINNING + FACTS + END).fullmatch
 # Inside strings quotes are escaped, so that these match at the names of facts and nowhere else.
 FACT_NAMES = re.compile(r'"([a-z][a-z0-9_]*+)":').findall
 LONG_INTEGERS = re.compile(r'[a-z0-9_]":-?([0-9]{16})(?=,|$)').findall
@@ -113,17 +116,12 @@ def parse_entry(line: bytes) -> tuple[str, ...]:
         text = line.decode()
     except UnicodeDecodeError:
         raise NotAnEntryError("it is not UTF-8") from None
-    match = MOST_ENTRIES(text)
-    if match is None:
-        match = ANY_ENTRY(text)
-        if match is None:
-            raise NotAnEntryError("it is not written as an entry is written")
-        if any(int(digits) > MAX_INTEGER for digits in LONG_INTEGERS(match[6])):
-            raise NotAnEntryError("a number is out of range")
+    for shape in SHAPES.get(text[11 : text.find('"', 11)], ()):  # behind {"action":"
+        if match := shape(text):
+            break
+    else:
+        match = new_shape(text)
     parts = match.groups()
-    names = FACT_NAMES(parts[5])
-    if names != sorted(set(names)):
-        raise NotAnEntryError("its facts are not sorted, or one stands twice")
     if parts[10] == "1" and (parts[4] or parts[9]):
         raise NotAnEntryError("entries of version 1 have neither detail nor subject")
     try:
@@ -131,6 +129,43 @@ def parse_entry(line: bytes) -> tuple[str, ...]:
     except ValueError:
         raise NotAnEntryError("its time is none") from None
     return parts
+
+
+# Entries are much alike. Of one that is well a "shape" is kept: the expression above with its
+# action and the names of its facts, and for each value the kind that it was of. Whatever fits
+# a shape fits the whole expression; to compare with shapes first is quicker, that is all.
+
+MOST_SHAPES = 500
+SHAPES: dict[str, list[Callable[[str], re.Match[str] | None]]] = {}
+NAMED_VALUES = re.compile(rf'("[a-z][a-z0-9_]*+":)({VALUE})').sub
+PLAIN_ASCII = r"[ !#-\[\]-\x7f]*+"  # no quote, no backslash, no control character
+
+
+def new_shape(text: str) -> re.Match[str]:
+    """Compare with the whole expression, and keep the shape of what fits."""
+    match = ANY_ENTRY(text)
+    if match is None:
+        raise NotAnEntryError("it is not written as an entry is written")
+    action, facts = match[1], match[6]
+    if any(int(digits) > MAX_INTEGER for digits in LONG_INTEGERS(facts)):
+        raise NotAnEntryError("a number is out of range")
+    names = FACT_NAMES(facts)
+    if names != sorted(set(names)):
+        raise NotAnEntryError("its facts are not sorted, or one stands twice")
+    # What has escapes, other characters or long integers is compared with the whole each time.
+    is_plain = text.isascii() and "\\" not in text and not LONG_INTEGERS(facts)
+    if is_plain and sum(map(len, SHAPES.values())) < MOST_SHAPES:
+        shape = BEGINNING.replace(ACTION, re.escape(action)).replace(STRING, f'"{PLAIN_ASCII}"')
+        shape += NAMED_VALUES(lambda found: found[1] + kind_of(found[2]), facts) + END
+        SHAPES.setdefault(action, []).append(re.compile(shape).fullmatch)
+    return match
+
+
+def kind_of(value: str) -> str:
+    """Return the expression of values of a kind: strings, integers of 15 digits, itself."""
+    if value.startswith('"'):
+        return f'"{PLAIN_ASCII}"'
+    return value if value in ("true", "false", "null") else "(?:0|-?[1-9][0-9]{0,14}+)"
 
 
 # 2. Chains
@@ -146,32 +181,38 @@ class Chains:
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
-        self.ends: dict[str, tuple[int, str]] = {}
-        self.latest: dict[str, str] = {}
+        self.ends: dict[str, tuple[int, str, str]] = {}  # number, leaf hash, latest time
         self.broken: set[str] = set()
         self.set_back = 0
 
     def extend(self, index: int, parts: tuple[str, ...], leaf: str) -> bool:
         """Take the next entry; ``False`` if its node's chain is broken here or was before."""
-        node, nprev, nseq = parts[6], parts[7], parts[8]
+        at, node, nprev, nseq = parts[2], parts[6], parts[7], parts[8]
         if node in self.broken:
             return False
-        last, last_leaf = self.ends.get(node, (0, EMPTY))
+        last, last_leaf, latest = self.ends.get(node, (0, EMPTY, ""))
         if nseq != str(last + 1):
             words = f"out of sequence: entry {last + 1} of {node} should stand here"
             return self._break(index, node, words)
         if nprev != last_leaf:
             words = f"the chain of {node} is broken: this entry or its one before was altered"
             return self._break(index, node, words)
-        self.ends[node] = (last + 1, leaf)
-        latest, at = self.latest.get(node, ""), parts[2]
-        if at >= latest:
-            self.latest[node] = at
-        elif datetime.fromisoformat(latest) - datetime.fromisoformat(at) > self.BACK:
+        if at < latest:
+            self._compare_times(index, node, at, latest)
+            at = latest
+        self.ends[node] = (last + 1, leaf, at)
+        return True
+
+    def latest(self) -> str:
+        return max((at for _, _, at in self.ends.values()), default="")
+
+    def _compare_times(self, index: int, node: str, at: str, latest: str) -> None:
+        if at[:16] == latest[:16]:  # within a minute
+            return
+        if datetime.fromisoformat(latest) - datetime.fromisoformat(at) > self.BACK:
             self.set_back += 1
             if self.set_back == 1:
                 self.findings.notes.append(f"entry {index}: the clock of {node} had gone back")
-        return True
 
     def _break(self, index: int, node: str, words: str) -> bool:
         self.broken.add(node)
@@ -407,7 +448,7 @@ class Completeness:
 
     def take(self, index: int, parts: tuple[str, ...]) -> None:
         """Take the next entry that names an application."""
-        action, application, at, delivery, facts, node = (*parts[:4], parts[5], parts[6])
+        action, application, at, delivery, _, facts, node, _, _, _, _ = parts
         if action == "application.accepted":
             self._accept(index, application, facts, node)
             return
@@ -421,7 +462,7 @@ class Completeness:
             self.unnamed[delivery] = (application, index)
         if action == "delivery.claimed":
             self._claim(delivery, facts, node)
-        if action in self.OPENED and '"outcome":"' in facts:
+        elif action in self.OPENED and '"outcome":"' in facts:
             self._open(index, delivery, facts, node, at)
         if action in self.ENDS:
             self._end(index, action, delivery, facts, at)
@@ -430,21 +471,22 @@ class Completeness:
         if application in self.accepted:
             self.findings.add(index, "an application that was accepted is accepted again")
             return
-        found = self.waiting.pop(application, None)
+        found = self.waiting.pop(application, None) if self.waiting else None
         if found and found[1] == node:
             self.findings.add(found[0], "it is about an application that is accepted afterwards")
         named = self.DELIVERIES(facts)
         self.accepted[application] = named is not None
         for delivery in named[1].split(" ") if named else ():
-            if self.unnamed.pop(delivery, None) is None and delivery in self.deliveries:
+            if delivery not in self.deliveries:
+                self.deliveries[delivery] = ()
+            elif self.unnamed.pop(delivery, None) is None:
                 self.findings.add(index, "it names a delivery that another acceptance has named")
-            self.deliveries.setdefault(delivery, ())
 
     def _claim(self, delivery: str, facts: str, node: str) -> None:
         if attempt := self.ATTEMPT(facts):
             claim = (delivery, attempt[1], attempt[2])
             self.claims.add(claim)
-            found = self.waiting.pop(claim, None)
+            found = self.waiting.pop(claim, None) if self.waiting else None
             if found and found[1] == node:
                 self.findings.add(found[0], "a worker's outcome that is claimed afterwards")
 
@@ -469,7 +511,7 @@ class Completeness:
         if ends == ("flagged",):
             words = "delivered in spite of a cancellation that is not in the log"
             self.waiting[delivery] = (index, "", at, words)
-        else:
+        elif self.waiting:
             self.waiting.pop(delivery, None)
 
     def finish(self, latest: str, *, is_whole: bool) -> None:
@@ -643,8 +685,7 @@ class Export:
             findings.add(covered, "nobody signed the entries from here on")
         for application in self.receipts:
             findings.add(None, f"the acceptance of {application} is missing: there is a receipt")
-        latest = max(chains.latest.values(), default="")
-        completeness.finish(latest, is_whole=is_whole and not chains.broken)
+        completeness.finish(chains.latest(), is_whole=is_whole and not chains.broken)
         return findings
 
     def compare_roots(self, tree: Tree) -> int:
