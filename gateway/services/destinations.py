@@ -1,9 +1,10 @@
 """How each destination stands now: as configured, as operators set it, as its workers find it."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -12,7 +13,7 @@ from gateway.domain.claim import BreakerState, Heartbeat, Terms
 from gateway.domain.control import Control
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import DestinationName, WorkerName
-from gateway.ports.clock import Clock
+from gateway.ports.clock import APART, Clock
 from gateway.ports.journal import Journal
 from gateway.services.policy import DestinationPolicy, Hold, applied
 
@@ -20,13 +21,10 @@ log = structlog.get_logger()
 
 LOOK_S: Final = 1.0
 """How often is looked for what operators and workers have said in other processes."""
-ALIVE: Final = timedelta(seconds=12)
+ALIVE_S: Final = 12.0
 """A worker that missed two of its heartbeats of 5 s is not counted on."""
 
-
-def is_alive(beat: Heartbeat, now: datetime) -> bool:
-    """Tell whether a worker is counted on; not if it was heard before the clock was set back."""
-    return abs(now - (beat.heard_at or beat.at)) <= ALIVE
+_Mark = tuple[datetime, datetime | None]
 
 
 class Destinations(Mapping[DestinationName, DestinationPolicy]):
@@ -34,6 +32,12 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
 
     What operators set stands in the journal, and so do the heartbeats: every gateway
     process reads both once a second, so that a change needs no restart anywhere.
+
+    Who lives is told by this process's own looks: a worker does whose heartbeat was another
+    one within the last twelve seconds, on a clock that nobody sets. What stands in the first
+    heartbeat that is seen of a worker is judged by the clock of the gateway that heard it,
+    which may be half a minute from ours: whoever may live is counted on until it is missed,
+    and whoever seems to be long gone is not, until it is heard again.
     """
 
     def __init__(
@@ -42,14 +46,17 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         *,
         journal: Journal,
         clock: Clock,
+        monotonic: Callable[[], float] = monotonic,
     ) -> None:
-        """Start with what is configured."""
+        """Start with what is configured. ``monotonic`` tells how long ago a worker was heard."""
         self._configured = dict(configured)
         self._journal = journal
         self._clock = clock
+        self._monotonic = monotonic
         self._policies = dict(configured)
         self._controls: dict[DestinationName, Control] = {}
         self._beats: dict[DestinationName, Sequence[Heartbeat]] = {}
+        self._heard: dict[tuple[DestinationName, WorkerName], tuple[_Mark, float | None]] = {}
 
     def __getitem__(self, name: DestinationName) -> DestinationPolicy:
         """Return the destination's policy in force."""
@@ -91,12 +98,28 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         beats = sorted(
             await self._journal.heartbeats(), key=lambda beat: (beat.destination, beat.worker)
         )
+        self._note(beats)
         self._beats = {
             name: tuple(of_one) for name, of_one in groupby(beats, lambda beat: beat.destination)
         }
         for control in controls:
             if control.destination in self._configured:
                 self._take(control)
+
+    def _note(self, beats: Sequence[Heartbeat]) -> None:
+        at, heard = self._monotonic(), {}
+        for beat in beats:
+            key, mark = (beat.destination, beat.worker), (beat.at, beat.heard_at)
+            known = self._heard.get(key)
+            if known is None:
+                heard[key] = (mark, at if self._may_live(beat) else None)
+            else:
+                heard[key] = known if known[0] == mark else (mark, at)
+        self._heard = heard
+
+    def _may_live(self, beat: Heartbeat) -> bool:
+        apart = abs(self._clock.now() - (beat.heard_at or beat.at)) - APART
+        return apart.total_seconds() <= ALIVE_S
 
     def _take(self, control: Control) -> None:
         known = self._controls.get(control.destination)
@@ -114,8 +137,16 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
 
     def alive(self, name: DestinationName) -> list[Heartbeat]:
         """Return the last heartbeats of the workers that live, by worker."""
-        now = self._clock.now()
-        return [beat for beat in self._beats.get(name, ()) if is_alive(beat, now)]
+        return [beat for beat in self._beats.get(name, ()) if self.is_alive(beat)]
+
+    def is_alive(self, beat: Heartbeat) -> bool:
+        """Tell whether a worker is counted on for a destination, by what was read last."""
+        _, at = self._heard.get((beat.destination, beat.worker), (None, None))
+        return at is not None and self._monotonic() - at <= ALIVE_S
+
+    def heartbeats(self) -> list[Heartbeat]:
+        """Return the last heartbeats of all workers, also of those that do not live."""
+        return [beat for of_one in self._beats.values() for beat in of_one]
 
     def hold(self, name: DestinationName) -> Hold | None:
         """Return why nothing is published for a destination now; ``None`` if it is.
@@ -134,10 +165,12 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
     def terms(self, beat: Heartbeat) -> Terms | None:
         """Return what the worker that sent ``beat`` shall do; ``None`` if nothing is configured.
 
-        What the core system takes at once, and in a second, is shared out among the workers
-        that live and whose breaker lets something through. If there is not enough for all,
-        the last that was started comes first: the others may be dead and not yet missed,
-        and it the one that was started in their place.
+        What the core system takes at once is shared out among the workers that live and
+        whose breaker lets something through, and what it takes in a second among those of
+        them that have a share. One that was started later stands in for the earlier ones of
+        its name: they may be dead and not yet missed. If there is not enough for all, whoever
+        was started first comes first: one that dies and is started again and again takes
+        nothing from one that works.
         """
         policy = self._policies.get(beat.destination)
         if policy is None:
@@ -147,14 +180,15 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
             for other in self.alive(beat.destination)
             if other.breaker != BreakerState.OPEN
         )
-        names = sorted({beat.worker, *sending}, key=_started, reverse=True)
+        workers = _standing({beat.worker, *sending})
+        sharing = min(len(workers), policy.max_in_flight)
         return Terms(
             worker=beat.worker,
             destination=beat.destination,
             heard_at=beat.at,
             open=policy.hold(self._clock.now()) is None,
-            max_in_flight=_share(policy.max_in_flight, names, beat.worker),
-            rate_per_s=None if policy.rate_per_s is None else policy.rate_per_s / len(names),
+            max_in_flight=_share(policy.max_in_flight, workers, beat.worker),
+            rate_per_s=None if policy.rate_per_s is None else policy.rate_per_s / sharing,
             failures=policy.breaker.failures,
             probe_s=policy.breaker.probe_s,
             probe_cap_s=policy.breaker.probe_cap_s,
@@ -167,12 +201,20 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         return None if window.is_open(now) else window.opens_at(now)
 
 
+def _standing(workers: Iterable[WorkerName]) -> list[WorkerName]:
+    """Return the last that was started of each name, and of those the first one first."""
+    last = {worker.partition("/")[0]: worker for worker in sorted(workers, key=_started)}
+    return sorted(last.values(), key=_started)
+
+
 def _started(worker: WorkerName) -> tuple[str, str]:
     """Return what sorts workers by their start: their instance does."""
     name, _, instance = worker.partition("/")
     return instance, name
 
 
-def _share(total: int, names: Sequence[WorkerName], name: WorkerName) -> int:
-    each, left = divmod(total, len(names))
-    return each + (names.index(name) < left)
+def _share(total: int, workers: Sequence[WorkerName], worker: WorkerName) -> int:
+    if worker not in workers:
+        return 0
+    each, left = divmod(total, len(workers))
+    return each + (workers.index(worker) < left)

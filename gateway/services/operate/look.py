@@ -18,7 +18,7 @@ from gateway.domain.lifecycle import NEEDS_A_PERSON, State
 from gateway.domain.records import Dossier
 from gateway.ports.clock import Clock
 from gateway.ports.journal import DossierFilter, Journal
-from gateway.services.destinations import Destinations, is_alive
+from gateway.services.destinations import Destinations
 from gateway.services.operate.refusals import NotFoundError, OperationError, parse_id
 from gateway.services.track import Track, delivery_view, destination_view, summary
 
@@ -60,7 +60,10 @@ class Look:
                 destination_view(name, counts.get(name, {}), self._destinations)
                 for name in (*self._destinations, *sorted(counts.keys() - self._destinations))
             ],
-            "workers": [_worker(beat, now) for beat in await self._journal.heartbeats()],
+            "workers": [
+                {**_worker(beat, now), "alive": self._destinations.is_alive(beat)}
+                for beat in self._destinations.heartbeats()
+            ],
         }
 
     async def status(self, subject: str, *, actor: Actor) -> list[dict[str, object]]:
@@ -189,8 +192,7 @@ def _worker(beat: Heartbeat, now: datetime) -> dict[str, object]:
         "adapter": beat.adapter,
         "in_flight": beat.in_flight,
         "healthy": beat.healthy,
-        "last_seen_s": round(age_s, 1),
-        "alive": is_alive(beat, now),
+        "last_seen_s": round(max(0.0, age_s), 1),
     }
 
 

@@ -1,7 +1,7 @@
 """How a destination stands: configured, changed by an operator, as its workers find it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.domain.lifecycle import State
 from gateway.domain.window import JST, Window, parse_openings
 from gateway.drivers.system_clock import SystemClock
+from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
 from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.refusals import NotFoundError, OperationError
@@ -132,22 +133,41 @@ async def test_what_the_core_system_takes_is_shared_out_among_living_workers(wor
         for name in ("w1/a", "w2/b")
     ]
 
-    assert [share and share.max_in_flight for share in shares] == [2, 3]
+    assert [share and share.max_in_flight for share in shares] == [3, 2]
     assert [share and share.rate_per_s for share in shares] == [4.5, 4.5]
 
 
-async def test_who_was_started_last_has_a_share_while_the_dead_are_not_missed_yet(
+def share_of(world: World, name: str) -> tuple[int, float | None]:
+    terms = world.gateway.destinations.terms(a_heartbeat(worker=WorkerName(name), destination=NAME))
+    assert terms is not None
+    return terms.max_in_flight, terms.rate_per_s
+
+
+async def test_who_was_started_in_its_place_has_the_share_of_all_that_died_before_it(
+    world: World,
+) -> None:
+    await change(world, max_in_flight=8)
+    await beats(world, *(f"w1/{number:02}" for number in range(12)))
+
+    assert share_of(world, "w1/12") == (8, 9.0)
+    assert share_of(world, "w1/03")[0] == 0
+
+
+async def test_one_that_dies_again_and_again_takes_nothing_from_one_that_works(
     world: World,
 ) -> None:
     await change(world, max_in_flight=1)
-    await beats(world, "w2/01", "w2/02", "w1/03", "w3/04")
+    await beats(world, "w2/01", "w1/02", "w1/03", "w3/04")
 
-    shares = [
-        world.gateway.destinations.terms(a_heartbeat(worker=WorkerName(name), destination=NAME))
-        for name in ("w2/02", "w1/05")
-    ]
+    assert [share_of(world, name)[0] for name in ("w2/01", "w1/05", "w3/06")] == [1, 0, 0]
 
-    assert [share and share.max_in_flight for share in shares] == [0, 1]
+
+async def test_the_rate_is_shared_by_those_only_that_send(world: World) -> None:
+    await change(world, max_in_flight=2)
+    await beats(world, "w1/01", "w2/02", "w3/03")
+
+    assert [share_of(world, name)[0] for name in ("w1/01", "w2/02", "w3/03")] == [1, 1, 0]
+    assert share_of(world, "w1/01")[1] == 4.5
 
 
 async def test_its_lane_stops_only_when_no_living_worker_takes_anything(world: World) -> None:
@@ -224,14 +244,59 @@ async def test_who_lives_is_told_by_the_gateway_s_clock(world: World) -> None:
     ]
 
 
-async def test_who_was_heard_before_the_clock_was_set_back_must_be_heard_again(
-    world: World,
-) -> None:
-    beat = a_heartbeat(destination=NAME, at=datetime.now(UTC) + timedelta(hours=1))
-    await world.gateway.journal.put_heartbeat(beat)
-    await world.gateway.destinations.refresh()
+@dataclass
+class Looking:
+    """What one process thinks of workers, in a time of its own."""
 
-    assert world.gateway.destinations.alive(NAME) == []
+    destinations: Destinations
+    journal: Journal
+    passed_s: float = 0.0
+
+    async def alive(self, *, after_s: float = 0.0, heard_at: datetime | None = None) -> list[str]:
+        """Look again, perhaps after a heartbeat that another gateway heard by its clock."""
+        self.passed_s += after_s
+        if heard_at is not None:
+            at = datetime.now(UTC) + timedelta(seconds=self.passed_s)
+            beat = a_heartbeat(worker=WorkerName("w1/a"), destination=NAME, at=at)
+            await self.journal.put_heartbeat(replace(beat, heard_at=heard_at))
+        await self.destinations.refresh()
+        return [beat.worker for beat in self.destinations.alive(NAME)]
+
+
+@pytest.fixture
+def looking(world: World) -> Looking:
+    journal = world.gateway.journal
+    configured = {NAME: world.gateway.destinations.configured(NAME)}
+    looking = Looking(Destinations({}, journal=journal, clock=SystemClock()), journal)
+    looking.destinations = Destinations(
+        configured, journal=journal, clock=SystemClock(), monotonic=lambda: looking.passed_s
+    )
+    return looking
+
+
+@pytest.mark.parametrize("apart_s", [-29, -20, 20, 29])
+async def test_who_lives_does_not_depend_on_the_clock_of_the_gateway_that_heard_it(
+    looking: Looking, apart_s: float
+) -> None:
+    theirs = datetime.now(UTC) + timedelta(seconds=apart_s)
+
+    found = [await looking.alive(after_s=5, heard_at=theirs) for _ in range(3)]
+    missed = [await looking.alive(after_s=6) for _ in range(3)]
+
+    assert found == [["w1/a"]] * 3
+    assert missed == [["w1/a"], ["w1/a"], []]
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(hours=-1), timedelta(hours=1)])
+async def test_who_was_heard_when_clocks_were_quite_different_must_be_heard_again(
+    looking: Looking, wrong_by: timedelta
+) -> None:
+    theirs = datetime.now(UTC) + wrong_by
+
+    first = await looking.alive(heard_at=theirs)
+    again = await looking.alive(after_s=5, heard_at=theirs)
+
+    assert (first, again) == ([], ["w1/a"])
 
 
 async def test_a_reset_of_everything_does_not_end_a_pause(world: World) -> None:

@@ -128,6 +128,7 @@ class Reconciled:
             {DestinationName(CORE): world.gateway.destinations[DestinationName(CORE)]},
             journal=self.journal,
             clock=self.clock,
+            monotonic=lambda: self.passed_s,
         )
         self.reconcile = Reconcile(
             destinations=self.destinations,
