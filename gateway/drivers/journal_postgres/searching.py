@@ -37,19 +37,21 @@ WHERE ($6::text[] IS NULL OR action = ANY($6))
     AND ($8::text IS NULL OR actor = $8)
     AND ($9::text IS NULL OR actor_kind = $9)
 """
+# A range of one series, and not "=": for that, a plan for all parameters would read the journal
+# from its end, through everything that is younger than a series that ended long ago.
 _OF_SERIES: Final = f"""
 SELECT found.id
 FROM (
     SELECT s.id FROM ({_SERIES}) s
     CROSS JOIN LATERAL (
-        SELECT e.id FROM entries e WHERE e.series = s.id AND {_IN_TIME}
-        ORDER BY e.id DESC LIMIT 1
+        SELECT e.id FROM entries e WHERE e.series BETWEEN s.id AND s.id AND {_IN_TIME}
+        ORDER BY e.series DESC, e.id DESC LIMIT 1
     ) last
     ORDER BY last.id DESC LIMIT $3
 ) latest
 CROSS JOIN LATERAL (
-    SELECT e.id FROM entries e WHERE e.series = latest.id AND {_IN_TIME}
-    ORDER BY e.id DESC LIMIT $3
+    SELECT e.id FROM entries e WHERE e.series BETWEEN latest.id AND latest.id AND {_IN_TIME}
+    ORDER BY e.series DESC, e.id DESC LIMIT $3
 ) found
 ORDER BY found.id DESC LIMIT $3
 """  # noqa: S608 - put together from constants
