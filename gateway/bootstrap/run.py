@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from gateway import __version__
+from gateway.bootstrap.ending import close, given_up_after, opened
 from gateway.bootstrap.gateway import Gateway
 from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.errors import (
@@ -84,7 +85,8 @@ async def run_gateway(
     """Run a gateway until ``stop`` is set; with ``workers`` in the same process, if any.
 
     Stops in order: no new connections, answers what was asked, lets workers finish
-    what they hold, writes down what they report, and closes the journal last.
+    what they hold, writes down what they report, and closes the journal last. What hangs
+    meanwhile, or while it starts, is given up in time.
 
     Raises:
         NodeNameTakenError: Another process runs under this node's name.
@@ -94,59 +96,70 @@ async def run_gateway(
         ConfigError: The configured origin of the log is another than its own.
         OSError: A port or the socket's folder cannot be used.
     """
-    await gateway.journal.open()
+    if not await opened(gateway.journal, stop):
+        return
     try:
-        await gateway.authenticate.reload()
-        await gateway.watch_backlog.look()
-        await gateway.destinations.refresh()
-        key_changed = await gateway.seal_log.check()
-        await gateway.journal.record(
-            [
-                *await gateway.note_keys.entries(),
-                *key_changed,
-                _node_entry(Action.NODE_STARTED, configuration=gateway.configuration),
-            ]
-        )
-        await gateway.seal_log.begin()
-        if gateway.broker_forgets:
-            await _connect(gateway)
-            await gateway.relay.recover()
-        async with asyncio.TaskGroup() as tasks:
-            services: list[asyncio.Task[None] | asyncio.Task[ConfigError | None]] = [
-                tasks.create_task(_carry(gateway))
-            ]
-            services += [
-                tasks.create_task(service())
-                for service in (
-                    gateway.authenticate.run,
-                    gateway.denials.run,
-                    gateway.destinations.run,
-                    gateway.watch_backlog.run,
-                    gateway.carry_out_replays.run,
-                    gateway.seal_log.run,
-                    gateway.observe_clock.run,
-                )
-            ]
-            delivering = [tasks.create_task(_deliver(worker, stop)) for worker in workers]
-            async with _listening(gateway, stop) as addresses:
-                await started(addresses)
-                await stop.wait()
-                drained_at = asyncio.get_running_loop().time() + DRAIN_S
-            if delivering:
-                left_s = max(0.0, drained_at - asyncio.get_running_loop().time())
-                _, late = await asyncio.wait(delivering, timeout=left_s)
-                services += late
-            for service in services:
-                service.cancel()
-        with suppress(JournalUnavailableError):
-            await gateway.denials.write()
-            await gateway.journal.record([_node_entry(Action.NODE_STOPPED)])
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_SEAL_S):
-                await gateway.seal_log.finish()
+        async with given_up_after(stop):
+            await _run(gateway, stop=stop, workers=workers, started=started)
     finally:
-        await gateway.broker.close()
-        await gateway.journal.close()
+        await close(gateway.broker, gateway.journal)
+
+
+async def _run(
+    gateway: Gateway,
+    *,
+    stop: asyncio.Event,
+    workers: Sequence[Deliver],
+    started: Callable[[Addresses], Awaitable[None]],
+) -> None:
+    await gateway.authenticate.reload()
+    await gateway.watch_backlog.look()
+    await gateway.destinations.refresh()
+    key_changed = await gateway.seal_log.check()
+    await gateway.journal.record(
+        [
+            *await gateway.note_keys.entries(),
+            *key_changed,
+            _node_entry(Action.NODE_STARTED, configuration=gateway.configuration),
+        ]
+    )
+    await gateway.seal_log.begin()
+    if gateway.broker_forgets:
+        await _connect(gateway)
+        await gateway.relay.recover()
+    async with asyncio.TaskGroup() as tasks:
+        services: list[asyncio.Task[None] | asyncio.Task[ConfigError | None]] = [
+            tasks.create_task(_carry(gateway))
+        ]
+        services += [
+            tasks.create_task(service())
+            for service in (
+                gateway.authenticate.run,
+                gateway.denials.run,
+                gateway.destinations.run,
+                gateway.watch_backlog.run,
+                gateway.carry_out_replays.run,
+                gateway.seal_log.run,
+                gateway.observe_clock.run,
+            )
+        ]
+        delivering = [tasks.create_task(_deliver(worker, stop)) for worker in workers]
+        async with _listening(gateway, stop) as addresses:
+            await started(addresses)
+            await stop.wait()
+            drained_at = asyncio.get_running_loop().time() + DRAIN_S
+        if delivering:
+            left_s = max(0.0, drained_at - asyncio.get_running_loop().time())
+            _, late = await asyncio.wait(delivering, timeout=left_s)
+            services += late
+        for service in services:
+            service.cancel()
+    with suppress(JournalUnavailableError):
+        await gateway.denials.write()
+        await gateway.journal.record([_node_entry(Action.NODE_STOPPED)])
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_SEAL_S):
+            await gateway.seal_log.finish()
 
 
 async def _connect(gateway: Gateway) -> None:
@@ -357,4 +370,4 @@ async def run_workers(workers: Sequence[Deliver], broker: Broker, *, stop: async
     finally:
         connecting.cancel()
         stopped.cancel()
-        await broker.close()
+        await close(broker)

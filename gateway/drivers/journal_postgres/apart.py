@@ -70,6 +70,11 @@ class Apart:
                 with contextlib.suppress(*DATABASE_ERRORS):
                     await connection.close(timeout=self._access.timeout_s)
 
+    def terminate(self) -> None:
+        """Hang up, whatever is running. Idempotent."""
+        if self._connection is not None:
+            self._give_up(self._connection)
+
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
             self._connection = await dial(self._access)

@@ -120,13 +120,18 @@ class PostgresJournal(PostgresAuditLog):
         self._opened = _Opened(writer, readers, Apart(self._access))
 
     async def close(self) -> None:
-        """Finish what is being written and give the name back."""
+        """Finish what is being written and give the name back; if cancelled, hang up at once."""
         if self._opened is None:
             return
         opened, self._opened = self._opened, None
-        await opened.apart.close()
-        await opened.writer.close()
-        await opened.readers.close()
+        try:
+            await opened.apart.close()
+            await opened.writer.close()
+            await opened.readers.close()
+        finally:
+            opened.apart.terminate()
+            opened.writer.terminate()
+            opened.readers.terminate()
 
     # Steps
 

@@ -60,13 +60,17 @@ class Readers:
             JournalUnavailableError: The database did not answer.
         """
         try:
-            async with (
-                asyncio.timeout(self._timeout_s),
-                self._pool.acquire() as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
-                # The pool hands out a proxy that has every method of a connection.
-                return await query(cast("Connection", connection))
+            async with asyncio.timeout(self._timeout_s):
+                connection = await self._pool.acquire()
+                try:
+                    # The pool hands out a proxy that has every method of a connection.
+                    return await _in_a_snapshot(cast("Connection", connection), query)
+                except asyncio.CancelledError:
+                    # A server that hangs would not roll back either.
+                    connection.terminate()
+                    raise
+                finally:
+                    await self._pool.release(connection)
         except DATABASE_ERRORS as error:
             raise JournalUnavailableError(subject(error)) from error
 
@@ -77,6 +81,22 @@ class Readers:
                 await self._pool.close()
         except DATABASE_ERRORS:
             self._pool.terminate()
+
+    def terminate(self) -> None:
+        """Hang up, whatever is being read. Idempotent."""
+        self._pool.terminate()
+
+
+async def _in_a_snapshot(connection: Connection, query: Callable[[Connection], Awaitable[T]]) -> T:
+    transaction = connection.transaction(isolation="repeatable_read", readonly=True)
+    await transaction.start()
+    try:
+        answer = await query(connection)
+    except Exception:
+        await transaction.rollback()
+        raise
+    await transaction.commit()
+    return answer
 
 
 async def accepted_under(

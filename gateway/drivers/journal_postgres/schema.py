@@ -12,7 +12,7 @@ from gateway.drivers.journal_postgres import queries
 
 LONGEST_S: Final = 3600.0
 """How long a script may take: some read every row of a large journal."""
-_SCHEMA_LOCK: Final = 0x6B616B65_68617368
+SCHEMA_LOCK: Final = 0x6B616B65_68617368
 """Advisory lock of migrations: two processes that start together migrate one by one."""
 
 
@@ -47,7 +47,7 @@ async def migrate(connection: Connection) -> None:
             database was written by a newer gateway.
     """
     async with connection.transaction():
-        await connection.execute(queries.LOCK_SCHEMA, _SCHEMA_LOCK)
+        await connection.execute(queries.LOCK_SCHEMA, SCHEMA_LOCK)
         await connection.execute(queries.CREATE_MIGRATIONS)
         found = await connection.fetch(queries.MIGRATIONS)
         applied = {row["version"]: row["sha256"] for row in found}

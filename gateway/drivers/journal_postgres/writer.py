@@ -98,10 +98,19 @@ class Writer:
         self._keeping.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
+        if self._connection is not None:
+            with contextlib.suppress(*DATABASE_ERRORS):
+                await self._connection.close(timeout=self._access.timeout_s)
+            self._connection = None
+
+    def terminate(self) -> None:
+        """Hang up, whatever is being written. Idempotent."""
+        self._closed = True
+        self._writing.cancel()
+        self._keeping.cancel()
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(*DATABASE_ERRORS):
-                await connection.close(timeout=self._access.timeout_s)
+            connection.terminate()
 
     # The connection
 

@@ -1,0 +1,77 @@
+"""SIGTERM while PostgreSQL hangs: the gateway ends in order and in time."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from gateway.drivers.journal_postgres.schema import SCHEMA_LOCK
+from gateway.testing.postgres import PostgresNode
+from gateway.testing.proxy import ProxiedLine
+from tests.acceptance.harness.applications import CARE
+from tests.acceptance.harness.processes import STOP_S
+from tests.fault.processes.footing import Footing
+
+pytestmark = pytest.mark.postgres
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+@pytest.fixture
+async def line(postgres_node: PostgresNode) -> AsyncIterator[ProxiedLine]:
+    """The way from the gateway to PostgreSQL."""
+    line = await ProxiedLine.start(postgres_node.port)
+    yield line
+    await line.close()
+
+
+async def stopped(footing: Footing) -> float:
+    """Stop it; return how many seconds that took."""
+    began = time.monotonic()
+    assert await asyncio.to_thread(footing.gateway.stop) == 0, footing.gateway.tail()
+    return time.monotonic() - began
+
+
+async def test_a_database_that_hangs_holds_up_no_end(
+    tmp_path: Path, postgres_node: PostgresNode, line: ProxiedLine
+) -> None:
+    url = postgres_node.database().replace(f":{postgres_node.port}/", f":{line.port}/")
+    footing = Footing(tmp_path / "up", journal=url)
+    try:
+        await asyncio.to_thread(footing.start)
+        # In a thread: the line is in this loop.
+        async with await asyncio.to_thread(footing.front) as front:
+            await front.submit_all([CARE])
+            line.black_hole()
+            asked = asyncio.create_task(front.submit_all([CARE]))
+            await asyncio.sleep(0.2)
+            seconds = await stopped(footing)
+            asked.cancel()
+    finally:
+        footing.kill()
+
+    assert seconds <= STOP_S
+
+
+async def test_a_gateway_that_waits_to_migrate_is_stopped_at_once(
+    tmp_path: Path, postgres_node: PostgresNode
+) -> None:
+    url = postgres_node.database()
+    footing = Footing(tmp_path / "up", journal=url)
+    other = await asyncpg.connect(url)
+    try:
+        await other.execute("SELECT pg_advisory_lock($1)", SCHEMA_LOCK)
+        footing.gateway.start()
+        while not await other.fetchval(WAITING):
+            assert footing.gateway.is_running, footing.gateway.tail()
+            await asyncio.sleep(0.02)
+        seconds = await stopped(footing)
+        still_waiting = await other.fetchval(WAITING)
+    finally:
+        footing.kill()
+        await other.close()
+
+    assert seconds <= STOP_S / 2
+    assert not still_waiting
