@@ -185,6 +185,13 @@ class AuditLog(Protocol):
         Ends early where a run's entry is missing; verification says so.
         """
 
+    def entries_behind(self, ends: Mapping[NodeName, int]) -> AsyncIterator[StoredEntry]:
+        """Yield each node's entries but those from 1 to its ``ends``, node by node, by ``nseq``.
+
+        What is not sealed yet, when those are the last sealed ones; it takes as long as that is
+        much, however long the log is.
+        """
+
     async def runs(self, *, after: int = -1, limit: int = 1_000) -> Sequence[Run]:
         """Return runs by ``first_index``, those beginning after index ``after``."""
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from asyncpg import Connection
 
 from gateway.domain.entry import StoredEntry
-from gateway.domain.identifiers import ApplicationId
+from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_postgres import rows
 from gateway.drivers.journal_postgres.sealing import COUNT_UNSEALED, to_run
 from gateway.ports.audit_log import Run
@@ -36,6 +36,9 @@ CROSS JOIN LATERAL (
     ORDER BY nseq LIMIT $2
 ) e
 ORDER BY run.first_index, e.nseq
+"""
+_BEHIND: Final = """
+SELECT node, nseq, data FROM entries WHERE (node, nseq) > ($1, $2) ORDER BY node, nseq LIMIT $3
 """
 _RUNS: Final = """
 SELECT first_index, node, first_nseq, length FROM log_runs
@@ -72,6 +75,13 @@ async def sealed(connection: Connection, first: int, limit: int) -> list[StoredE
             break
         found.append(rows.to_entry(row))
     return found
+
+
+async def behind(
+    connection: Connection, node: NodeName, nseq: int, limit: int
+) -> list[StoredEntry]:
+    """Return one page of all entries, from behind ``node`` and ``nseq``."""
+    return [rows.to_entry(row) for row in await connection.fetch(_BEHIND, node, nseq, limit)]
 
 
 async def runs(connection: Connection, after: int, limit: int) -> list[Run]:

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from gateway.domain.entry import Entry, StoredEntry
-from gateway.domain.identifiers import ApplicationId
+from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_sqlite import auditing, sealing, searching, shredding
 from gateway.drivers.journal_sqlite.writer import Step
 from gateway.ports.audit_log import (
@@ -64,6 +64,22 @@ class SQLiteAuditLog(ABC):
 
     async def _sealed(self, first: int) -> list[StoredEntry]:
         return await self._read(lambda connection: auditing.sealed(connection, first, PAGE_ENTRIES))
+
+    async def entries_behind(self, ends: Mapping[NodeName, int]) -> AsyncIterator[StoredEntry]:
+        """Yield each node's entries but those up to its end."""
+        node, nseq = NodeName(""), 0
+        while page := await self._behind(node, nseq):
+            for entry in page:
+                node, nseq = entry.node, entry.nseq
+                if 1 <= nseq <= ends.get(node, 0):
+                    nseq = ends[node]
+                    break
+                yield entry
+
+    async def _behind(self, node: NodeName, nseq: int) -> list[StoredEntry]:
+        return await self._read(
+            lambda connection: auditing.behind(connection, node, nseq, PAGE_ENTRIES)
+        )
 
     async def runs(self, *, after: int = -1, limit: int = 1_000) -> Sequence[Run]:
         """Return runs."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.domain.entry import StoredEntry
-from gateway.domain.identifiers import ApplicationId
+from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_sqlite import rows
 from gateway.drivers.journal_sqlite.sealing import NODES, to_run
 from gateway.ports.audit_log import Run
@@ -33,6 +33,9 @@ WHERE r.first_index >= (
     AND e.nseq >= r.first_nseq + max(:first - r.first_index, 0)
     AND e.nseq < r.first_nseq + min(r.length, :first + :limit - r.first_index)
 ORDER BY r.first_index, e.nseq
+"""
+_BEHIND: Final = """
+SELECT node, nseq, data FROM entries WHERE (node, nseq) > (?, ?) ORDER BY node, nseq LIMIT ?
 """
 _RUNS: Final = """
 SELECT first_index, node, first_nseq, length FROM log_runs
@@ -69,6 +72,13 @@ def sealed(connection: sqlite3.Connection, first: int, limit: int) -> list[Store
             break
         found.append(rows.to_entry(row))
     return found
+
+
+def behind(
+    connection: sqlite3.Connection, node: NodeName, nseq: int, limit: int
+) -> list[StoredEntry]:
+    """Return one page of all entries, from behind ``node`` and ``nseq``."""
+    return [rows.to_entry(row) for row in connection.execute(_BEHIND, (node, nseq, limit))]
 
 
 def runs(connection: sqlite3.Connection, after: int, limit: int) -> list[Run]:

@@ -10,7 +10,7 @@ from gateway.audit.reading import read
 from gateway.audit.sealed import Fault, LogReport, LogVerifier, Signed, signed
 from gateway.audit.sealing import Signing
 from gateway.audit.verify import Finding, Head
-from gateway.domain.entry import Action, Actor, Entry
+from gateway.domain.entry import Action, Actor, Entry, StoredEntry
 from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.ports.audit_log import LogHead
 from gateway.ports.clock import Clock
@@ -18,6 +18,7 @@ from gateway.ports.journal import Journal
 from gateway.services.operate.refusals import OperationError, parse_id
 
 _ENTRIES_BETWEEN_TILES: Final = 16_384
+_BATCH: Final = 256
 _MOST_ASKED: Final = 10_000
 """How often the journal is asked for what a younger entry may need."""
 
@@ -74,9 +75,8 @@ class VerifyLog:
             completeness=completeness,
         )
         ends = await self._read_sealed(verifier, head.size if head else 0)
-        async for entry in self._journal.entries():
-            if not 1 <= entry.nseq <= ends.get(entry.node, 0):
-                verifier.feed_unsealed(entry)
+        async for entry in self._journal.entries_behind(ends):
+            verifier.feed_unsealed(entry)
         if not verifier.is_broken:
             await self._settle(completeness)
             await self._compare_rows(completeness)
@@ -132,14 +132,19 @@ class VerifyLog:
         ends: dict[NodeName, int] = {}
         if size == 0:
             return ends
+        batch: list[StoredEntry] = []
         async for entry in self._journal.sealed_entries():
-            verifier.feed(entry)
+            batch.append(entry)
             ends[entry.node] = entry.nseq
-            if verifier.size % _ENTRIES_BETWEEN_TILES == 0:
-                made = verifier.made()
-                verifier.compare(made, await self._journal.tiles(list(made)))
-            if verifier.size == size:
+            if len(batch) == _BATCH:
+                verifier.feed_all(batch)
+                batch = []
+                if verifier.size % _ENTRIES_BETWEEN_TILES == 0:
+                    made = verifier.made()
+                    verifier.compare(made, await self._journal.tiles(list(made)))
+            if verifier.size + len(batch) == size:
                 break
+        verifier.feed_all(batch)
         made = verifier.made(all_of_them=True)
         verifier.compare(made, await self._journal.tiles(list(made)))
         return ends

@@ -364,6 +364,16 @@ class AuditLogContract:
         indices = [await journal.index_of(stored[at]) for at in (0, 700, 1_199, 1_200)]
         assert indices == [0, 700, 1_199, None]
 
+    async def test_what_is_behind_known_places_is_read_alone(self, journal: Journal) -> None:
+        await recorded(journal, 4)
+        everything = [entry async for entry in journal.entries()]
+        ends = {journal.node: everything[-3].nseq, NodeName("another"): 5}
+
+        behind = [entry async for entry in journal.entries_behind(ends)]
+
+        assert behind == everything[-2:]
+        assert [entry async for entry in journal.entries_behind({})] == everything
+
     async def test_a_missing_entry_ends_the_log(self, a_node: NodeMaker, behind: RawSQL) -> None:
         journal = a_node("gw-1")
         await journal.open()
