@@ -97,6 +97,8 @@ END = (
     rf'(?:"subject":"({HEX64})",)?+'
     r'"v":([12])\}'
 )
+# Of shapes: nprev is looked at by itself, which is quicker.
+ANY_NPREV = END.replace(f'"nprev":"({HEX64})"', '"nprev":"([!-~]{64})"')
 ANY_ENTRY = re.compile(BEGINNING + FACTS + END).fullmatch
 # Inside strings quotes are escaped, so that these match at the names of facts and nowhere else.
 FACT_NAMES = re.compile(r'"([a-z][a-z0-9_]*+)":').findall
@@ -122,6 +124,8 @@ def parse_entry(line: bytes) -> tuple[str, ...]:
     else:
         match = new_shape(text)
     parts = match.groups()
+    if not is_hexadecimal(parts[7]):
+        raise NotAnEntryError("it is not written as an entry is written")
     if parts[10] == "1" and (parts[4] or parts[9]):
         raise NotAnEntryError("entries of version 1 have neither detail nor subject")
     try:
@@ -156,9 +160,18 @@ def new_shape(text: str) -> re.Match[str]:
     is_plain = text.isascii() and "\\" not in text and not LONG_INTEGERS(facts)
     if is_plain and sum(map(len, SHAPES.values())) < MOST_SHAPES:
         shape = BEGINNING.replace(ACTION, re.escape(action)).replace(STRING, f'"{PLAIN_ASCII}"')
-        shape += NAMED_VALUES(lambda found: found[1] + kind_of(found[2]), facts) + END
+        shape += NAMED_VALUES(lambda found: found[1] + kind_of(found[2]), facts)
+        shape += ANY_NPREV
         SHAPES.setdefault(action, []).append(re.compile(shape).fullmatch)
     return match
+
+
+def is_hexadecimal(text: str) -> bool:
+    """Tell whether bytes are written in lower case without spaces."""
+    try:
+        return bytes.fromhex(text).hex() == text
+    except ValueError:
+        return False
 
 
 def kind_of(value: str) -> str:
