@@ -76,7 +76,8 @@ class Observe:
         return Observed(
             deliveries={**{name: {} for name in names}, **deliveries},
             oldest_s={
-                name: {state: (now - at).total_seconds() for state, at in states.items()}
+                # Who accepted it may have a clock that is ahead of ours.
+                name: {state: max(0.0, (now - at).total_seconds()) for state, at in states.items()}
                 for name, states in oldest.items()
             },
             halted_keys={**dict.fromkeys(names, 0), **halted},

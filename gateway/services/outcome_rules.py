@@ -219,7 +219,8 @@ def abandoned_rule(
     Its outcome was lost, or its copy and its worker were. It has been in hand for longer
     than a send may take, with a margin: a minute when its worker gives no sign of life
     (``alive`` names those who do), ten when it does. What became of it is then looked up
-    where that is possible; an outcome that still comes late is believed.
+    where that is possible; a "delivered" that still comes late is believed, and any other
+    outcome changes nothing.
 
     Args:
         policy: Its destination's.

@@ -28,6 +28,8 @@ from gateway.services.unchanged import Unchanged
 log = structlog.get_logger()
 
 EVERY_S: Final = 30.0
+_UNSEEN_S: Final = 3 * EVERY_S
+"""Between two looks that ended; one may have been broken off. Was it longer, nobody looked."""
 
 
 def republished_rule(
@@ -86,6 +88,7 @@ class Reconcile:
         self._clock = clock
         self._monotonic = monotonic
         self._unchanged: defaultdict[DestinationName, Unchanged] = defaultdict(Unchanged)
+        self._ended = monotonic()
         self._signs: defaultdict[DestinationName, Signs] = defaultdict(Signs)
         self.republished: Counter[DestinationName] = Counter()
         """How many copies were found missing, by destination, since the process began."""
@@ -108,9 +111,14 @@ class Reconcile:
     async def look(self) -> None:
         """Look once.
 
+        While nobody looked, for the process stood still or the journal was away, nobody
+        recorded outcomes either: they come first, and everything is as it is since now.
+
         Raises:
             JournalUnavailableError: It was not finished; look again later.
         """
+        if self._monotonic() - self._ended > _UNSEEN_S:
+            self._unchanged.clear()
         for policy in self._destinations.values():
             workers = self._destinations.alive(policy.name)
             alive = frozenset(beat.worker for beat in workers)
@@ -125,6 +133,7 @@ class Reconcile:
                 elif is_open and signs.is_missing(delivery.record, since):
                     await self._republish(delivery)
             unchanged.end_look(at)
+        self._ended = self._monotonic()
 
     async def _is_empty(self, destination: DestinationName) -> bool:
         try:

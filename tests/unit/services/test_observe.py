@@ -12,7 +12,7 @@ from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.domain.lifecycle import State
 from gateway.drivers.system_clock import SystemClock
 from gateway.services.observe import Observe, Observed
-from gateway.testing.builders import a_heartbeat
+from gateway.testing.builders import a_heartbeat, an_acceptance
 from gateway.testing.contracts.journal import becomes
 from gateway.testing.world import DESTINATION, World
 
@@ -66,6 +66,15 @@ async def test_deliveries_are_counted_and_the_oldest_has_its_age(world: World) -
     assert seen.deliveries == {NAME: {State.PARKED: 1, State.PENDING: 1}}
     assert seen.oldest_s[NAME].keys() == {State.PARKED, State.PENDING}
     assert seen.oldest_s[NAME][State.PARKED] > seen.oldest_s[NAME][State.PENDING] >= 0
+
+
+async def test_what_was_accepted_by_a_clock_ahead_of_ours_has_no_age_yet(world: World) -> None:
+    ahead = an_acceptance(
+        destinations=(DESTINATION,), accepted_at=datetime.now(UTC) + timedelta(seconds=20)
+    )
+    await world.gateway.journal.accept(ahead)
+
+    assert (await observed(world)).oldest_s[NAME] == {State.PENDING: 0.0}
 
 
 async def test_workers_that_live_are_counted_by_their_breaker(world: World) -> None:

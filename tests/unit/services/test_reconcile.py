@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import CopyId, DestinationName, WorkerName
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord
@@ -118,6 +119,10 @@ class Later:
         return datetime.now(UTC) + self.offset
 
 
+def away(_: DestinationName) -> None:
+    raise JournalUnavailableError("away")
+
+
 class Reconciled:
     """A world whose reconciliation lives in a time of its own."""
 
@@ -152,6 +157,20 @@ class Reconciled:
         await self.destinations.refresh()
         await self.reconcile.look()
         return self.reconcile.republished[DestinationName(CORE)] - before
+
+    async def looks(self, for_s: float, **beat: Any) -> int:
+        """Look every minute for so long; return how many copies were found missing."""
+        found = 0
+        while for_s > 0:
+            found += await self.look(after_s=min(for_s, 60), **beat)
+            for_s -= 60
+        return found
+
+    async def hold(self, delivery: DeliveryRecord) -> None:
+        """Let a worker have claimed it."""
+        held = replace(claimed(), id=delivery.id, application_id=delivery.application_id)
+        held = replace(held, destination=delivery.destination, municipality=delivery.municipality)
+        await self.journal.decide(delivery.id, lambda _: Decision(answer=None, record=held))
 
     async def queued(self, copies: int = 1) -> list[DeliveryRecord]:
         """Return deliveries whose copies wait on the broker."""
@@ -190,7 +209,7 @@ async def test_copies_that_still_wait_in_their_queue_are_left_there(
     town = Reconciled(world)
     await town.queued(3)
 
-    found = [await town.look(after_s=after_s) for _ in range(5)]
+    found = [await town.looks(after_s) for _ in range(5)]
 
     assert found == [0] * 5
     assert await world.broker.depth(QUEUE) == 3
@@ -217,21 +236,54 @@ async def test_a_claim_is_as_old_as_it_was_seen_to_be_when_the_clock_jumps(
 ) -> None:
     town = Reconciled(world)
     [delivery] = await town.queued()
-    held = replace(claimed(), id=delivery.id, application_id=delivery.application_id)
-    held = replace(held, destination=delivery.destination, municipality=delivery.municipality)
-    await town.journal.decide(delivery.id, lambda _: Decision(answer=None, record=held))
+    await town.hold(delivery)
 
     await town.look()
     town.clock.offset += timedelta(seconds=jump_s)
     await town.look(after_s=60)
     too_soon = await town.journal.delivery(delivery.id)
-    await town.look(after_s=300)
+    await town.looks(300)
     found = await town.journal.delivery(delivery.id)
 
     assert too_soon is not None
     assert too_soon.state == State.SENDING
     assert found is not None
     assert (found.state, found.code) == (State.IN_DOUBT, "delivery.abandoned")
+
+
+async def test_what_came_about_while_nobody_looked_is_heard_of_first(world: World) -> None:
+    town = Reconciled(world)
+    [delivery] = await town.queued()
+    await town.hold(delivery)
+
+    await town.looks(60)
+    await town.look(after_s=600)
+    await town.looks(60)
+    too_soon = await town.journal.delivery(delivery.id)
+    await town.looks(120)
+    found = await town.journal.delivery(delivery.id)
+
+    assert (too_soon and too_soon.state, found and found.state) == (State.SENDING, State.IN_DOUBT)
+
+
+async def test_a_look_that_was_broken_off_begins_nothing_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = Reconciled(world)
+    [delivery] = await town.queued()
+    await town.hold(delivery)
+
+    await town.looks(60)
+    for _ in range(3):
+        with monkeypatch.context() as broken:
+            broken.setattr(town.journal, "unclaimed", away)
+            with pytest.raises(JournalUnavailableError):
+                await town.look(after_s=30)
+        await town.look(after_s=31)
+    found = await town.journal.delivery(delivery.id)
+
+    assert found is not None
+    assert found.state == State.IN_DOUBT
 
 
 async def test_copies_in_a_worker_s_hands_are_not_missing(world: World) -> None:
@@ -264,10 +316,10 @@ async def test_a_copy_that_was_overtaken_is_missing_although_its_queue_is_never_
     overtaken_at = lost.updated_at + timedelta(minutes=10)
 
     town.reconcile.note_claimed(DestinationName(CORE), overtaken_at - timedelta(seconds=1))
-    not_yet = [await town.look(after_s=700, unclaimed=1) for _ in range(3)]
+    not_yet = [await town.looks(700, unclaimed=1) for _ in range(3)]
     town.reconcile.note_claimed(DestinationName(CORE), overtaken_at)
     too_soon = await town.look(after_s=30, unclaimed=1)
-    found = await town.look(after_s=700, unclaimed=1)
+    found = await town.looks(700, unclaimed=1)
 
     assert (not_yet, too_soon, found) == ([0, 0, 0], 0, 1)
 
