@@ -35,6 +35,7 @@ _DECLINED: Final = st.sampled_from(
 )
 _MOST_ROUNDS: Final = 60
 """So many rounds of everything bring any few deliveries to an end."""
+_LESS_THAN_A_SEND: Final = timedelta(seconds=45)
 _A_ROUND: Final = timedelta(seconds=400)
 _A_JUMP: Final = timedelta(hours=1)
 
@@ -171,7 +172,13 @@ class DeliveryHistory(RuleBasedStateMachine):
         self.runner.run(self.carry(self.node(node), pick, kind, reached=reached, steps=steps))
 
     async def carry(
-        self, node: int, pick: int, kind: OutcomeKind, *, reached: bool, steps: int
+        self,
+        node: int,
+        pick: int,
+        kind: OutcomeKind = OutcomeKind.DELIVERED,
+        *,
+        reached: bool,
+        steps: int,
     ) -> None:
         town, worker = self.town, one(self.town.workers, pick)
         await town.sweep(node)
@@ -198,19 +205,30 @@ class DeliveryHistory(RuleBasedStateMachine):
             self.town.take(dying.copy, self.town.workers[0])
             self.runner.run(self.take_over(self.node(node), self.town.hands[-1], kind, lost=lost))
 
-    @precondition(lambda self: any(hand.step == Step.SEND for hand in self.town.hands))
-    @rule(node=_NODE, pick=_PICK, forward=st.booleans())
-    def another_resolves_while_one_sends(self, node: int, pick: int, *, forward: bool) -> None:
-        """Cut a worker off in the middle of a send, and set the clocks before another asks."""
-        sending = one([hand for hand in self.town.hands if hand.step == Step.SEND], pick)
+    @rule(node=_NODE, pick=_PICK, set_to=st.sampled_from(["forward", "back", "as it was"]))
+    def another_resolves_while_one_sends(self, node: int, pick: int, set_to: str) -> None:
+        """Cut a worker off in the middle of a send, and set the clocks before another asks.
+
+        What the other finds is acted on, and only then the send has its effect.
+        """
+        self.runner.run(self.carry(self.node(node), pick, reached=False, steps=4))
+        about_to_send = [hand for hand in self.town.hands if hand.step == Step.SEND]
+        if not about_to_send:
+            return
+        sending = one(about_to_send, pick)
         sending.is_slow = True
         self.town.lose_connection(sending.worker, dies=False)
-        self.every_clock_is_set(forward=forward)
+        if set_to != "as it was":
+            self.every_clock_is_set(forward=set_to == "forward")
         others = [worker for worker in self.town.workers if worker != sending.worker]
         if sending.copy in self.town.ready:
             self.town.take(sending.copy, others[0])
             taken = self.town.hands[-1]
             self.runner.run(self.take_over(self.node(node), taken, OutcomeKind.DEFERRED))
+            self.town.time += _LESS_THAN_A_SEND
+            meanwhile = self.town.workers.index(others[0])
+            self.runner.run(self.carry(self.node(node), meanwhile, reached=True, steps=9))
+            self.runner.run(self.go_on(node, sending))
 
     async def take_over(
         self, node: int, hand: Hand, kind: OutcomeKind, *, lost: bool = False
