@@ -91,6 +91,11 @@ _BY_SUBJECT: Final[dict[tuple[str, str], tuple[str, str]]] = {
         "より新しい版の kakehashi がこのジャーナルを使いました。その版以降で実行してください。",
         "A newer kakehashi has used this journal: run that release, or a later one.",
     ),
+    ("journal.unusable", "gateways_running"): (
+        "更新の前に、前の版のゲートウェイとワーカーをすべて停止してください"
+        "(docs/howto/production.md)。",
+        "Stop every gateway and worker of the older release first; see docs/howto/production.md.",
+    ),
 }
 """Code and first word of what it is about to a hint, in Japanese and English."""
 

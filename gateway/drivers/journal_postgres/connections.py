@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 import asyncpg
 from asyncpg import Connection
@@ -26,6 +27,10 @@ DATABASE_ERRORS = (
 """What asyncpg raises; a timeout is an ``OSError``."""
 
 
+SESSION: Final = "kakehashi "
+"""What the name of each session begins with, since the first release; the node's follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Where the database is and how patient we are.
@@ -44,7 +49,7 @@ class Access:
         """Return the session's settings."""
         timeout_ms = str(int(self.timeout_s * 1000))
         return {
-            "application_name": f"kakehashi {self.node}",
+            "application_name": f"{SESSION}{self.node}",
             "statement_timeout": timeout_ms,
             "lock_timeout": timeout_ms,
             # A session whose client is gone holds row locks and the node's name no longer.

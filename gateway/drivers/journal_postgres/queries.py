@@ -23,6 +23,8 @@ TAKE_NAME: Final = "SELECT pg_try_advisory_lock($1)"
 
 # Migrations
 
+# Of the session's statement and lock timeouts; whoever waits is bounded by its client.
+NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
 LOCK_SCHEMA: Final = "SELECT pg_advisory_xact_lock($1)"
 CREATE_MIGRATIONS: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -30,7 +32,18 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 )
 """
 MIGRATIONS: Final = "SELECT version, sha256 FROM schema_migrations"
-NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0"
+# Who is about to migrate too holds the lock or waits for it, and writes nothing yet. The view is
+# read once a transaction, unless it is cleared.
+FORGET_ACTIVITY: Final = "SELECT pg_stat_clear_snapshot()"
+RUNNING_GATEWAYS: Final = """
+SELECT DISTINCT application_name FROM pg_stat_activity a
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE $1
+AND NOT EXISTS (
+    SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory'
+    AND l.classid::bigint << 32 | l.objid::bigint = $2 AND l.objsubid = 1
+)
+ORDER BY application_name
+"""
 INSERT_MIGRATION: Final = """
 INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)
 """

@@ -1,19 +1,28 @@
 """Bring the database to the version this gateway was written for."""
 
+import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
+import structlog
 from asyncpg import Connection
 
 from gateway.domain.errors import JournalUnusableError
 from gateway.drivers.journal_postgres import queries
+from gateway.drivers.journal_postgres.connections import SESSION
+
+log = structlog.get_logger()
 
 LONGEST_S: Final = 3600.0
 """How long a script may take: some read every row of a large journal."""
 SCHEMA_LOCK: Final = 0x6B616B65_68617368
 """Advisory lock of migrations: two processes that start together migrate one by one."""
+_LOOKS: Final = 30
+_PAUSE_S: Final = 0.1
+"""A session that begins, or whose process has just ended, is gone from the list within this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +49,15 @@ def shipped() -> list[Migration]:
 
 
 async def migrate(connection: Connection) -> None:
-    """Apply the scripts that are missing, in one transaction.
+    """Apply the scripts that are missing, in one transaction, while nobody else writes.
 
     Raises:
-        JournalUnusableError: A script was changed after it had been applied, or the
-            database was written by a newer gateway.
+        JournalUnusableError: A script was changed after it had been applied, the database
+            was written by a newer gateway, or gateways use it that know nothing of a script.
     """
     async with connection.transaction():
-        await connection.execute(queries.LOCK_SCHEMA, SCHEMA_LOCK)
+        await connection.execute(queries.NO_TIMEOUT)
+        await connection.execute(queries.LOCK_SCHEMA, SCHEMA_LOCK, timeout=LONGEST_S)
         await connection.execute(queries.CREATE_MIGRATIONS)
         found = await connection.fetch(queries.MIGRATIONS)
         applied = {row["version"]: row["sha256"] for row in found}
@@ -55,11 +65,35 @@ async def migrate(connection: Connection) -> None:
         if unknown := applied.keys() - {script.version for script in scripts}:
             raise JournalUnusableError("schema_newer", max(unknown))
         for script in scripts:
-            if script.version not in applied:
-                await connection.execute(queries.NO_TIMEOUT)
-                await connection.execute(script.sql, timeout=LONGEST_S)
-                await connection.execute(
-                    queries.INSERT_MIGRATION, script.version, script.name, script.sha256
-                )
-            elif applied[script.version] != script.sha256:
+            if applied.get(script.version, script.sha256) != script.sha256:
                 raise JournalUnusableError("migration_changed", script.version)
+        missing = [script for script in scripts if script.version not in applied]
+        if missing and applied:
+            await _require_alone(connection)
+            log.info("journal.migrating", versions=[script.version for script in missing])
+        await _apply(connection, missing)
+
+
+async def _require_alone(connection: Connection) -> None:
+    """See that no gateway runs: its steps would deadlock with the scripts, and fail after them.
+
+    Raises:
+        JournalUnusableError: Some do.
+    """
+    names = [""]
+    for _ in range(_LOOKS):
+        await connection.execute(queries.FORGET_ACTIVITY)
+        found = await connection.fetch(queries.RUNNING_GATEWAYS, f"{SESSION}%", SCHEMA_LOCK)
+        names = [row["application_name"].removeprefix(SESSION) for row in found]
+        if not names:
+            return
+        await asyncio.sleep(_PAUSE_S)
+    raise JournalUnusableError("gateways_running", ", ".join(names))
+
+
+async def _apply(connection: Connection, scripts: Sequence[Migration]) -> None:
+    for script in scripts:
+        await connection.execute(script.sql, timeout=LONGEST_S)
+        await connection.execute(
+            queries.INSERT_MIGRATION, script.version, script.name, script.sha256
+        )

@@ -5,7 +5,11 @@ import sqlite3
 from dataclasses import dataclass
 from importlib.resources import files
 
+import structlog
+
 from gateway.domain.errors import JournalUnusableError
+
+log = structlog.get_logger()
 
 _VERSIONS = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -49,6 +53,9 @@ def migrate(connection: sqlite3.Connection) -> None:
     scripts = shipped()
     if unknown := applied.keys() - {script.version for script in scripts}:
         raise JournalUnusableError("schema_newer", max(unknown))
+    missing = [script.version for script in scripts if script.version not in applied]
+    if missing and applied:
+        log.info("journal.migrating", versions=missing)
     for script in scripts:
         row = applied.get(script.version)
         if row is None:

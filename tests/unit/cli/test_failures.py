@@ -63,6 +63,22 @@ def test_a_journal_of_a_newer_release_says_which_one_to_run(
     assert other.hint is None
 
 
+@pytest.mark.parametrize(
+    ("language", "hint"),
+    [("en_US.UTF-8", "Stop every gateway"), ("ja_JP.UTF-8", "更新の前に、前の版の")],
+)
+def test_an_upgrade_beside_gateways_that_run_says_what_to_stop(
+    monkeypatch: pytest.MonkeyPatch, language: str, hint: str
+) -> None:
+    monkeypatch.setenv("LC_ALL", language)
+
+    found = failure(JournalUnusableError("gateways_running", "gw-1"))
+
+    assert found is not None
+    assert found.lines == ("journal.unusable: gateways_running gw-1",)
+    assert str(found.hint).startswith(hint)
+
+
 def test_what_several_tasks_raised_is_told_line_by_line_and_once() -> None:
     group = ExceptionGroup("tasks", [ConfigError("a: x\nb: y"), ConfigError("a: x")])
 
