@@ -97,7 +97,7 @@ END = (
     rf'(?:"subject":"({HEX64})",)?+'
     r'"v":([12])\}'
 )
-# Of shapes: nprev is looked at by itself, which is quicker.
+# Looked at by ``is_hexadecimal``, which is quicker.
 ANY_NPREV = END.replace(f'"nprev":"({HEX64})"', '"nprev":"([!-~]{64})"')
 ANY_ENTRY = re.compile(BEGINNING + FACTS + END).fullmatch
 # Inside strings quotes are escaped, so that these match at the names of facts and nowhere else.
@@ -137,7 +137,8 @@ def parse_entry(line: bytes) -> tuple[str, ...]:
 
 # Entries are much alike. Of one that is well a "shape" is kept: the expression above with its
 # action and the names of its facts, and for each value the kind that it was of. Whatever fits
-# a shape fits the whole expression; to compare with shapes first is quicker, that is all.
+# a shape fits the whole expression; to compare with shapes first is quicker, that is all. What
+# has escapes, other characters or long integers has no shape.
 
 MOST_SHAPES = 500
 SHAPES: dict[str, list[Callable[[str], re.Match[str] | None]]] = {}
@@ -156,7 +157,6 @@ def new_shape(text: str) -> re.Match[str]:
     names = FACT_NAMES(facts)
     if names != sorted(set(names)):
         raise NotAnEntryError("its facts are not sorted, or one stands twice")
-    # What has escapes, other characters or long integers is compared with the whole each time.
     is_plain = text.isascii() and "\\" not in text and not LONG_INTEGERS(facts)
     if is_plain and sum(map(len, SHAPES.values())) < MOST_SHAPES:
         shape = BEGINNING.replace(ACTION, re.escape(action)).replace(STRING, f'"{PLAIN_ASCII}"')
@@ -167,7 +167,6 @@ def new_shape(text: str) -> re.Match[str]:
 
 
 def is_hexadecimal(text: str) -> bool:
-    """Tell whether bytes are written in lower case without spaces."""
     try:
         return bytes.fromhex(text).hex() == text
     except ValueError:
@@ -175,7 +174,6 @@ def is_hexadecimal(text: str) -> bool:
 
 
 def kind_of(value: str) -> str:
-    """Return the expression of values of a kind: strings, integers of 15 digits, itself."""
     if value.startswith('"'):
         return f'"{PLAIN_ASCII}"'
     return value if value in ("true", "false", "null") else "(?:0|-?[1-9][0-9]{0,14}+)"
@@ -215,9 +213,6 @@ class Chains:
             at = latest
         self.ends[node] = (last + 1, leaf, at)
         return True
-
-    def latest(self) -> str:
-        return max((at for _, _, at in self.ends.values()), default="")
 
     def _compare_times(self, index: int, node: str, at: str, latest: str) -> None:
         if at[:16] == latest[:16]:  # within a minute
@@ -698,7 +693,8 @@ class Export:
             findings.add(covered, "nobody signed the entries from here on")
         for application in self.receipts:
             findings.add(None, f"the acceptance of {application} is missing: there is a receipt")
-        completeness.finish(chains.latest(), is_whole=is_whole and not chains.broken)
+        latest = max((at for _, _, at in chains.ends.values()), default="")
+        completeness.finish(latest, is_whole=is_whole and not chains.broken)
         return findings
 
     def compare_roots(self, tree: Tree) -> int:
