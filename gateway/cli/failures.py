@@ -92,8 +92,7 @@ _BY_SUBJECT: Final[dict[tuple[str, str], tuple[str, str]]] = {
         "A newer kakehashi has used this journal: run that release, or a later one.",
     ),
     ("journal.unusable", "gateways_running"): (
-        "更新の前に、前の版のゲートウェイとワーカーをすべて停止してください"
-        "(docs/howto/production.md)。",
+        "前の版のゲートウェイとワーカーを先にすべて停止してください(docs/howto/production.md)。",
         "Stop every gateway and worker of the older release first; see docs/howto/production.md.",
     ),
 }

@@ -1,9 +1,10 @@
 """What is seen from outside of every destination: how much waits, how long, and why."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from gateway.domain.claim import BreakerState
 from gateway.domain.errors import JournalUnavailableError
@@ -16,6 +17,11 @@ from gateway.services.seal_log import LogStanding
 
 HOLDS: Final = ("destination.paused", "destination.closed", "destination.unavailable")
 """Why nothing may be published for a destination (``Destinations.hold``)."""
+
+READ_S: Final = 2.0
+"""How long each part of the journal is waited for: whoever scrapes gives up after ten seconds."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +69,37 @@ class Observe:
             name: Counter(beat.breaker for beat in self._destinations.alive(name)) for name in names
         }
         holds = {name: self._destinations.hold(name) for name in names}
-        log = None if self._log is None else await self._log()
         codes = {name: None if hold is None else hold.code for name, hold in holds.items()}
-        try:
-            deliveries = await self._journal.counts()
-            oldest = await self._journal.oldest()
-            halted = await self._journal.halted_keys()
-        except JournalUnavailableError:
-            # What this process knows by itself matters most when the journal is down.
-            return Observed(workers=workers, holds=codes, log=log)
+        # What this process knows by itself matters most when the journal is down, or hangs.
+        log, deliveries, oldest, halted = await asyncio.gather(
+            _nothing() if self._log is None else self._log(),
+            _in_time(self._journal.counts()),
+            _in_time(self._journal.oldest()),
+            _in_time(self._journal.halted_keys()),
+        )
         now = self._clock.now()
         return Observed(
-            deliveries={**{name: {} for name in names}, **deliveries},
+            deliveries={} if deliveries is None else {**{name: {} for name in names}, **deliveries},
             oldest_s={
                 # Who accepted it may have a clock that is ahead of ours.
                 name: {state: max(0.0, (now - at).total_seconds()) for state, at in states.items()}
-                for name, states in oldest.items()
+                for name, states in (oldest or {}).items()
             },
-            halted_keys={**dict.fromkeys(names, 0), **halted},
+            halted_keys={} if halted is None else {**dict.fromkeys(names, 0), **halted},
             workers=workers,
             holds=codes,
             log=log,
         )
+
+
+async def _nothing() -> None:
+    """Tell nothing of a log that nobody seals here."""
+
+
+async def _in_time(reading: Awaitable[T]) -> T | None:
+    """Return what is read, ``None`` if the journal does not say within ``READ_S``."""
+    try:
+        async with asyncio.timeout(READ_S):
+            return await reading
+    except (JournalUnavailableError, TimeoutError):
+        return None

@@ -32,6 +32,9 @@ entries are taken for sealed."""
 
 _PAUSE_S: Final = 0.02
 
+_LOOK_S: Final = 2.0
+"""How long ``standing`` waits for the journal."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogStanding:
@@ -95,8 +98,9 @@ class SealLog:
     async def standing(self) -> LogStanding:
         """Return how the log stands now."""
         try:
-            unsealed = await self._journal.unsealed()
-        except JournalUnavailableError:
+            async with asyncio.timeout(_LOOK_S):
+                unsealed = await self._journal.unsealed()
+        except (JournalUnavailableError, TimeoutError):
             unsealed = None
         head = self._head
         return LogStanding(

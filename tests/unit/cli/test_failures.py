@@ -65,7 +65,7 @@ def test_a_journal_of_a_newer_release_says_which_one_to_run(
 
 @pytest.mark.parametrize(
     ("language", "hint"),
-    [("en_US.UTF-8", "Stop every gateway"), ("ja_JP.UTF-8", "更新の前に、前の版の")],
+    [("en_US.UTF-8", "Stop every gateway"), ("ja_JP.UTF-8", "前の版のゲートウェイ")],
 )
 def test_an_upgrade_beside_gateways_that_run_says_what_to_stop(
     monkeypatch: pytest.MonkeyPatch, language: str, hint: str

@@ -1,22 +1,29 @@
 """What is seen of every destination: totals, ages, order keys, workers, and what holds it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from sqlite3 import Connection
+from typing import TypeVar
 
 import pytest
 
 from gateway.domain.claim import BreakerState
 from gateway.domain.entry import Actor, ActorKind
-from gateway.domain.identifiers import DestinationName, WorkerName
+from gateway.domain.identifiers import DestinationName, NodeName, WorkerName
 from gateway.domain.lifecycle import State
+from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.drivers.system_clock import SystemClock
+from gateway.services import observe, seal_log
 from gateway.services.observe import Observe, Observed
 from gateway.testing.builders import a_heartbeat, an_acceptance
 from gateway.testing.contracts.journal import becomes
 from gateway.testing.world import DESTINATION, World
 
 NAME = DestinationName(DESTINATION)
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -105,4 +112,40 @@ async def test_what_the_process_knows_is_shown_when_the_journal_cannot_be_read(
 
     assert seen == Observed(
         workers={NAME: {BreakerState.HALF_OPEN: 1}}, holds={NAME: "destination.paused"}
+    )
+
+
+class HangingJournal(SQLiteJournal):
+    """Once it ``hangs``, whoever reads waits for ever."""
+
+    hangs = False
+
+    async def _read(self, query: Callable[[Connection], T]) -> T:
+        if self.hangs:
+            await asyncio.Event().wait()
+        return await super()._read(query)
+
+
+async def test_a_journal_that_hangs_keeps_nobody_from_what_this_process_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((observe, "READ_S"), (seal_log, "_LOOK_S")):
+        monkeypatch.setattr(module, name, 0.05)
+    journal = HangingJournal(tmp_path / "journal.db", node=NodeName("gw-1"))
+    async with World.make(tmp_path, opened=journal, paused=True) as world:
+        look = Observe(
+            journal=journal,
+            destinations=world.gateway.destinations,
+            clock=SystemClock(),
+            log=world.gateway.seal_log.standing,
+        )
+        journal.hangs = True
+        async with asyncio.timeout(5):
+            seen = await look()
+        journal.hangs = False
+
+    assert seen.log is not None
+    assert seen.log.unsealed is None
+    assert replace(seen, log=None) == Observed(
+        workers={NAME: {}}, holds={NAME: "destination.paused"}
     )
