@@ -194,6 +194,10 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
             probe_cap_s=policy.breaker.probe_cap_s,
         )
 
+    def now(self) -> datetime:
+        """Return the time of day by which destinations open and close."""
+        return self._clock.now()
+
     def opens_at(self, name: DestinationName) -> datetime | None:
         """Return when the destination's window opens next, ``None`` if it is open or never."""
         now = self._clock.now()

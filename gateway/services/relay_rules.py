@@ -32,7 +32,7 @@ def due_rule(
                 return Decision(answer=record)
             case State.IN_DOUBT if record.copy is None and record.due_at is not None:
                 return Decision(answer=record)
-            case State.RETRYING if _is_due(record, now):
+            case State.RETRYING if is_due(record, now):
                 # An operator may have lowered the budget meanwhile.
                 is_spent = record.counted >= policy.retry.max_attempts
                 return _park(record, now) if is_spent else _next_attempt(record, now)
@@ -42,8 +42,8 @@ def due_rule(
     return rule
 
 
-def _is_due(record: DeliveryRecord, now: datetime) -> bool:
-    """Tell whether its time has come, as ``Journal.lease`` tells it."""
+def is_due(record: DeliveryRecord, now: datetime) -> bool:
+    """Tell whether a delivery's time has come, as ``Journal.lease`` tells it."""
     return record.due_at is None or record.due_at <= now or record.updated_at > now + APART
 
 

@@ -98,6 +98,7 @@ class Track:
         return Standing(
             hold=self._destinations.hold(delivery.destination),
             has_worker=bool(self._destinations.alive(delivery.destination)),
+            now=self._destinations.now(),
         )
 
 

@@ -10,6 +10,7 @@ from gateway.domain.identifiers import DestinationName
 from gateway.domain.lifecycle import NEEDS_A_PERSON, State
 from gateway.domain.records import DeliveryRecord
 from gateway.services.policy import Hold
+from gateway.services.relay_rules import is_due
 
 Words = tuple[str, str]
 """Japanese and English."""
@@ -22,10 +23,12 @@ class Standing:
     Attributes:
         hold: Why nothing is sent there now, if nothing is.
         has_worker: Whether a worker for it lives.
+        now: The time of day; what was put off before a clock was set back is due by it.
     """
 
     hold: Hold | None = None
     has_worker: bool = True
+    now: datetime | None = None
 
 
 OPEN: Final = Standing()
@@ -97,7 +100,7 @@ def next_step(delivery: DeliveryRecord, standing: Standing = OPEN) -> Words:
     """Return what happens next with a delivery."""
     facts = {
         "code": delivery.code or "-",
-        "due_at": _iso(delivery.due_at),
+        "due_at": _iso(_due_at(delivery, standing)),
         "until": _iso(None if standing.hold is None else standing.hold.until),
     }
     japanese, english = _next_step(delivery, standing)
@@ -132,11 +135,19 @@ def next_attempt_at(delivery: DeliveryRecord, standing: Standing = OPEN) -> date
     """Return when a delivery is tried or looked up next; ``None`` if nobody can know."""
     if delivery.state not in _WAITS_TO_GO | {State.IN_DOUBT}:
         return None
+    due_at = _due_at(delivery, standing)
     if standing.hold is None:
-        return delivery.due_at
-    if standing.hold.until is None or (delivery.state == State.IN_DOUBT and not delivery.due_at):
+        return due_at
+    if standing.hold.until is None or (delivery.state == State.IN_DOUBT and not due_at):
         return None
-    return max(standing.hold.until, delivery.due_at or standing.hold.until)
+    return max(standing.hold.until, due_at or standing.hold.until)
+
+
+def _due_at(delivery: DeliveryRecord, standing: Standing) -> datetime | None:
+    """Return when it is due, by the rule that the relay goes by."""
+    if delivery.due_at is None or standing.now is None or not is_due(delivery, standing.now):
+        return delivery.due_at
+    return min(delivery.due_at, standing.now)
 
 
 class Verdict(StrEnum):

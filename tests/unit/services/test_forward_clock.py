@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from structlog.testing import capture_logs
+
 from gateway.services.forward_clock import ForwardClock
 from gateway.testing.builders import NOW
 
@@ -68,3 +70,17 @@ def test_what_was_set_forward_and_back_is_not_taken_back() -> None:
     time.pass_s(1)
 
     assert clock.now() == NOW + HOUR + timedelta(seconds=1)
+
+
+def test_it_says_once_that_it_is_far_ahead_and_what_to_do() -> None:
+    time = Time()
+    clock = clock_of(time)
+
+    with capture_logs() as logs:
+        for jump_s in (-29, 29, -3600, 0, 0, 3600, 0, -60):
+            time.day += timedelta(seconds=jump_s)
+            clock.now()
+
+    said = [(entry["event"], entry["by_s"]) for entry in logs]
+    assert said == [("clock.set_back", 3600), ("clock.set_back", 60)]
+    assert "restart" in logs[0]["remedy"]

@@ -165,6 +165,25 @@ async def test_messages_are_listed_by_what_is_asked_for(town: World) -> None:
     assert nothing == []
 
 
+async def test_a_retry_from_before_the_clock_was_set_back_is_said_to_be_due_now(
+    town: World,
+) -> None:
+    application, now = await sent(town), datetime.now(UTC)
+    [delivery] = [await town.delivery_of(application)]
+    hour = timedelta(hours=1)
+    waits = replace(
+        delivery, state=State.RETRYING, due_at=now + hour, updated_at=now + hour, code="x.y"
+    )
+    await town.gateway.journal.decide(delivery.id, lambda _: Decision(answer=None, record=waits))
+    await town.gateway.operate.destinations.resume(
+        DESTINATION, actor=CLERK, reason="the hour is over"
+    )
+
+    [shown] = await town.gateway.operate.look.status(str(application), actor=CLERK)
+
+    assert datetime.fromisoformat(str(shown["next_attempt_at"])) < now + hour / 2
+
+
 @pytest.mark.parametrize("limit", [0, -1, 10**6])
 async def test_a_page_has_at_least_one_line_and_no_end_of_them(town: World, limit: int) -> None:
     await sent(town)

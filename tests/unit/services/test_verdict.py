@@ -26,6 +26,8 @@ DOWN = Standing(hold=Hold(code="destination.unavailable"))
 DESERTED = Standing(has_worker=False)
 OPEN = Standing()
 
+HOUR = timedelta(hours=1)
+
 
 def a_record(state: State, *, to: str = "core", **over: Any) -> DeliveryRecord:
     return a_delivery(an_application(), destination=to, state=state, **over).record
@@ -134,3 +136,14 @@ def test_the_next_attempt_is_not_before_its_destination_opens(
     record: DeliveryRecord, standing: Standing, expected: datetime | None
 ) -> None:
     assert next_attempt_at(record, standing) == expected
+
+
+def test_what_waits_for_a_time_before_the_clock_was_set_back_is_due_now() -> None:
+    waits = a_record(
+        State.RETRYING, due_at=NOW + timedelta(hours=1, seconds=8), updated_at=NOW + HOUR
+    )
+    set_back, as_it_was = Standing(now=NOW), Standing(now=NOW + HOUR)
+
+    assert next_attempt_at(waits, set_back) == NOW
+    assert NOW.isoformat(timespec="milliseconds") in next_step(waits, set_back)[1]
+    assert next_attempt_at(waits, as_it_was) == waits.due_at
