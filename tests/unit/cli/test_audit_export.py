@@ -118,7 +118,7 @@ def flip(file: Path, place: int) -> None:
 
 def a_changed_entry() -> None:
     lines = (OUT / "entries/512.jsonl").read_bytes().split(b"\n")
-    lines[88] = lines[88].replace(b"number", b"numbes")
+    lines[88] = lines[88].replace(b"number", b"nummer")
     (OUT / "entries/512.jsonl").write_bytes(b"\n".join(lines))
 
 
