@@ -16,7 +16,7 @@ _INTRODUCTION: Final = f"""# Metrics
 
 `GET /metrics` on the operations port answers in Prometheus's text format. A scrape costs a few
 milliseconds, however many applications there are. What stands in the journal is left out while the
-journal cannot be read.
+journal cannot be read, or does not answer within two seconds.
 
 Labels are names of the configuration and of this project only: `destination` is a configured name,
 or one that was, as long as the journal has deliveries to it; `state` is one of

@@ -1,6 +1,6 @@
 """Every statement that the PostgreSQL journal runs, by hand, in one place.
 
-Those of totals, and of the sealed log, stand where they are used. Statements
+Those of migrations, of totals, and of the sealed log, stand where they are used. Statements
 of a batch take one array a column, so that a batch costs the same few round trips however
 many steps it has.
 """
@@ -21,33 +21,6 @@ UNSAFE_SETTINGS: Final = frozenset(
 READ_ONLY: Final = ("transaction_read_only", "on")
 TAKE_NAME: Final = "SELECT pg_try_advisory_lock($1)"
 
-# Migrations
-
-# Of the session's statement and lock timeouts; whoever waits is bounded by its client.
-NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
-LOCK_SCHEMA: Final = "SELECT pg_advisory_xact_lock($1)"
-CREATE_MIGRATIONS: Final = """
-CREATE TABLE IF NOT EXISTS schema_migrations (
-    version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL
-)
-"""
-MIGRATIONS: Final = "SELECT version, sha256 FROM schema_migrations"
-# Who is about to migrate too holds the lock or waits for it, and writes nothing yet. The view is
-# read once a transaction, unless it is cleared.
-FORGET_ACTIVITY: Final = "SELECT pg_stat_clear_snapshot()"
-RUNNING_GATEWAYS: Final = """
-SELECT DISTINCT application_name FROM pg_stat_activity a
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE $1
-AND NOT EXISTS (
-    SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory'
-    AND l.classid::bigint << 32 | l.objid::bigint = $2 AND l.objsubid = 1
-)
-ORDER BY application_name
-"""
-INSERT_MIGRATION: Final = """
-INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)
-"""
-
 # The node
 
 NOTE_OPENED: Final = """
@@ -55,7 +28,7 @@ INSERT INTO nodes (name) VALUES ($1)
 ON CONFLICT (name) DO UPDATE SET opened = nodes.opened + 1
 RETURNING opened
 """
-PING: Final = "UPDATE nodes SET pings = pings + 1 WHERE name = $1"
+PING: Final = "UPDATE nodes SET pings = pings + 1 WHERE name = $1 RETURNING clock_timestamp()"
 HEAD: Final = "SELECT nseq, data FROM entries WHERE node = $1 ORDER BY nseq DESC LIMIT 1"
 
 # Accepting

@@ -11,7 +11,6 @@ import structlog
 from asyncpg import Connection
 
 from gateway.domain.errors import JournalUnusableError
-from gateway.drivers.journal_postgres import queries
 from gateway.drivers.journal_postgres.connections import SESSION
 
 log = structlog.get_logger()
@@ -23,6 +22,32 @@ SCHEMA_LOCK: Final = 0x6B616B65_68617368
 _LOOKS: Final = 30
 _PAUSE_S: Final = 0.1
 """A session that begins, or whose process has just ended, is gone from the list within this."""
+
+
+# Of the session's statement and lock timeouts; whoever waits is bounded by its client.
+_NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
+_LOCK_SCHEMA: Final = "SELECT pg_advisory_xact_lock($1)"
+_CREATE_MIGRATIONS: Final = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL
+)
+"""
+_MIGRATIONS: Final = "SELECT version, sha256 FROM schema_migrations"
+# Who is about to migrate too holds the lock or waits for it, and writes nothing yet. The view is
+# read once a transaction, unless it is cleared.
+_FORGET_ACTIVITY: Final = "SELECT pg_stat_clear_snapshot()"
+_RUNNING_GATEWAYS: Final = """
+SELECT DISTINCT application_name FROM pg_stat_activity a
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE $1
+AND NOT EXISTS (
+    SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory'
+    AND l.classid::bigint << 32 | l.objid::bigint = $2 AND l.objsubid = 1
+)
+ORDER BY application_name
+"""
+_INSERT_MIGRATION: Final = """
+INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +81,10 @@ async def migrate(connection: Connection) -> None:
             was written by a newer gateway, or gateways use it that know nothing of a script.
     """
     async with connection.transaction():
-        await connection.execute(queries.NO_TIMEOUT)
-        await connection.execute(queries.LOCK_SCHEMA, SCHEMA_LOCK, timeout=LONGEST_S)
-        await connection.execute(queries.CREATE_MIGRATIONS)
-        found = await connection.fetch(queries.MIGRATIONS)
+        await connection.execute(_NO_TIMEOUT)
+        await connection.execute(_LOCK_SCHEMA, SCHEMA_LOCK, timeout=LONGEST_S)
+        await connection.execute(_CREATE_MIGRATIONS)
+        found = await connection.fetch(_MIGRATIONS)
         applied = {row["version"]: row["sha256"] for row in found}
         scripts = shipped()
         if unknown := applied.keys() - {script.version for script in scripts}:
@@ -82,8 +107,8 @@ async def _require_alone(connection: Connection) -> None:
     """
     names = [""]
     for _ in range(_LOOKS):
-        await connection.execute(queries.FORGET_ACTIVITY)
-        found = await connection.fetch(queries.RUNNING_GATEWAYS, f"{SESSION}%", SCHEMA_LOCK)
+        await connection.execute(_FORGET_ACTIVITY)
+        found = await connection.fetch(_RUNNING_GATEWAYS, f"{SESSION}%", SCHEMA_LOCK)
         names = [row["application_name"].removeprefix(SESSION) for row in found]
         if not names:
             return
@@ -94,6 +119,4 @@ async def _require_alone(connection: Connection) -> None:
 async def _apply(connection: Connection, scripts: Sequence[Migration]) -> None:
     for script in scripts:
         await connection.execute(script.sql, timeout=LONGEST_S)
-        await connection.execute(
-            queries.INSERT_MIGRATION, script.version, script.name, script.sha256
-        )
+        await connection.execute(_INSERT_MIGRATION, script.version, script.name, script.sha256)
