@@ -82,6 +82,10 @@ class Window:
             return ()
         return tuple(opening for opening in self.openings if day.weekday() in opening.weekdays)
 
+    def opened_in_vain(self) -> list[date]:
+        """Return the days of ``open_on`` on which no opening holds, in order."""
+        return sorted(day for day in self.open_on if not self._openings_on(day))
+
     def opens_at(self, now: datetime) -> datetime | None:
         """Return ``now`` if it is open, else when it opens next.
 

@@ -90,7 +90,7 @@ _CHECKS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "breaker.probe_s": TypeAdapter(_Seconds),
     "breaker.probe_cap_s": TypeAdapter(_Seconds),
 }
-_DAYS: Final[Mapping[str, str]] = {
+DAYS: Final[Mapping[str, str]] = {
     "window.closed_on": "maintained_on",
     "window.open_on": "open_on",
 }
@@ -107,7 +107,7 @@ def checked(name: str, value: object) -> Setting:
         ValueError: The value does not fit it; pydantic's error says why.
     """
     validated = _CHECKS[name].validate_python(value)
-    if name in _DAYS:
+    if name in DAYS:
         return tuple(sorted({day.isoformat() for day in validated}))
     found: Setting = validated
     if name == "window" and isinstance(found, tuple):
@@ -131,8 +131,8 @@ def _with(policy: DestinationPolicy, name: str, value: Setting) -> DestinationPo
     section, _, key = name.rpartition(".")
     if name == "window" and isinstance(value, tuple):
         return replace(policy, window=replace(policy.window, openings=parse_openings(value)))
-    if name in _DAYS and isinstance(value, tuple):
-        days: dict[str, Any] = {_DAYS[name]: frozenset(map(date.fromisoformat, value))}
+    if name in DAYS and isinstance(value, tuple):
+        days: dict[str, Any] = {DAYS[name]: frozenset(map(date.fromisoformat, value))}
         return replace(policy, window=replace(policy.window, **days))
     changes: dict[str, Any] = {key: value}
     match section:

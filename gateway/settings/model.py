@@ -140,7 +140,9 @@ class CalendarSettings(Section):
     file: Path | None = Field(
         None, description="A list of holidays instead of the shipped one of Japan."
     )
-    closed_on: tuple[date, ...] = Field((), description="Further days, such as 2026-12-28.")
+    closed_on: tuple[date, ...] = Field(
+        (), description="Further holidays, of every destination with a window, such as 2026-12-28."
+    )
     open_on: tuple[date, ...] = Field((), description="Days of the list that are working days.")
 
 

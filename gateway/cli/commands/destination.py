@@ -70,8 +70,9 @@ def set_(
             help=(
                 "rate_per_s=5 (none: no limit), max_in_flight=2, window='mon-fri 08:30-17:15; "
                 "sat 09:00-12:00' (always: no window), window.on_holidays=open, "
-                "window.closed_on=2026-12-28,2027-01-04 (none: no such day), "
-                "window.open_on=2026-12-29, retry.max_attempts=12, "
+                "window.closed_on=2026-12-28,2027-01-04 (days of maintenance; replaces the list, "
+                "none: no such day), window.open_on=2026-12-29 (days of the calendar on which the "
+                "window holds; replaces the list), retry.max_attempts=12, "
                 "retry.max_age_s=86400, retry.base_s=1, retry.cap_s=900, breaker.failures=5, "
                 "breaker.probe_s=5, breaker.probe_cap_s=60"
             ),
@@ -119,7 +120,22 @@ def _setting(text: str) -> tuple[str, object]:
 
 def _change(invocation: Invocation, operation: str, name: str, **arguments: object) -> None:
     changed = perform(invocation, operation, destination=name, **arguments)
-    screen.show(invocation, changed, lambda console: _show(console, changed))
+
+    def show_change(console: Console) -> None:
+        _show(console, changed)
+        for setting, days in changed["dropped"].items():
+            listed = ", ".join(days)
+            console.print(
+                words.of(
+                    (
+                        f"一覧から外れた日 {setting}: {listed}",
+                        f"no longer in {setting}: {listed}",
+                    )
+                ),
+                style="bold yellow",
+            )
+
+    screen.show(invocation, changed, show_change)
 
 
 def _standing(line: Mapping[str, Any]) -> Text:

@@ -15,9 +15,10 @@ from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
 from gateway.services.operate.refusals import NotFoundError, OperationError, printable
-from gateway.services.policy import CHANGEABLE, DestinationPolicy, checked
+from gateway.services.policy import CHANGEABLE, DAYS, DestinationPolicy, applied, checked
 
 _PAUSED: Final = "paused"
+_OPEN_ON: Final = "window.open_on"
 
 
 class OperateDestinations:
@@ -86,8 +87,11 @@ class OperateDestinations:
 
         Raises:
             NotFoundError: It is not configured.
-            OperationError: A name or a value is wrong, nothing is to be changed, or no
-                reason is given.
+            OperationError: A name or a value is wrong, nothing is to be changed, a day of
+                ``window.open_on`` would not be open, or no reason is given.
+
+        Returns:
+            How it stands then, and in ``dropped`` the days that lists of days no longer name.
         """
         if not settings and not reset:
             raise OperationError("nothing to change; known: " + ", ".join(CHANGEABLE))
@@ -112,6 +116,18 @@ class OperateDestinations:
         held = {} if known is None else dict(known.settings)
         # A pause ends when somebody says "resume", not because all else is reset.
         undone = held.keys() - {_PAUSED} if "*" in reset else held.keys() & set(reset)
+        in_force = {
+            **{key: value for key, value in held.items() if key not in undone},
+            **settings,
+        }
+        policy = applied(self._destinations.configured(name), in_force)
+        if _OPEN_ON in settings and (vain := policy.window.opened_in_vain()):
+            days = ", ".join(f"{day} ({day:%a})" for day in vain)
+            raise OperationError(
+                f"{_OPEN_ON}: {days}: no opening of the window holds on that day, so it would stay "
+                "closed; set window too, or take the day out of window.closed_on"
+            )
+        was = _days(self._destinations[name])
         now = self._clock.now()
         control = Control(
             destination=name,
@@ -119,10 +135,7 @@ class OperateDestinations:
             changed_by=actor.name,
             changed_at=now,
             reason=self._at_rest.seal(reason),
-            settings={
-                **{key: value for key, value in held.items() if key not in undone},
-                **settings,
-            },
+            settings=in_force,
         )
         entry = Entry(
             action=Action.DESTINATION_CHANGED,
@@ -141,7 +154,9 @@ class OperateDestinations:
         if not await self._journal.put_control(control, entry):
             raise OperationError(f"{name}: somebody changed it at the same time; look again")
         await self._destinations.refresh()
-        return self._view(name)
+        stays = _days(policy)
+        dropped = {key: sorted(days - stays[key]) for key, days in was.items()}
+        return {**self._view(name), "dropped": {key: days for key, days in dropped.items() if days}}
 
     def _known(self, destination: str) -> DestinationName:
         if destination not in self._destinations:
@@ -200,6 +215,13 @@ def _settings(policy: DestinationPolicy) -> dict[str, object]:
     }
     nested = asdict(policy)
     return {name: window[name] if name in window else _at(nested, name) for name in CHANGEABLE}
+
+
+def _days(policy: DestinationPolicy) -> dict[str, set[str]]:
+    """Return the settings that are lists of days."""
+    return {
+        name: {str(day) for day in getattr(policy.window, field)} for name, field in DAYS.items()
+    }
 
 
 def _at(nested: Mapping[str, Any], name: str) -> object:

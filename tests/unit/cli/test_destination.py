@@ -37,10 +37,15 @@ def test_days_are_set_with_commas_and_taken_back(journal: Terminal) -> None:
         "destination", "set", "delivered", closed, "window.open_on=2099-12-29", *because
     )
     shown = journal.ask("destination", "show", "delivered")["settings"]
+    fewer = journal.run(
+        "destination", "set", "delivered", "window.closed_on=2099-12-13, 2099-12-14", *because
+    )
     journal.run("destination", "set", "delivered", "window.closed_on=none", *because)
     after = journal.ask("destination", "show", "delivered")["settings"]
 
     assert "2099-12-12, 2099-12-13" in changed
+    assert "no longer" not in changed
+    assert "no longer in window.closed_on: 2099-12-12\n" in fewer
     assert shown["window.closed_on"]["value"] == ["2099-12-12", "2099-12-13"]
     assert shown["window.open_on"]["value"] == ["2099-12-29"]
     assert after["window.closed_on"]["value"] == []

@@ -96,6 +96,14 @@ async def test_what_is_reset_is_as_configured_again(world: World) -> None:
         ({"max_in_flight": "many"}, "max_in_flight: Input should be a valid integer"),
         ({"window.closed_on": ["2026-02-30"]}, "window.closed_on: Input should be a valid date"),
         ({"window": ["mon 17:00-08:00"]}, "window: 'mon 17:00-08:00': must end after it starts"),
+        (
+            {"window": ["mon-fri 08:30-17:15"], "window.open_on": ["2099-12-29", "2099-12-27"]},
+            r"window.open_on: 2099-12-27 \(Sun\): no opening of the window holds",
+        ),
+        (
+            {"window.open_on": ["2099-12-29"], "window.closed_on": ["2099-12-29"]},
+            r"window.open_on: 2099-12-29 \(Tue\)",
+        ),
         ({}, "nothing to change"),
     ],
 )
