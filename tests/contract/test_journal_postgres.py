@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.domain.identifiers import NodeName
 from gateway.domain.records import DeliveryRecord
@@ -75,6 +77,31 @@ async def test_of_several_hosts_the_primary_is_written_to_and_read_from(
     assert several.count("127.0.0.1") == 2
     assert await journal.counts() == {}
     await journal.close()
+
+
+@dataclass
+class WrongClock:
+    """Is off by so much."""
+
+    off: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.off
+
+
+async def test_a_clock_that_is_far_from_the_database_s_is_named_once(url: str) -> None:
+    clock = WrongClock()
+    journal = PostgresJournal(url, node=NodeName("gw-1"), now=clock.now)
+    await journal.open()
+
+    with capture_logs() as logs:
+        for off_s in (0, 13, -20, -20, 0, 20):
+            clock.off = timedelta(seconds=off_s)
+            await journal.ping()
+    await journal.close()
+
+    said = [(entry["event"], round(entry["off_s"])) for entry in logs]
+    assert said == [("clock.differs_from_database", -20), ("clock.differs_from_database", 20)]
 
 
 def count(record: DeliveryRecord) -> Decision[int]:

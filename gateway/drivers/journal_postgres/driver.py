@@ -34,6 +34,7 @@ from gateway.domain.repair import (
 from gateway.drivers.journal_postgres import queries, reading, repairing, steps, totals
 from gateway.drivers.journal_postgres.apart import Apart
 from gateway.drivers.journal_postgres.audit_log import PAGE_ENTRIES, PostgresAuditLog
+from gateway.drivers.journal_postgres.compare_clocks import CompareClocks, utc_now
 from gateway.drivers.journal_postgres.connections import (
     DATABASE_ERRORS,
     Access,
@@ -81,7 +82,13 @@ class PostgresJournal(PostgresAuditLog):
     """
 
     def __init__(
-        self, url: str, *, node: NodeName, lease_s: float = 30.0, timeout_s: float = 10.0
+        self,
+        url: str,
+        *,
+        node: NodeName,
+        lease_s: float = 30.0,
+        timeout_s: float = 10.0,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """Keep the settings; nothing is opened.
 
@@ -90,10 +97,12 @@ class PostgresJournal(PostgresAuditLog):
             node: This process's name in the audit log.
             lease_s: How long accepted deliveries are this process's alone to publish.
             timeout_s: Longest wait for a connection, a statement or a transaction.
+            now: The time of day, which is compared with the database's.
         """
         self._access = Access(url, node, timeout_s)
         self._lease_s = lease_s
         self._opened: _Opened | None = None
+        self._clocks = CompareClocks(now)
 
     @property
     def node(self) -> NodeName:
@@ -326,8 +335,8 @@ class PostgresJournal(PostgresAuditLog):
         return await self._read(reading.heartbeats)
 
     async def ping(self) -> None:
-        """Commit a small change."""
-        await self._write(steps.ping)
+        """Commit a small change, and compare the clocks."""
+        await self._write(self._clocks.ping)
 
     @property
     def chain_head(self) -> tuple[int, bytes] | None:

@@ -76,8 +76,3 @@ async def put_heartbeat(transaction: Transaction, heartbeat: Heartbeat) -> None:
     await transaction.connection.execute(
         queries.FORGET_HEARTBEATS, heartbeat.destination, heartbeat.heard_at or heartbeat.at
     )
-
-
-async def ping(transaction: Transaction) -> None:
-    """Change a row, so that the commit has something to write."""
-    await transaction.connection.execute(queries.PING, transaction.head.node)
