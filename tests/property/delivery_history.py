@@ -79,8 +79,11 @@ class DeliveryHistory(RuleBasedStateMachine):
 
     # What can happen
 
-    @initialize(key=_PICK)
-    def begin(self, key: int) -> None:
+    @initialize(key=_PICK, apart_s=st.sampled_from([0, -20, 20]))
+    def begin(self, key: int, apart_s: int) -> None:
+        """Let gateways' clocks differ, not where keys are forgotten: that is told by them."""
+        if self.idempotency != Idempotency.NATIVE:
+            self.town.apart = timedelta(seconds=apart_s)
         self.accept(0, key, lost=False)
 
     @precondition(lambda self: len(self.town.accepted) < 3)

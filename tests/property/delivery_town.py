@@ -73,6 +73,7 @@ class Town:
     Attributes:
         time: How late it is, by what nobody sets: every monotonic clock, and the core system's.
         wrong_by: What must be added to it for what every clock says that tells the time of day.
+        apart: What must be added to that for what the last gateway's clock says.
         policy: The destination's, in force.
         ready: Copies in the destination's queue.
         publishing: What relays are about.
@@ -90,7 +91,7 @@ class Town:
         """Begin with nothing accepted and two workers."""
         self.journals = journals
         self.watch = WatchedJournal()
-        self.time, self.wrong_by = NOW, timedelta()
+        self.time, self.wrong_by, self.apart = NOW, timedelta(), timedelta()
         self.policy = DestinationPolicy(
             name=DESTINATION,
             municipality=MUNICIPALITY,
@@ -107,21 +108,26 @@ class Town:
         self.out_of_turn: set[DeliveryId] = set()
         self._broker_lasts = broker_lasts
         self._workers_memories: dict[WorkerName, WorkerMemory] = {}
-        self._memories = [self._a_memory() for _ in journals]
+        self._memories = [self._a_memory(node) for node in range(len(journals))]
         self._ids = itertools.count(1)
         self.workers = [self._a_worker(), self._a_worker()]
 
     @property
     def now(self) -> datetime:
-        """The time of day, as every clock says."""
+        """The time of day, as the clocks of workers say."""
         return self.time + self.wrong_by
+
+    def now_at(self, node: int) -> datetime:
+        """Return the time of day, as one gateway's clock says: the last one's may be apart."""
+        is_apart = node > 0 and node == len(self.journals) - 1
+        return self.now + self.apart if is_apart else self.now
 
     def _seconds(self, time: datetime | None = None) -> float:
         """Return ``time``, or else the time that it is, as every monotonic clock tells it."""
         return ((time or self.time) - NOW).total_seconds()
 
-    def _a_memory(self) -> Memory:
-        clock = SimpleNamespace(now=lambda: self.now)
+    def _a_memory(self, node: int) -> Memory:
+        clock = SimpleNamespace(now=lambda: self.now_at(node))
         return Memory(Unchanged(), ForwardClock(clock, monotonic=self._seconds))
 
     @property
@@ -144,7 +150,7 @@ class Town:
 
     async def accept(self, node: int, key: bytes | None, *, lost: bool) -> None:
         """Accept an application; when the answer is lost its front end asks again."""
-        acceptance = an_acceptance(order_key=key, accepted_at=self.now)
+        acceptance = an_acceptance(order_key=key, accepted_at=self.now_at(node))
         assert isinstance(await self.journals[node].accept(acceptance), Accepted)
         [delivery] = acceptance.deliveries
         self.accepted.append(delivery.record.id)
@@ -158,8 +164,9 @@ class Town:
         """Take what is due."""
         if self.policy.paused:
             return
+        now = self.now_at(node)
         due = await self.journals[node].lease(
-            DESTINATION, limit=_AT_ONCE, now=self.now, until=self.now + _LEASE
+            DESTINATION, limit=_AT_ONCE, now=now, until=now + _LEASE
         )
         for delivery in due:
             record = delivery.record
@@ -182,7 +189,7 @@ class Town:
 
     async def publish_on(self, task: Publishing, *, lost: bool) -> None:
         """Take a relay's next step; one whose answer is lost leaves it to a sweep."""
-        record = task.delivery.record
+        record, now = task.delivery.record, self.now_at(task.node)
         was_out = record.state in (State.QUEUED, State.SENDING) or record.copy is not None
         goes_on = not lost
         match task.step:
@@ -190,7 +197,8 @@ class Town:
                 goes_on = False
             case Step.READY:
                 if task.copy is None and record.state != State.PENDING:
-                    ready = await self.decide(task.node, record.id, due_rule(self.policy, self.now))
+                    rule = due_rule(self.policy, now)
+                    ready = await self.decide(task.node, record.id, rule)
                     goes_on = goes_on and ready is not None
                     if goes_on:
                         task.delivery = replace(task.delivery, record=ready)
@@ -201,8 +209,8 @@ class Town:
                 task.step = Step.MARK
             case _:
                 assert task.copy is not None
-                rule = published_rule(attempt=record.attempt, copy=task.copy, now=self.now)
-                await self.decide(task.node, record.id, rule)
+                published = published_rule(attempt=record.attempt, copy=task.copy, now=now)
+                await self.decide(task.node, record.id, published)
                 goes_on = False
         if not goes_on:
             self.publishing.remove(task)
@@ -227,7 +235,7 @@ class Town:
             declined=declined,
         )
         latest = self._memories[node].latest.now()
-        rule = claim_rule(claim, self.policy, self.now, latest=latest)
+        rule = claim_rule(claim, self.policy, self.now_at(node), latest=latest)
         answer = await self.decide(node, hand.copy.delivery, rule)
         if lost:
             return
@@ -330,16 +338,15 @@ class Town:
 
     async def record(self, node: int, outcome: Outcome, *, lost: bool) -> None:
         """Write an outcome down and acknowledge it; one that is not comes again."""
-        await self.decide(
-            node, outcome.delivery_id, outcome_rule(outcome, self.policy, self.now, 0.5)
-        )
+        rule = outcome_rule(outcome, self.policy, self.now_at(node), 0.5)
+        await self.decide(node, outcome.delivery_id, rule)
         if not lost:
             self.outcomes.remove(outcome)
 
     async def bury(self, node: int, copy: Copy) -> None:
         """Take a copy that the broker has given up."""
         self.ready.remove(copy)
-        rule = crash_loop_rule(attempt=copy.attempt, copy=copy.id, now=self.now)
+        rule = crash_loop_rule(attempt=copy.attempt, copy=copy.id, now=self.now_at(node))
         await self.decide(node, copy.delivery, rule)
 
     async def reconcile(self, node: int, *, alive: bool, guesses: bool) -> None:
@@ -352,11 +359,11 @@ class Town:
             unchanged_s = at - unchanged.since(record, at)
             if record.state != State.QUEUED:
                 rule = abandoned_rule(
-                    self.policy, names, self.now, seen=record, unchanged_s=unchanged_s
+                    self.policy, names, self.now_at(node), seen=record, unchanged_s=unchanged_s
                 )
                 await self.decide(node, record.id, rule)
             elif not self.policy.paused and (guesses or not self._is_about(record)):
-                rule = republished_rule(record.updated_at, self.now)
+                rule = republished_rule(record.updated_at, self.now_at(node))
                 again = await self.decide(node, record.id, rule)
                 if again is not None:
                     missing = replace(delivery, record=again)
@@ -371,7 +378,8 @@ class Town:
     async def person(self, node: int, delivery: DeliveryId, verb: str) -> None:
         """Replay, confirm or cancel; what it may do to the core system is excused."""
         before = self.watch.known[delivery]
-        decide = Decide(journal=self.watch.on(self.journals[node]), clock=StoppedClock(self.now))
+        clock = StoppedClock(self.now_at(node))
+        decide = Decide(journal=self.watch.on(self.journals[node]), clock=clock)
         await getattr(decide, verb)(str(delivery), actor=OPERATOR, reason="整合確認")
         if verb == "replay":
             is_unsure = before.state == State.IN_DOUBT or before.code == "delivery.unresolved"
@@ -386,7 +394,7 @@ class Town:
     async def restart(self, node: int) -> None:
         """Kill a gateway; a broker without memory, and its workers, go down with it."""
         self.publishing = [task for task in self.publishing if task.node != node]
-        self._memories[node] = self._a_memory()
+        self._memories[node] = self._a_memory(node)
         await self.journals[node].close()
         if not self._broker_lasts:
             self.ready, self.hands, self.outcomes = [], [], []
@@ -403,4 +411,4 @@ class Town:
             self.publishing.append(Publishing(node, found, Step.READY, found.record.copy))
         for record in self.records:
             if is_asked(record):
-                await self.decide(node, record.id, asked_again_rule(self.now))
+                await self.decide(node, record.id, asked_again_rule(self.now_at(node)))
