@@ -21,6 +21,8 @@ class Cut(Enum):
 
     BEFORE = auto()
     """COMMIT never comes to the server: nothing is stored."""
+    SENT = auto()
+    """COMMIT is sent, and the connection ends: who knows whether the server got to it."""
     AFTER = auto()
     """The server has committed; its answer never leaves."""
 
@@ -40,6 +42,7 @@ class Cutter:
         self.port = int(self._listener.getsockname()[1])
         self.cuts = 0
         self._order: tuple[bytes, Cut] | None = None
+        self._at_cut: Callable[[], object] = _nothing
         self._threads: list[threading.Thread] = []
         self._start(self._listen)
 
@@ -48,8 +51,15 @@ class Cutter:
         self._threads.append(thread)
         thread.start()
 
-    def order(self, action: str, cut: Cut) -> None:
-        """Cut at the COMMIT of the next transaction that writes an entry of this ``action``."""
+    def order(self, action: str, cut: Cut, *, at_cut: Callable[[], object] | None = None) -> None:
+        """Cut at the COMMIT of the next transaction that writes an entry of this ``action``.
+
+        Args:
+            action: Of the entry.
+            cut: Where.
+            at_cut: What to do there, before the client learns of anything, in another thread.
+        """
+        self._at_cut = at_cut or _nothing
         self._order = (action.encode(), cut)
 
     def __enter__(self) -> Self:
@@ -87,7 +97,10 @@ class Cutter:
                         transaction = b""
                         if cut is Cut.AFTER:
                             _commit(server, data)
-                        if cut in (Cut.BEFORE, Cut.AFTER):
+                        if cut is Cut.SENT:
+                            server.sendall(data)
+                        if cut is not None:
+                            self._at_cut()
                             self.cuts += 1
                             return
                     server.sendall(data)
@@ -97,6 +110,10 @@ class Cutter:
             return None
         (_, cut), self._order = self._order, None
         return cut
+
+
+def _nothing() -> None:
+    """Do no more than cut."""
 
 
 def _commit(server: socket.socket, question: bytes) -> None:

@@ -4,12 +4,12 @@ import asyncio
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import aiormq
-from pamqp.commands import Queue
+from pamqp.commands import Basic, Queue
 
 from gateway.ports.broker import CLAIMS, OUTCOMES, dead_letter_queue, destination_queue
 from gateway.testing.postgres import PostgresNode
@@ -59,7 +59,6 @@ class Standing:
             for part, program in footing.parts.items():
                 assert program.is_running, f"{part} is left dead: {program.tail()}"
             footing.withdraw()
-            left: dict[str, int] = {}
             for _ in range(_LIVES):
                 moving = footing.moving()
                 assert not moving, f"left on its way: {moving}"
@@ -70,10 +69,12 @@ class Standing:
                 if not left:
                     break
                 # Who is stopped gives back what is in hand, and the next life takes it.
+                behind = _never_taken(footing.broker, left)
+                assert not behind, f"left on the broker, in nobody's hand: {behind}"
                 footing.start()
                 _until_taken(footing.broker)
             else:
-                raise AssertionError(f"left on the broker: {left}")
+                raise AssertionError(f"given back at every stop: {left}")
         finally:
             footing.kill()
         self._footing = footing
@@ -94,6 +95,28 @@ def _left(broker: str) -> dict[str, int]:
     # As long as a queue has a consumer, what that one held has not come back.
     with _own_loop() as loop:
         return loop.run(_ready_when(broker, lambda found: not found.consumer_count))
+
+
+def _never_taken(broker: str, left: Mapping[str, int]) -> dict[str, int]:
+    """Return how many of these messages nobody has had in hand and given back."""
+    with _own_loop() as loop:
+        return loop.run(_fresh(broker, left))
+
+
+async def _fresh(broker: str, left: Mapping[str, int]) -> dict[str, int]:
+    connection = await aiormq.connect(broker)
+    try:
+        channel = await connection.channel()
+        fresh: dict[str, int] = {}
+        for queue, count in left.items():
+            for _ in range(count):
+                # What is not acknowledged comes back when the connection ends.
+                got = (await channel.basic_get(queue)).delivery
+                if not (isinstance(got, Basic.GetOk) and got.redelivered):
+                    fresh[queue] = fresh.get(queue, 0) + 1
+        return fresh
+    finally:
+        await connection.close()
 
 
 def _until_taken(broker: str) -> None:
