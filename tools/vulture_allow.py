@@ -31,3 +31,4 @@ hasty  # a fixture that another one needs
 marshal  # aiormq calls it
 amqp  # members of a tuple, unpacked by place
 dist
+BEFORE  # one of the cuts, which a test goes through

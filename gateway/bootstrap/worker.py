@@ -117,7 +117,7 @@ def build_worker(
         settings=DeliverySettings(
             destination=DestinationName(destination),
             municipality=MunicipalityCode(configured.municipality),
-            worker=WorkerName(f"{worker}/{_new_instance()}"),
+            worker=WorkerName(f"{worker}/{new_instance()}"),
             adapter=f"{adapter.spec.name} {adapter.spec.version}",
             version=__version__,
             idempotency=configured.idempotency,
@@ -140,7 +140,7 @@ def build_worker(
     )
 
 
-def _new_instance() -> str:
+def new_instance() -> str:
     """Return 20 hexadecimal digits: 12 that sort by this millisecond, and 8 at random."""
     digits = new_id().hex
     return digits[:12] + digits[-8:]

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import json
-import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from gateway.audit.verify import EntryMembers, read
 from gateway.bootstrap.embedded import make_missing_keys
 from gateway.bootstrap.gateway import Gateway, build_gateway
 from gateway.bootstrap.key_names import GATEWAY_KEY, destination_key, worker_key
+from gateway.bootstrap.worker import new_instance
 from gateway.crypto import keys
 from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer, Verifier
@@ -208,7 +208,7 @@ class World:
             settings=DeliverySettings(
                 destination=DestinationName(DESTINATION),
                 municipality=MunicipalityCode(MUNICIPALITY),
-                worker=WorkerName(f"w1/{secrets.token_hex(4)}"),
+                worker=WorkerName(f"w1/{new_instance()}"),
                 adapter="scripted 1.0.0",
                 version="0",
                 idempotency=settings.destinations[DESTINATION].idempotency,
