@@ -1,6 +1,6 @@
 """Applications as a gateway writes them down, and the log sealed and verified as it does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -96,8 +96,16 @@ async def accepted(journal: Journal, clock: Clock) -> tuple[Acceptance, str]:
     return acceptance, answer.leaf.hex()
 
 
-async def delivered(journal: Journal, clock: Clock, acceptance: Acceptance) -> None:
-    """Let a worker claim an application's delivery and tell that it arrived."""
+async def delivered(
+    journal: Journal,
+    clock: Clock,
+    acceptance: Acceptance,
+    stored: Callable[[], None] = lambda: None,
+) -> None:
+    """Let a worker claim an application's delivery and tell that it arrived.
+
+    ``stored`` is called after each of the three steps.
+    """
     delivery, copy = acceptance.deliveries[0].record.id, str(an_id())
 
     def step(action: Action, state: State, **facts: Fact) -> None:
@@ -126,3 +134,4 @@ async def delivered(journal: Journal, clock: Clock, acceptance: Acceptance) -> N
             return Decision(answer=None, record=changed, entries=(entry,))
 
         await journal.decide(delivery, rule)
+        stored()

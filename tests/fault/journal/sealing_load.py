@@ -1,8 +1,9 @@
 """A gateway's journal and sequencer under load; prints what was acknowledged.
 
 Usage: sealing_load.py URL NODE KEYS, with how many keys the log has. Prints, each after the call
-returned: ``accepted APPLICATION LEAF``, ``wrote COUNT`` further entries, and ``sealed CHECKPOINT``
-(in base64).
+returned: ``accepted APPLICATION LEAF``, ``wrote COUNT NSEQ LEAF`` (so many further entries; what
+the node's chain ended with then, so that all up to there are acknowledged), and
+``sealed CHECKPOINT`` (in base64).
 """
 
 import asyncio
@@ -38,14 +39,19 @@ async def open_patiently(journal: Journal) -> None:
 
 async def call_for_ever(journal: Journal) -> None:
     clock = SystemClock()
+
+    def wrote(count: int) -> None:
+        head = journal.chain_head
+        assert head is not None
+        say("wrote", count, head[0], head[1].hex())
+
     while True:
         acceptance, leaf = await accepted(journal, clock)
         say("accepted", acceptance.application.id, leaf)
-        await delivered(journal, clock, acceptance)
-        say("wrote", 3)
+        await delivered(journal, clock, acceptance, stored=lambda: wrote(1))
         observed = an_entry(action=Action.CLOCK_OBSERVED, at=clock.now())
         await journal.record([observed] * TOGETHER)
-        say("wrote", TOGETHER)
+        wrote(TOGETHER)
 
 
 async def tell_checkpoints(journal: Journal) -> None:
