@@ -183,3 +183,31 @@ async def test_a_key_that_cannot_be_read_any_more_signs_until_the_process_ends(
     assert (standing.size, standing.usable) == (2, True)
     with pytest.raises(KeyNotFoundError):
         log_signing(store)
+
+
+@pytest.mark.postgres
+async def test_a_run_that_somebody_put_there_is_told_as_what_it_is(
+    server: PostgresNode, tmp_path: Path
+) -> None:
+    url = server.database()
+    journal = PostgresJournal(url, node=NodeName("gw-1"), timeout_s=5)
+    async with World.make(tmp_path, opened=journal) as world:
+        await journal.record([an_entry()])
+        sealer = world.gateway.seal_log
+        await sealer.begin()
+        nseq = len(await world.log())
+        somebody = await asyncpg.connect(url)
+        # The next entry belongs where this row says that there is nothing.
+        await somebody.execute(
+            "INSERT INTO log_runs (first_index, node, first_nseq, length)"
+            " VALUES (1000000, 'gw-1', $1, 0)",
+            nseq + 1,
+        )
+        await somebody.close()
+        await journal.record([an_entry()])
+        with structlog.testing.capture_logs() as events:
+            await sealer.finish()
+
+        told = [(each["event"], each["code"]) for each in events]
+        assert told == [("log.not_sealed", "log.unusable")]
+        assert not (await sealer.standing()).usable
