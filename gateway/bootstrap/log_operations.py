@@ -2,7 +2,7 @@
 
 import json
 
-from gateway.bootstrap.key_names import GATEWAY_KEY
+from gateway.bootstrap.key_names import is_gateway_key
 from gateway.bootstrap.log_signing import log_signing
 from gateway.crypto import keys
 from gateway.crypto.pseudonym import Pseudonyms
@@ -32,7 +32,10 @@ def log_operations(
         export=ExportLog(
             journal=journal,
             signing=lambda: log_signing(store),
-            receipt_keys=lambda: [_jwk(store.public(GATEWAY_KEY))],
+            # Earlier ones, too: they signed receipts that are kept.
+            receipt_keys=lambda: [
+                _jwk(store.public(name)) for name in store.names() if is_gateway_key(name)
+            ],
             clock=clock,
         ),
         prove=ProveEntry(journal=journal, clock=clock),

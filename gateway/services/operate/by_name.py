@@ -89,6 +89,7 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "audit.head": _deciding(operate.log.export.head),
         "audit.entries": _deciding(operate.log.export.entries),
         "audit.tiles": _reading(operate.log.export.tiles),
+        "audit.receipt_keys": _reading(operate.log.export.receipt_keys),
         "audit.prove": _deciding(operate.log.prove.__call__),
         "audit.report": _deciding(operate.log.report.__call__),
     }
