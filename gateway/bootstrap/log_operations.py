@@ -3,13 +3,14 @@
 import json
 
 from gateway.bootstrap.key_names import is_gateway_key
-from gateway.bootstrap.log_signing import log_signing
+from gateway.bootstrap.log_signing import kept_checkpoint, log_signing
 from gateway.crypto import keys
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.domain.identifiers import DestinationName, MunicipalityCode
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.ports.keys import KeyStore
+from gateway.services.operate.accept_restore import AcceptRestore
 from gateway.services.operate.by_name import LogOperations
 from gateway.services.operate.export_log import ExportLog
 from gateway.services.operate.prove_entry import ProveEntry
@@ -39,6 +40,12 @@ def log_operations(
             clock=clock,
         ),
         prove=ProveEntry(journal=journal, clock=clock),
+        accept_restore=AcceptRestore(
+            journal=journal,
+            clock=clock,
+            signing=lambda: log_signing(store),
+            kept=kept_checkpoint(settings),
+        ),
         report=ReportLog(
             journal=journal,
             destinations={

@@ -25,6 +25,8 @@ from gateway.sdk import Idempotency
 ENVIRONMENT_PREFIX: Final = "KAKEHASHI_"
 SOCKET_NAME: Final = "kakehashi.sock"
 """In ``home``: where a running gateway takes operators' commands."""
+CHECKPOINT_NAME: Final = "log-checkpoint"
+"""In ``home``: the last signed checkpoint of the audit log that this gateway knows."""
 
 
 def _name(value: str) -> str:

@@ -16,6 +16,7 @@ from gateway.drivers.journal_postgres import PostgresJournal
 from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Acceptance, Accepted, Decision, Journal
+from gateway.ports.kept_checkpoint import KeptCheckpoint
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.seal_log import SealLog
 from gateway.testing.builders import NOW, an_acceptance, an_id
@@ -66,9 +67,16 @@ def note_keys(keys: int) -> list[NoteKey]:
     return [signer(number).key for number in range(1, keys + 1)]
 
 
-def sealing(journal: Journal, clock: Clock, *, keys: int) -> SealLog:
+def sealing(
+    journal: Journal, clock: Clock, *, keys: int, kept: KeptCheckpoint | None = None
+) -> SealLog:
     return SealLog(
-        journal=journal, signing=signing(keys), origin=None, new_origin=ORIGIN, clock=clock
+        journal=journal,
+        signing=signing(keys),
+        origin=None,
+        new_origin=ORIGIN,
+        clock=clock,
+        kept=kept,
     )
 
 
