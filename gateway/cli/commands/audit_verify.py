@@ -13,6 +13,7 @@ from gateway.audit import note
 from gateway.audit.exported import ExportedLog
 from gateway.audit.note import NoteKey
 from gateway.audit.sealed import Fault, LogVerifier, Signed, signed
+from gateway.audit.tiles import WIDTH, leaf_in
 from gateway.cli import screen
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
@@ -20,7 +21,8 @@ from gateway.cli.reach import perform
 from gateway.cli.receipts import Receipt, read_receipt, read_receipt_keys, receipt_keys
 from gateway.crypto.log_keys import verify as verify_signature
 from gateway.crypto.sign import Verifier
-from gateway.services.operate.verify_log import fault_view, first_bad_index, warning_view
+from gateway.ports.audit_log import TileId
+from gateway.services.operate.verify_log import fault_view, first_bad_index, warning_views
 
 _ENTRIES_BETWEEN_TILES = 16_384
 _NAMED = 20
@@ -44,6 +46,14 @@ Keys = Annotated[
     list[str] | None,
     typer.Option("--key", help="A verifier key to believe instead of the gateway's own."),
 ]
+Known = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--known",
+        min=0,
+        help="Index of a fault that you have examined: a note and no failure; more than once.",
+    ),
+]
 Export = Annotated[
     Path | None, typer.Option("--export", help="Verify this export instead of the journal.")
 ]
@@ -56,6 +66,7 @@ def verify(
     key: Keys = None,
     export: Export = None,
     receipt_keys_file: ReceiptKeys = None,
+    known: Known = None,
 ) -> None:
     """Verify the log: each entry, each node's chain, the tree, and that nothing is missing.
 
@@ -65,6 +76,9 @@ def verify(
 
     A receipt is compared if its signature verifies. If not, nothing is said about the log by
     it: it is named, and a log that is well exits with 2.
+
+    What is bad is named, and everything behind it is verified all the same. Examine it, write down
+    what you found, and give its index as --known from then on.
     """
     invocation = Invocation.of(context)
     notes = {str(file): _read(file) for file in checkpoint or ()}
@@ -74,7 +88,7 @@ def verify(
     if receipts:
         leaves, unchecked = _checked(receipts, _known(receipt_keys_file, export, invocation))
     if export is not None:
-        report = _verify_export(export, notes, leaves, key or [], invocation)
+        report = _verify_export(export, notes, leaves, key or [], invocation, known or [])
     else:
         report = perform(
             invocation,
@@ -82,6 +96,7 @@ def verify(
             checkpoints=notes,
             receipts={name: leaf.hex() for name, leaf in leaves.items()},
             keys=key or [],
+            known=known or [],
         )
     report = {**report, "receipts_not_compared": unchecked}
     screen.show(invocation, report, lambda console: _show(console, report))
@@ -125,6 +140,7 @@ def _verify_export(
     leaves: Mapping[str, bytes],
     vkeys: list[str],
     invocation: Invocation,
+    known: list[int],
 ) -> dict[str, Any]:
     log = ExportedLog(folder)
     try:
@@ -134,7 +150,8 @@ def _verify_export(
     of_export, of_others = _signed_of(log, keys)
     found = [*of_export, *_signed_outside(notes, keys)]
     good = [each for each in found if isinstance(each, Signed)]
-    verifier = LogVerifier(checkpoints=good, receipts=leaves)
+    sealed = {each: leaf_in(log.tile(TileId(0, each // WIDTH), b""), each) for each in known}
+    verifier = LogVerifier(checkpoints=good, receipts=leaves, known=sealed)
     total = max((each.size for each in good), default=None)
     with _progress(invocation) as progress:
         task = progress.add_task("entries", total=total)
@@ -153,7 +170,7 @@ def _verify_export(
         },
         "failures": [fault_view(fault) for fault in faults],
         "first_bad_index": first_bad_index(faults),
-        "warnings": [warning_view(finding) for finding in report.warnings],
+        "warnings": warning_views(report),
         "unsettled": report.unsettled,
         "keys": "given" if vkeys else "export",
         "checkpoints_of_other_keys": of_others,

@@ -15,6 +15,7 @@ from gateway.audit.chain import leaf
 from gateway.audit.completeness import Completeness
 from gateway.audit.exported import ExportedLog
 from gateway.audit.sealed import Fault, LogReport, LogVerifier, Signed, signed
+from gateway.audit.tiles import leaf_in
 from gateway.audit.verify import Head
 from gateway.crypto import keys
 from gateway.crypto.sign import Purpose, Signer
@@ -313,6 +314,52 @@ def test_both_find_what_does_not_belong_together(
     assert found == index
     assert words in said
     assert bool(words) == bool(said)
+
+
+@pytest.mark.parametrize(("never_claimed", "excused"), [(None, 1), (5, 0)])
+def test_a_broken_chain_hides_no_more_gaps_than_entries_that_are_lost(
+    never_claimed: int | None, excused: int, tmp_path: Path
+) -> None:
+    lives = [each for n in range(9) for each in life(n)]
+    if never_claimed is not None:
+        del lives[3 * never_claimed + 1]
+    entries = chained([*lives, late()])
+    assert b'"delivery.claimed"' in entries[4].data
+    del entries[4]
+
+    index, said = both(seal(entries), tmp_path)
+
+    assert ("without a claim" in said) == (never_claimed is not None)
+    assert "out of sequence" in said
+    assert index == (9 if never_claimed is None else 4)
+    assert len(ours(tmp_path / "export").excused) == excused
+
+
+def test_what_was_examined_is_a_note_and_what_else_is_wrong_shows_all_the_same(
+    tmp_path: Path,
+) -> None:
+    log = honest()
+    edit(log)
+    found = ours(log.write(tmp_path / "export")).faults
+    first, second = sorted({each.index for each in found if each.index is not None})
+    assert first == 150
+
+    known = {at: leaf_in(log.tiles[TileId(0, at // 256)], at) for at in (150, second)}
+    examined = LogVerifier(checkpoints=signatures(log), known=known)
+    examined.feed_all(log.entries)
+    report = examined.finish()
+
+    assert (report.ok, report.matched) == (True, 3)
+    assert {each.index for each in report.known} == {150, second}
+
+    other = LogVerifier(checkpoints=signatures(log), known=known)
+    other.feed_all([*rechained(log.entries, 400, b"131016", b"131024")])
+    assert [each.index for each in other.finish().faults] == [None]
+
+
+def signatures(log: SealedLog) -> list[Signed]:
+    found = [signed(str(n), text, [note_key()], verify_signature) for n, text in log.notes.items()]
+    return [each for each in found if isinstance(each, Signed)]
 
 
 def test_what_is_missing_at_the_very_end_may_still_come(tmp_path: Path) -> None:

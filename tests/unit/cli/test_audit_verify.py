@@ -132,3 +132,19 @@ def test_receipts_of_the_journal_are_checked_by_the_gateways_keys_of_all_times(
 
     report = terminal.ask("audit", "verify", "--receipt", "receipt", code=1)
     assert "is missing: there is a receipt" in report["failures"][0]["problem"]
+
+
+def test_what_was_examined_is_a_note_from_then_on(terminal: Terminal, export: Path) -> None:
+    lines = export / "entries/0.jsonl"
+    lines.write_bytes(lines.read_bytes().replace(b"131016", b"131024", 1))
+    verify = ["audit", "verify", "--export", str(export)]
+    failures = terminal.ask(*verify, code=1)["failures"]
+    bad = {str(each["index"]) for each in failures if each["index"] is not None}
+    known = [word for index in sorted(bad) for word in ("--known", index)]
+
+    report = terminal.ask(*verify, *known)
+
+    assert (report["ok"], report["first_bad_index"], report["matched"]) == (True, None, 4)
+    assert {str(each["index"]) for each in report["warnings"]} == bad
+    assert "note: index 0: known: the entry is not what" in terminal.run(*verify, *known)
+    assert terminal.ask(*verify, *known[2:], code=1)["first_bad_index"] == int(known[1])

@@ -120,6 +120,21 @@ async def test_the_first_bad_index_is_named(sealed: World, tmp_path: Path) -> No
     assert report["failures"][0]["problem"].startswith("the entry is not what was sealed")
 
 
+async def test_what_was_examined_is_a_warning_and_what_comes_later_is_not(
+    sealed: World, tmp_path: Path
+) -> None:
+    rewrite(tmp_path, "UPDATE entries SET data = replace(data, 'portal', 'partal') WHERE nseq = 2")
+    known = [each["index"] for each in (await verified(sealed))["failures"] if each["index"]]
+
+    examined = await verified(sealed, known=known)
+    rewrite(tmp_path, "UPDATE entries SET data = replace(data, 'portal', 'partal') WHERE nseq = 4")
+    again = await verified(sealed, known=known)
+
+    assert examined["ok"], examined["failures"]
+    assert sorted({each["index"] for each in examined["warnings"]}) == sorted(set(known))
+    assert (again["ok"], again["first_bad_index"]) == (False, 3)
+
+
 async def test_a_sealed_entry_that_is_gone_is_named(sealed: World, tmp_path: Path) -> None:
     rewrite(tmp_path, "DELETE FROM entries WHERE nseq = 2")
 
@@ -200,6 +215,52 @@ async def test_applications_and_acceptances_go_together(sealed: World, tmp_path:
     assert problems[0].startswith("of 00000000-0000-0000-0000-000000000000 is not in the log")
     assert all(problem.endswith("the journal lacks it") for problem in problems[1:])
     assert report["first_bad_index"] is not None
+
+
+_FORGED_ROW = """
+INSERT INTO entries (node, nseq, at, action, application_id, data, series)
+SELECT '{node}', {nseq}, at, 'application.accepted', zeroblob(16), {data}, series
+FROM entries WHERE nseq = 1
+"""
+_FORGED_APPLICATION = (
+    "UPDATE applications SET id = zeroblob(16) WHERE id = (SELECT max(id) FROM applications)"
+)
+
+
+@pytest.mark.parametrize(
+    ("node", "nseq", "data"),
+    [
+        ("", 0, "CAST('{}' AS BLOB)"),
+        ("", 0, "replace(data, '\"nseq\":1', '\"nseq\":0')"),
+        ("gw-1", 0, "CAST('{}' AS BLOB)"),
+        ("gw-1", -1, "data"),
+    ],
+)
+async def test_a_row_that_is_never_sealed_vouches_for_no_application(
+    sealed: World, tmp_path: Path, node: str, nseq: int, data: str
+) -> None:
+    row = _FORGED_ROW.format(node=node, nseq=nseq, data=data)
+
+    rewrite(tmp_path, _FORGED_APPLICATION, row)
+    report = await verified(sealed)
+
+    assert not report["ok"]
+    assert (node, nseq) in [(each["node"], each["nseq"]) for each in report["failures"]]
+
+
+async def test_a_sealed_entry_whose_row_claims_another_application_vouches_for_none(
+    sealed: World, tmp_path: Path
+) -> None:
+    rewrite(
+        tmp_path,
+        _FORGED_APPLICATION,
+        "UPDATE entries SET application_id = zeroblob(16) WHERE nseq = 1",
+    )
+
+    problems = [each["problem"] for each in (await verified(sealed))["failures"]]
+
+    missing = "the acceptance of 00000000-0000-0000-0000-000000000000 is not in the log"
+    assert missing in problems
 
 
 def _replace(data: bytes, old: str, new: str) -> bytes:
