@@ -44,7 +44,9 @@ ReceiptKeys = Annotated[
 ]
 Keys = Annotated[
     list[str] | None,
-    typer.Option("--key", help="A verifier key to believe instead of the gateway's own."),
+    typer.Option(
+        "--key", help="A verifier key to believe instead of the gateway's own; oldest first."
+    ),
 ]
 Known = Annotated[
     list[int] | None,
