@@ -209,7 +209,7 @@ async def require_going_on(
         LogUnusableError: It does not.
         JournalUnavailableError: The tree cannot be read.
     """
-    said = None
+    since = 0
     if known is not None:
         said, rank = signing.opened(known)
         if head is None:
@@ -225,8 +225,9 @@ async def require_going_on(
         if new_rank < rank:
             raise LogUnusableError("head", f"signed by a key that had been replaced; {ACCEPT}")
         await _require_growth(log, said, head)
+        since = said.size
     if at_start and head is not None:
-        await _require_latest_key(log, signing, head)
+        await _require_latest_key(log, signing, head, since=since)
 
 
 async def _require_growth(log: AuditLog, old: Checkpoint, head: LogHead) -> None:
@@ -240,8 +241,10 @@ async def _require_growth(log: AuditLog, old: Checkpoint, head: LogHead) -> None
         raise LogUnusableError("head", f"{what}; {ACCEPT}") from None
 
 
-async def _require_latest_key(log: AuditLog, signing: Signing, head: LogHead) -> None:
-    """Compare the head's signer with the last change of key that is sealed.
+async def _require_latest_key(
+    log: AuditLog, signing: Signing, head: LogHead, *, since: int
+) -> None:
+    """Compare the head's signer with the last change of key that is sealed, from an index on.
 
     By what entries are searched by, which is not sealed: it sees what nobody has hidden.
     """
@@ -249,7 +252,7 @@ async def _require_latest_key(log: AuditLog, signing: Signing, head: LogHead) ->
     changes = [
         found
         for found in await log.find_entries(where, limit=_LATEST)
-        if found.index is not None and found.index < head.size
+        if found.index is not None and since <= found.index < head.size
     ]
     if not changes:
         return

@@ -99,6 +99,7 @@ class SealLog:
         self._sealed_to: tuple[int, bytes] | None = None
         self._breaks = 0
         self._trouble: str | None = None
+        self._is_change_open = False
         self._watch = WatchSealing(journal=journal, clock=clock)
 
     @property
@@ -152,16 +153,22 @@ class SealLog:
             await self._known.follow(head)
         except LogUnusableError as error:
             self._tell_trouble(error)
+            self._is_change_open = True
             return ()
-        if head is None or own is None:
+        return self._change_of_key()
+
+    def _change_of_key(self) -> Sequence[Entry]:
+        """Return that another key signs from here on, if one does."""
+        if self._head is None:
             return ()
-        signing, (_, rank) = self._known.signing, self._known.signing.opened(head.checkpoint)
+        signing = self._known.signing
+        said, rank = signing.opened(self._head.checkpoint)
         ours = len(signing.public) - 1
         if rank >= ours:
             return ()
         facts = {
             "key": signing.name_of(ours),
-            "key_id": signing.keys(own)[ours].id.hex(),
+            "key_id": signing.keys(said.origin)[ours].id.hex(),
             "was": signing.name_of(rank),
         }
         actor = Actor(ActorKind.GATEWAY, "sequencer")
@@ -177,7 +184,7 @@ class SealLog:
             while await self._batch() is None and self._head is None:
                 # Another gateway seals it first.
                 await asyncio.sleep(_PAUSE_S)
-                await self._known.follow(await self._journal.log_head())
+                await self._follow()
         except LogUnusableError as error:
             self._tell_trouble(error)
 
@@ -247,7 +254,7 @@ class SealLog:
         """Seal one batch; return how many entries, ``None`` if another does or there are none."""
         for _ in range(_TRIES):
             if not self._known.is_settled:
-                await self._known.follow(await self._journal.log_head())
+                await self._follow()
             if self._known.is_signing_elsewhere:
                 return None
             try:
@@ -255,8 +262,16 @@ class SealLog:
             except _LeftToOthersError:
                 return None
             except _MovedOnError:
-                await self._known.follow(await self._journal.log_head())
+                await self._follow()
         return None
+
+    async def _follow(self) -> None:
+        """Take the journal's head for ours, if it goes on from ours."""
+        await self._known.follow(await self._journal.log_head())
+        if self._is_change_open:
+            # It was refused at start, and an operator has accepted it since.
+            await self._journal.record(self._change_of_key())
+            self._is_change_open = False
 
     async def _seal_behind(self, latest: LogHead | None) -> int | None:
         """Seal one batch behind the head that we know."""

@@ -278,6 +278,28 @@ async def test_a_damaged_checkpoint_stops_sealing_until_it_is_accepted(
 # Keys
 
 
+async def test_a_new_key_that_first_signs_behind_a_restore_is_told_in_the_log(
+    homes: Homes,
+) -> None:
+    await homes.put(2)
+    await homes.started()
+    early = homes.taken()
+    await homes.put(1)
+    await homes.started()
+    homes.put_back(early)
+    homes.world.store.add(log_key(2), keys.new_signing_key(), private=True)
+    sealer = await homes.started()
+    await homes.accept()
+
+    await sealer.finish()
+    await sealer.finish()
+
+    actions = [each["action"] for each in await homes.world.log()]
+    assert actions[-2:] == ["log.restored", "key.changed"]
+    assert (await sealer.standing()).size == len(actions)
+    assert (await (await homes.started()).standing()).usable
+
+
 async def test_a_history_signed_with_a_retired_key_is_not_gone_on_from(homes: Homes) -> None:
     await homes.put(1)
     await homes.started()
