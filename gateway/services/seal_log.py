@@ -292,6 +292,7 @@ class SealLog:
             head = await self._journal.seal(rule, limit=BATCH)
         except ValueError as error:
             # Somebody wrote into its tables: entries are kept and accepted nevertheless.
+            await self._follow()
             raise LogUnusableError("seal", "it contradicts what is stored") from error
         if head is None or not done:
             return None

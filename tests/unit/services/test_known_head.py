@@ -12,7 +12,7 @@ import structlog
 from gateway.bootstrap.key_names import log_key
 from gateway.bootstrap.log_signing import log_public, log_signing
 from gateway.crypto import keys
-from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.entry import Action, Actor, ActorKind
 from gateway.domain.errors import LogUnusableError
 from gateway.drivers.file_checkpoint import FileCheckpoint
 from gateway.drivers.system_clock import SystemClock
@@ -372,7 +372,7 @@ async def test_a_change_to_a_key_that_nobody_knows_keeps_nobody_from_sealing(
     await homes.put(1)
     sealer = await homes.started()
     for facts in ({"key_id": "00000000"}, {}):
-        await homes.world.gateway.journal.record([an_entry(action="key.changed", facts=facts)])
+        await homes.world.gateway.journal.record([an_entry(action=Action.KEY_CHANGED, facts=facts)])
 
     await sealer.finish()
 
