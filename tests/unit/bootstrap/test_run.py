@@ -139,9 +139,9 @@ async def test_keys_are_noted_when_they_are_first_used_and_a_change_of_settings_
 async def test_a_key_that_is_gone_is_written_down_once_and_again_when_it_is_back(
     tmp_path: Path,
 ) -> None:
-    first = a_world(tmp_path)
-    first.store.add("worker/gone", keys.new_signing_key(), private=True)
-    private = first.store.private("worker/gone")
+    private, store = keys.new_signing_key(), MemoryKeys()
+    store.add("worker/gone", private, private=True)
+    first = a_world(tmp_path, store=store)
     async with running(first, asyncio.Event()):
         pass
     without = MemoryKeys()

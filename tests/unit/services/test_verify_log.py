@@ -1,7 +1,7 @@
 """The log proves itself, and says where it was altered."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,13 @@ import pytest
 from gateway.audit.chain import leaf
 from gateway.audit.note import NoteKey
 from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
+from gateway.drivers.journal_sqlite import SQLiteJournal
+from gateway.drivers.system_clock import SystemClock
 from gateway.services.operate.refusals import OperationError
 from gateway.testing.world import World
+from tests.integration.lives import accepted, delivered
+from tests.integration.lives import verified as verified_as
 
 ME = Actor(ActorKind.OPERATOR, "sato")
 
@@ -131,7 +136,8 @@ async def test_what_was_examined_is_a_warning_and_what_comes_later_is_not(
     again = await verified(sealed, known=known)
 
     assert examined["ok"], examined["failures"]
-    assert sorted({each["index"] for each in examined["warnings"]}) == sorted(set(known))
+    noted = {each["index"] for each in examined["warnings"] if each["problem"].startswith("known:")}
+    assert noted == set(known)
     assert (again["ok"], again["first_bad_index"]) == (False, 3)
 
 
@@ -265,3 +271,83 @@ async def test_a_sealed_entry_whose_row_claims_another_application_vouches_for_n
 
 def _replace(data: bytes, old: str, new: str) -> bytes:
     return data.replace(old.encode(), new.encode())
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("delivered", "stands as delivered in the journal; in the log it did not end"),
+        ("cancelled", "stands as cancelled in the journal; in the log it did not end"),
+    ],
+)
+async def test_a_delivery_that_is_finished_in_the_database_alone_is_named(
+    tmp_path: Path, state: str, told: str
+) -> None:
+    async with World.make(tmp_path, paused=True) as world:
+        delivery = await world.accepted()
+        await world.accepted()
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as journal, journal:
+            change = "UPDATE deliveries SET state = ? WHERE id = ?"
+            assert journal.execute(change, (state, delivery.id.bytes)).rowcount == 1
+
+        report: Any = await world.gateway.operate.verify_log(actor=ME)
+
+    assert not report["ok"]
+    assert [each["problem"] for each in report["failures"]] == [f"delivery {delivery.id} {told}"]
+
+
+async def test_a_delivery_that_is_not_in_the_database_is_named(tmp_path: Path) -> None:
+    async with World.make(tmp_path, paused=True) as world:
+        delivery = await world.accepted()
+        await world.accepted()
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as journal, journal:
+            journal.execute("DELETE FROM deliveries WHERE id = ?", (delivery.id.bytes,))
+
+        report: Any = await world.gateway.operate.verify_log(actor=ME)
+
+    [failure] = report["failures"]
+    assert failure["problem"] == f"delivery {delivery.id} is in the log, and the journal lacks it"
+
+
+async def test_a_delivery_that_is_unfinished_in_the_database_alone_is_named(
+    tmp_path: Path,
+) -> None:
+    async with World.make(tmp_path, paused=True) as world:
+        delivery = await world.accepted()
+        await world.gateway.operate.decide.cancel(str(delivery.id), actor=ME, reason="x")
+        before: Any = await world.gateway.operate.verify_log(actor=ME)
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as journal, journal:
+            journal.execute("UPDATE deliveries SET state = 'pending'")
+
+        report: Any = await world.gateway.operate.verify_log(actor=ME)
+
+    assert before["ok"]
+    [failure] = report["failures"]
+    assert failure["problem"] == (
+        f"delivery {delivery.id} is unfinished in the journal; in the log it was cancelled"
+    )
+
+
+class BusyJournal(SQLiteJournal):
+    """Ends a delivery when all entries have been read, and before the states are."""
+
+    async def delivery_states(self) -> AsyncIterator[tuple[ApplicationId, DeliveryId, str]]:
+        """Yield what stands there after the step."""
+        await self.step
+        async for each in super().delivery_states():
+            yield each
+
+    step: Awaitable[None]
+
+
+async def test_a_delivery_that_ends_while_it_is_read_is_no_alarm(tmp_path: Path) -> None:
+    journal = BusyJournal(tmp_path / "journal.db", node=NodeName("gw-1"))
+    await journal.open()
+    acceptance, _ = await accepted(journal, SystemClock())
+    journal.step = delivered(journal, SystemClock(), acceptance)
+
+    report = await verified_as(journal, SystemClock(), keys=1)
+
+    assert (report["ok"], report["failures"]) == (True, [])
+    assert report["entries"] == 1
+    await journal.close()
