@@ -212,8 +212,9 @@ class AuditLog(Protocol):
         """Destroy the keys of an application's details, and append the entry of it.
 
         The bytes are overwritten in the live journal before this returns, as far as the
-        database can (SQLite: ``secure_delete`` and a truncated WAL; PostgreSQL: the table is
-        rewritten). Backups and archived logs are not reached.
+        database can. SQLite: ``secure_delete`` and a truncated WAL. PostgreSQL: the table is
+        rewritten; segments of the WAL keep them until they are written over. Backups and
+        archived logs are not reached. Nobody is kept from writing or sealing meanwhile.
 
         Args:
             application_id: Whose details.

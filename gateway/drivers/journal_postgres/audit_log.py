@@ -10,6 +10,7 @@ from asyncpg import Connection
 from gateway.domain.entry import Entry, StoredEntry
 from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_postgres import auditing, sealing, searching, shredding
+from gateway.drivers.journal_postgres.connections import Access
 from gateway.drivers.journal_postgres.transaction import Transaction
 from gateway.ports.audit_log import (
     EntryFilter,
@@ -31,6 +32,8 @@ PAGE_IDS: Final = 10_000
 
 class PostgresAuditLog(ABC):
     """What the journal does as an audit log; how it reads and writes, the driver says."""
+
+    _access: Access
 
     async def seal(self, rule: Callable[[Unsealed], Seal], *, limit: int) -> LogHead | None:
         """Seal what has no index; ``rule`` is called in this task's event loop."""
@@ -120,7 +123,7 @@ class PostgresAuditLog(ABC):
             lambda transaction: shredding.shred(transaction, application_id, entry)
         )
         # Also when there were none: perhaps it could not be done the last time.
-        await self._apart(shredding.rewrite)
+        await shredding.rewrite(self._access)
         return destroyed
 
     @abstractmethod

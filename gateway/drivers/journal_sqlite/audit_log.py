@@ -1,5 +1,6 @@
 """The journal's sealed log."""
 
+import asyncio
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -7,6 +8,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from gateway.domain.entry import Entry, StoredEntry
+from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_sqlite import auditing, sealing, searching, shredding
 from gateway.drivers.journal_sqlite.writer import Step
@@ -116,8 +118,11 @@ class SQLiteAuditLog(ABC):
             lambda connection, head: shredding.shred(connection, head, application_id, entry)
         )
         # Also when there were none: perhaps it could not be done the last time.
-        await self._outside(shredding.empty_wal)
-        return destroyed
+        for _ in range(shredding.TRIES):
+            if await self._outside(shredding.empty_wal):
+                return destroyed
+            await asyncio.sleep(shredding.PAUSE_S)
+        raise JournalUnavailableError("details_in_use")
 
     @abstractmethod
     async def _write(self, step: Step[T]) -> T:

@@ -92,7 +92,7 @@ def test_words_whose_key_was_removed_are_not_told_as_erased(
         database.execute("DELETE FROM detail_keys")
 
     for command in (["status", application], ["audit", "search", "--application", application]):
-        text = terminal.run(*command)
+        text = " ".join(terminal.run(*command).split())
         assert "words cannot be read: nobody erased them" in text
         assert "words erased" not in text
 
