@@ -23,7 +23,7 @@ Takes about 0.4 KB of memory an application with one delivery, so 0.4 GB a milli
 may be accepted a second time, or opened unclaimed, as late as the last entry.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, KeysView
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -217,6 +217,11 @@ class Completeness:
         return "cancelled" if ends & _CANCEL else None
 
     @property
+    def deliveries(self) -> KeysView[bytes]:
+        """Every delivery that an entry names, as written."""
+        return self._deliveries.keys()
+
+    @property
     def accepted_count(self) -> int:
         """How many applications were accepted."""
         return len(self._accepted)
@@ -247,7 +252,7 @@ class Completeness:
         if named is None:
             self._without_deliveries.add(application)
             return
-        for delivery in named.split(b" "):
+        for delivery in named.split(b" ") if named else ():
             if delivery not in self._deliveries:
                 self._deliveries[delivery] = 0
             elif self._unnamed.pop(delivery, None) is None:

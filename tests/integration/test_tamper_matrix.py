@@ -397,6 +397,20 @@ def row_added(loot: Loot) -> None:
     loot.tables["applications"].append({**row, **own})
 
 
+def delivery_finished(loot: Loot) -> None:
+    """Let a delivery look as if it had arrived, so that it is never sent."""
+    next(row for row in loot.tables["deliveries"] if row["state"] == "pending").update(
+        {"state": "delivered"}
+    )
+
+
+def deliveries_removed(loot: Loot) -> None:
+    """Leave no delivery of an application that was taken out of the state."""
+    there = {row["id"] for row in loot.tables["applications"]}
+    rows = loot.tables["deliveries"]
+    loot.tables["deliveries"] = [row for row in rows if row["application_id"] in there]
+
+
 def entries_removed(loot: Loot) -> None:
     """Leave the application, and take every entry about it out of history."""
     index = loot.find(Action.APPLICATION_ACCEPTED, MIDDLE)
@@ -441,6 +455,7 @@ ALONE = [
     (row_removed, "the journal lacks it", JOURNAL),
     (row_added, "is not in the log", JOURNAL),
     (entries_removed, "is not in the log", JOURNAL),
+    (delivery_finished, "stands as delivered in the journal", JOURNAL),
 ]
 
 
@@ -521,6 +536,7 @@ def reseal_with_the_newest_key(loot: Loot) -> int:
 def forget_an_application(loot: Loot) -> int:
     """Take an application out of history and out of the journal's state."""
     index = row_removed(loot)
+    deliveries_removed(loot)
     entries_removed(loot)
     return index
 
@@ -534,6 +550,7 @@ def cut_off(loot: Loot) -> int:
     loot.rest.clear()
     rows = loot.tables["applications"]
     loot.tables["applications"] = [row for row in rows if row["id"] not in gone]
+    deliveries_removed(loot)
     loot.forge(signer(KEYS))
     return len(loot.log)
 

@@ -8,7 +8,7 @@ from gateway.audit import note
 from gateway.audit.completeness import Completeness, Missing
 from gateway.audit.note import NoteKey
 from gateway.audit.reading import read
-from gateway.audit.sealed import Fault, LogReport, LogVerifier, Signed, signed
+from gateway.audit.sealed import MAX_FAULTS, Fault, LogReport, LogVerifier, Signed, signed
 from gateway.audit.sealing import Signing
 from gateway.audit.tiles import WIDTH, leaf_in
 from gateway.audit.verify import Head
@@ -17,6 +17,7 @@ from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.ports.audit_log import LogHead, TileId
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
+from gateway.services.operate.compare_states import compare_states
 from gateway.services.operate.refusals import OperationError, parse_id
 
 _ENTRIES_BETWEEN_TILES: Final = 16_384
@@ -89,6 +90,9 @@ class VerifyLog:
         report = verifier.finish(complete=True)
         faults = (*report.faults, *(each for each in found if isinstance(each, Fault)))
         faults += _of_head(head, found, indexed)
+        if not (faults or report.known or report.excused):
+            # Where entries are lost, deliveries may stand where nothing says so.
+            faults = await self._compare_states(completeness, fed)
         await self._record(actor, report, ok=not faults)
         return {
             "ok": not faults,
@@ -202,6 +206,18 @@ class VerifyLog:
             rows = {str(each) async for each in self._journal.accepted_ids()}
             for gap in completeness.without_rows(rows):
                 completeness.add(gap)
+
+    async def _compare_states(
+        self, completeness: Completeness, fed: Mapping[NodeName, int]
+    ) -> tuple[Fault, ...]:
+        """Compare where deliveries stand with how they ended in the log."""
+        faults: list[Fault] = []
+        states = compare_states(self._journal, completeness, lambda one: _is_behind(one, fed))
+        async for problem in states:
+            faults.append(Fault(problem))
+            if len(faults) == MAX_FAULTS:
+                break
+        return tuple(faults)
 
     async def _record(self, actor: Actor, report: LogReport, *, ok: bool) -> None:
         entry = Entry(
