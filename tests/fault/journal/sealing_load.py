@@ -69,8 +69,7 @@ async def main() -> None:
     journal = journal_at(url, node)
     await open_patiently(journal)
     sealer = sealing(journal, SystemClock(), keys=int(keys))
-    for entry in await sealer.check():
-        await journal.record([entry])
+    await journal.record([an_entry(at=SystemClock().now()), *await sealer.check()])
     async with asyncio.TaskGroup() as tasks:
         for _ in range(CALLERS):
             tasks.create_task(call_for_ever(journal))
