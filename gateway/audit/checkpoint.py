@@ -85,12 +85,24 @@ def open_checkpoint(note: bytes, keys: Sequence[NoteKey], verify: Verify) -> Che
         ValueError: Not a checkpoint, or signed by none of ``keys`` that bears the origin's
             name; in words.
     """
+    return open_signed(note, keys, verify)[0]
+
+
+def open_signed(
+    note: bytes, keys: Sequence[NoteKey], verify: Verify
+) -> tuple[Checkpoint, tuple[NoteKey, ...]]:
+    """Return the checkpoint as ``open_checkpoint`` does, and which of the log's own keys signed.
+
+    Raises:
+        ValueError: As ``open_checkpoint``.
+    """
     opened = open_note(note, keys, verify)
     checkpoint = parse(opened.text)
     # A key that is known for one log must not speak for another.
-    if all(key.name != checkpoint.origin for key in opened.by):
+    own = tuple(key for key in opened.by if key.name == checkpoint.origin)
+    if not own:
         raise ValueError("not signed by the log's own key")
-    return checkpoint
+    return checkpoint, own
 
 
 def read_number(text: str) -> int:

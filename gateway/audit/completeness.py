@@ -15,11 +15,15 @@ wherever it stands, and what is still missing at the end is a gap only when the 
 ``SETTLED`` after it; younger ones are counted as unsettled. Whoever has the journal at
 hand asks it instead (``missing``), and leaves nothing unsettled.
 
+**Lost entries.** Where chains are broken, what is missing may be among the entries that did not
+come or were altered. As many things as those were are excused, and told (``excused``): one more,
+and all of them are gaps. Everything else is asked of what is there, whatever is not.
+
 Takes about 0.4 KB of memory an application with one delivery, so 0.4 GB a million: each
 may be accepted a second time, or opened unclaimed, as late as the last entry.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, KeysView
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -107,10 +111,12 @@ class Completeness:
     Attributes:
         gaps: What was found so far, at most ``MAX_GAPS``.
         gap_count: How many there were.
+        excused: What is missing and may be among as many entries that are lost.
     """
 
     gaps: list[Gap] = field(default_factory=list, init=False)
     gap_count: int = field(default=0, init=False)
+    excused: list[Gap] = field(default_factory=list, init=False)
     _accepted: dict[bytes, int | None] = field(default_factory=dict, init=False)
     _without_deliveries: set[bytes] = field(default_factory=set, init=False)
     _deliveries: dict[bytes, int] = field(default_factory=dict, init=False)
@@ -157,10 +163,10 @@ class Completeness:
         yield from self._unaccepted.values()
         yield from self._unclaimed.values()
 
-    def give_up(self) -> None:
-        """Take nothing for missing: of a broken chain not all was read."""
-        for waiting in (self._unaccepted, self._unclaimed, self._flagged, self._unnamed):
-            waiting.clear()
+    def miss(self, application: str, problem: str) -> None:
+        """Take it that the journal has an application whose acceptance did not come."""
+        missing = Missing(Place(None, None, None), "", application, problem=problem)
+        self._unaccepted.setdefault(application.encode(), missing)
 
     def settle(self, missing: Missing) -> None:
         """Take it that what was missing has been found elsewhere."""
@@ -169,24 +175,30 @@ class Completeness:
         else:
             self._unclaimed.pop(_claim_key(*missing.claim), None)
 
-    def finish(self, latest: str, *, complete: bool) -> int:
+    def finish(self, latest: str, *, complete: bool, lost: int = 0) -> int:
         """Turn what is missing into gaps.
 
         Args:
             latest: The latest time of any entry, as written.
             complete: Whether nothing can still come: the journal was asked.
+            lost: How many entries did not come, or may not be what they were.
 
         Returns:
             How many are too young to say (``SETTLED``).
         """
-        unsettled = 0
+        unsettled, found = 0, list[Gap]()
         asked = [(each, complete) for each in self.missing()]
         # Nobody is asked for a cancellation that may be stored only now.
         for each, is_sure in [*asked, *((each, False) for each in self._flagged.values())]:
             if is_sure or _apart(each.at, latest) > SETTLED:
-                self.add(Gap(each.place, each.problem))
+                found.append(Gap(each.place, each.problem))
             else:
                 unsettled += 1
+        if len(found) <= lost:
+            self.excused = found[:MAX_GAPS]
+        else:
+            for gap in found:
+                self.add(gap)
         for application, place in self._unnamed.values():
             is_known = application in self._accepted
             if is_known and application not in self._without_deliveries:
@@ -196,6 +208,18 @@ class Completeness:
     def accepted(self, application: str) -> bool:
         """Tell whether the application's acceptance was among the entries."""
         return application.encode() in self._accepted
+
+    def end_of(self, delivery: str) -> str | None:
+        """Return how a delivery ended: ``delivered``, ``cancelled``, or ``None``: not yet."""
+        ends = self._deliveries.get(delivery.encode(), 0)
+        if ends & (_DELIVER | _DELIVER_FLAGGED | _CONFIRM):
+            return "delivered"
+        return "cancelled" if ends & _CANCEL else None
+
+    @property
+    def deliveries(self) -> KeysView[bytes]:
+        """Every delivery that an entry names, as written."""
+        return self._deliveries.keys()
 
     @property
     def accepted_count(self) -> int:
@@ -228,7 +252,7 @@ class Completeness:
         if named is None:
             self._without_deliveries.add(application)
             return
-        for delivery in named.split(b" "):
+        for delivery in named.split(b" ") if named else ():
             if delivery not in self._deliveries:
                 self._deliveries[delivery] = 0
             elif self._unnamed.pop(delivery, None) is None:

@@ -37,6 +37,49 @@ class ChainedEntry:
     leaf: bytes
 
 
+class End:
+    """Where a process's own chain ends between transactions: by its memory, not by the store.
+
+    After an error of the database the store is looked at again, and is followed only to an end
+    that this process made: the last one whose commit is known, or the one whose commit is not.
+    Nobody else may write in this node's name, and whoever did shall not be followed.
+
+    Attributes:
+        stored: The last entry that was committed here; ``None`` before the first.
+    """
+
+    def __init__(self) -> None:
+        """Know nothing: the first end that is read is believed."""
+        self.stored: Position | None = None
+        self._known: Position | None = None
+        self._perhaps: Position | None = None
+        self._is_sure = False
+
+    @property
+    def position(self) -> Position | None:
+        """Where to go on; ``None`` when that is to be read first."""
+        return self._known if self._is_sure else None
+
+    def read(self, found: Position) -> bool:
+        """Go on from what is stored; tell whether that is an end to go on from."""
+        if self._known is not None and found not in (self._known, self._perhaps):
+            return False
+        self.reach(found)
+        return True
+
+    def reach(self, position: Position) -> None:
+        """Take it that everything up to ``position`` is committed."""
+        if self._known is not None and position != self._known:
+            self.stored = position
+        self._known, self._perhaps, self._is_sure = position, None, True
+
+    def doubt(self, perhaps: Position | None = None) -> None:
+        """Read before going on; ``perhaps`` is an end whose commit nobody knows."""
+        self._is_sure = False
+        if perhaps is not None:
+            self._perhaps = perhaps
+
+
 class Head:
     """The end of one node's chain while a transaction appends to it.
 

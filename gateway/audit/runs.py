@@ -1,13 +1,26 @@
 """Where sealed entries stand: runs of one node's entries, and the tiles at the log's end."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.domain.entry import StoredEntry
 from gateway.ports.audit_log import Run, Seal, TileId, Unsealed
 
 _HEIGHT: Final = 8  # A tile is 256 hashes wide (C2SP tlog-tiles).
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The last run of a node.
+
+    Attributes:
+        run: It.
+        following: First index of the run behind it, whosever; ``None`` at the log's end.
+    """
+
+    run: Run
+    following: int | None
 
 
 def runs_of(entries: Sequence[StoredEntry], first_index: int) -> list[Run]:
@@ -56,6 +69,32 @@ def last_tiles(size: int) -> list[TileId]:
         size >>= _HEIGHT
         level += 1
     return tiles
+
+
+def check_ends(last: Iterable[LastRun], size: int) -> None:
+    """Check that the runs give so many entries an index as the head says, each node its own.
+
+    Where a node's sealed entries end is taken from its last run: one that was shortened would
+    have entries sealed a second time, a longer one would leave some out. It asks for one row a
+    node, however many runs there are.
+
+    Args:
+        last: The last run of every node that has one.
+        size: The head's, 0 when there is none.
+
+    Raises:
+        ValueError: Somebody changed runs, or the head.
+    """
+    entries = 0
+    for each in last:
+        run = each.run
+        end = run.first_index + run.length
+        if end != (size if each.following is None else each.following):
+            raise ValueError("a run does not end where the next one begins", run.first_index)
+        entries += run.first_nseq - 1 + run.length
+    # Entries that were removed before they were sealed leave a gap: then there are more.
+    if entries < size:
+        raise ValueError("runs are missing", size)
 
 
 def check(seal: Seal, unsealed: Unsealed) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.audit.checkpoint import open_checkpoint
+from gateway.audit.checkpoint import open_signed
 from gateway.audit.completeness import Completeness, Gap
 from gateway.audit.exported import placed
 from gateway.audit.note import NoteKey, Verify
@@ -60,12 +60,14 @@ class Signed:
         origin: Which log.
         size: How many entries it stands for.
         root: Their root, 32 bytes.
+        rank: Which of the log's keys signed, by age, 0 the oldest; the youngest if several did.
     """
 
     name: str
     origin: str
     size: int
     root: bytes
+    rank: int = 0
 
 
 def signed(name: str, text: bytes, keys: Sequence[NoteKey], verify: Verify) -> Signed | Fault:
@@ -74,14 +76,15 @@ def signed(name: str, text: bytes, keys: Sequence[NoteKey], verify: Verify) -> S
     Args:
         name: Which one, in words.
         text: The signed note.
-        keys: Keys of this log.
+        keys: Keys of this log, oldest first.
         verify: Checks one Ed25519 signature.
     """
     try:
-        found = open_checkpoint(text, keys, verify)
+        found, by = open_signed(text, keys, verify)
     except ValueError as error:
         return Fault(f"{name}: {error}")
-    return Signed(name, found.origin, found.size, found.root)
+    rank = max(list(keys).index(key) for key in by)
+    return Signed(name, found.origin, found.size, found.root, rank)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +96,12 @@ class LogReport:
         size: How many of them were sealed.
         root: The root over those, 32 bytes.
         matched: How many checkpoints agree with the entries.
-        heads: Each node's last entry that is good.
+        heads: Each node's last entry.
         faults: The first ``MAX_FAULTS`` that were found, those with the lowest index first.
         fault_count: How many there are.
-        warnings: Clocks set back.
+        known: Faults that were examined before.
+        excused: What is missing and may be among entries that are lost, as ``faults`` say.
+        warnings: Clocks set back, and chains that no gateway began.
         warning_count: How many there were.
         unsettled: Entries too young to say whether what they need is there.
     """
@@ -108,6 +113,8 @@ class LogReport:
     heads: Mapping[NodeName, Head]
     faults: tuple[Fault, ...]
     fault_count: int
+    known: tuple[Fault, ...]
+    excused: tuple[Fault, ...]
     warnings: tuple[Finding, ...]
     warning_count: int
     unsettled: int
@@ -127,12 +134,15 @@ class LogVerifier:
         heads: Entries known from elsewhere to be in the log, such as the running node's last.
         receipts: Applications (as written in entries) and the leaf hashes of their acceptances.
         completeness: What is asked of the entries together.
+        known: Indices at which a fault was examined before, and what was sealed there by the
+            stored tiles: the tree is made of it, so that whatever else is another shows.
     """
 
     checkpoints: Iterable[Signed] = ()
     heads: Mapping[NodeName, Head] = field(default_factory=dict)
     receipts: Mapping[str, bytes] = field(default_factory=dict)
     completeness: Completeness = field(default_factory=Completeness)
+    known: Mapping[int, bytes | None] = field(default_factory=dict)
     _chains: Verifier = field(init=False)
     _waiting: list[Signed] = field(init=False)
     _size: int = field(default=0, init=False)
@@ -142,11 +152,12 @@ class LogVerifier:
     _bad_tiles: set[TileId] = field(default_factory=set, init=False)
     _faults: list[Fault] = field(default_factory=list, init=False)
     _fault_count: int = field(default=0, init=False)
+    _known_faults: list[Fault] = field(default_factory=list, init=False)
+    _known_ahead: list[int] = field(init=False)
     _misfits: list[Signed] = field(default_factory=list, init=False)
     _matched: int = field(default=0, init=False)
     _covered: int | None = field(init=False)
     _good_sizes: list[int] = field(default_factory=list, init=False)
-    _broken: int = field(default=0, init=False)
     _open_receipts: dict[str, bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -154,10 +165,12 @@ class LogVerifier:
         self._chains = Verifier(self.heads)
         self._waiting = sorted(self.checkpoints, key=lambda each: each.size, reverse=True)
         self._open_receipts = dict(self.receipts)
+        self._known_ahead = sorted(self.known, reverse=True)
         self._covered = self._waiting[0].size if self._waiting else None
         origins = {each.origin for each in self._waiting}
         if len(origins) > 1:
             self._fault(Fault(f"the checkpoints are of {len(origins)} different logs"))
+        self._compare_signers()
         self._compare_roots()
 
     @property
@@ -165,14 +178,10 @@ class LogVerifier:
         """How many sealed entries were fed."""
         return self._size
 
-    @property
-    def is_broken(self) -> bool:
-        """Whether some chain is, so that not everything behind was read."""
-        return bool(self._chains.failures)
-
     def feed(self, entry: StoredEntry) -> None:
         """Take the next sealed entry."""
-        self._grow([self._check(self._size, entry) or _sha256(b"\x00" + entry.data).digest()])
+        self._check(self._size, entry)
+        self._grow([self._chains.leaf])
 
     def feed_all(self, entries: Sequence[StoredEntry | bytes]) -> None:
         """Take the next sealed entries; where bytes alone belong they say themselves."""
@@ -199,9 +208,18 @@ class LogVerifier:
     def _grow(self, leaves: Sequence[bytes]) -> None:
         self._rows[0] += leaves
         self._size += len(leaves)
+        while self._known_ahead and self._known_ahead[-1] < self._size:
+            self._put_known(self._known_ahead.pop())
         if self._size == self._stop:
             self._fold()
             self._compare_roots()
+
+    def _put_known(self, index: int) -> None:
+        """Put the hash that was sealed in place of the one that an examined entry has."""
+        sealed, place = self.known[index], index - self._size
+        if sealed is not None and sealed != self._rows[0][place]:
+            self._rows[0][place] = sealed
+            self._fault(Fault("the entry is not what was sealed: it has another hash", index))
 
     def feed_unsealed(self, entry: StoredEntry) -> None:
         """Take an entry that has no index yet; each node's by ``nseq``."""
@@ -247,10 +265,8 @@ class LogVerifier:
             complete: Whether the journal was asked for all that seemed missing.
         """
         report = self._chains.finish()
-        known = set(self._chains.failures)
-        for failure in report.failures:
-            if failure not in known:
-                self._fault(Fault(failure.problem, None, failure.node, failure.nseq))
+        for failure in report.failures[len(self._chains.failures) :]:
+            self._fault(Fault(failure.problem, None, failure.node, failure.nseq))
         for checkpoint in reversed(self._waiting):
             problem = f"cut off: {checkpoint.name} stands for {checkpoint.size} entries"
             self._fault(Fault(problem, self._size))
@@ -259,39 +275,34 @@ class LogVerifier:
             self._fault(Fault("nobody signed the entries from here on", self._covered))
         for application in self._open_receipts:
             self._fault(Fault(f"the acceptance of {application} is missing: there is a receipt"))
-        if self._chains.failures:
-            self.completeness.give_up()
-        unsettled = self.completeness.finish(self._chains.latest, complete=complete)
-        faults = [*self._faults, *(_fault_of(gap) for gap in self.completeness.gaps)]
-        faults.sort(key=lambda each: (each.index is None, each.index or 0))
+        asked, latest = self.completeness, self._chains.latest
+        unsettled = asked.finish(latest, complete=complete, lost=self._chains.lost)
+        for gap in asked.gaps:
+            self._fault(_fault_of(gap))
+        faults = sorted(self._faults, key=lambda each: (each.index is None, each.index or 0))
         return LogReport(
             entries=report.entries,
             size=self._size,
             root=self._root(),
             matched=self._matched,
             heads=report.heads,
-            faults=tuple(faults[:MAX_FAULTS]),
-            fault_count=self._fault_count + self.completeness.gap_count,
+            faults=tuple(faults),
+            fault_count=self._fault_count + asked.gap_count - len(asked.gaps),
+            known=tuple(self._known_faults),
+            excused=tuple(_fault_of(gap) for gap in asked.excused),
             warnings=report.warnings,
             warning_count=report.warning_count,
             unsettled=unsettled,
         )
 
-    def _check(self, index: int | None, entry: StoredEntry) -> bytes | None:
-        """Return the leaf hash of the entry if it is good."""
-        chains = self._chains
-        glance = chains.feed(entry)
-        if glance is None:
-            if len(chains.failures) > self._broken:
-                self._broken += 1
-                problem = chains.failures[-1].problem
-                self._fault(Fault(problem, index, entry.node, entry.nseq))
-            return None
-        leaf = chains.leaf
-        if glance[2][0]:
+    def _check(self, index: int | None, entry: StoredEntry) -> None:
+        """Ask of the entry whatever can be asked of it, be its chain whole or not."""
+        glance = self._chains.feed(entry)
+        if self._chains.problem:
+            self._fault(Fault(self._chains.problem, index, entry.node, entry.nseq))
+        if glance is not None and glance[2][0]:
             self.completeness.feed(index, entry.node, entry.nseq, glance)
-            self._compare_receipt(index, entry.node, entry.nseq, glance, leaf)
-        return leaf
+            self._compare_receipt(index, entry.node, entry.nseq, glance, self._chains.leaf)
 
     def _compare_receipt(
         self, index: int | None, node: str, nseq: int, glance: Glance, leaf: bytes
@@ -340,6 +351,16 @@ class LogVerifier:
         if self._waiting:
             self._stop = min(self._stop, self._waiting[-1].size)
 
+    def _compare_signers(self) -> None:
+        """Say which checkpoints are signed by a key after a younger one signed fewer entries."""
+        highest = before = size = 0
+        for each in reversed(self._waiting):
+            if each.size > size:
+                before, size = highest, each.size
+            if each.rank < before:
+                self._fault(Fault(f"{each.name}: signed by a key that had been replaced"))
+            highest = max(highest, each.rank)
+
     def _name_misfits(self) -> None:
         """Say where the entries are not what a checkpoint stands for, as closely as is known."""
         for checkpoint in self._misfits:
@@ -356,6 +377,10 @@ class LogVerifier:
             self._fault(Fault(problem))
 
     def _fault(self, fault: Fault) -> None:
+        if fault.index is not None and fault.index in self.known:
+            if len(self._known_faults) < MAX_FAULTS:
+                self._known_faults.append(fault)
+            return
         self._fault_count += 1
         if len(self._faults) < MAX_FAULTS:
             self._faults.append(fault)

@@ -40,16 +40,42 @@ class Signing:
         public: 32 bytes each, the keys that are believed; the last one's private half signs.
         sign: Signs with it (Ed25519, 64 bytes).
         verify: Says whether ``(public key, signature, message)`` agree.
+        newer: Names and 32 bytes each of keys that are believed, too, and follow after ours:
+            whoever has them signs by now.
     """
 
     names: tuple[str, ...]
     public: tuple[bytes, ...]
     sign: Sign
     verify: Verify
+    newer: tuple[tuple[str, bytes], ...] = ()
 
     def keys(self, origin: str) -> tuple[NoteKey, ...]:
-        """Return the keys as those of the log with this origin, in the same order."""
-        return tuple(NoteKey(origin, each) for each in self.public)
+        """Return the keys as those of the log with this origin, oldest first."""
+        public = (*self.public, *(each for _, each in self.newer))
+        return tuple(NoteKey(origin, each) for each in public)
+
+    def name_of(self, rank: int) -> str:
+        """Return what the key of this rank is called (``opened``)."""
+        return (*self.names, *(name for name, _ in self.newer))[rank]
+
+    def is_newer(self, rank: int) -> bool:
+        """Return whether the key of this rank has taken the place of the one that signs here."""
+        return rank >= len(self.public)
+
+    def opened(self, signed: str) -> tuple[Checkpoint, int]:
+        """Return what a checkpoint says, and the rank of its youngest signer, from 0.
+
+        Raises:
+            LogUnusableError: None of these keys signed it.
+        """
+        note_bytes = signed.encode()
+        try:
+            keys = self.keys(checkpoints.parse(note.parse(note_bytes).text).origin)
+            said, by = checkpoints.open_signed(note_bytes, keys, self.verify)
+        except ValueError as error:
+            raise LogUnusableError("checkpoint", str(error)) from None
+        return said, max(keys.index(key) for key in by)
 
     def read(self, head: LogHead) -> Checkpoint:
         """Return what a head's checkpoint says.
@@ -57,12 +83,7 @@ class Signing:
         Raises:
             LogUnusableError: None of these keys signed it, or it speaks of another head.
         """
-        signed = head.checkpoint.encode()
-        try:
-            said = checkpoints.parse(note.parse(signed).text)
-            said = checkpoints.open_checkpoint(signed, self.keys(said.origin), self.verify)
-        except ValueError as error:
-            raise LogUnusableError("checkpoint", str(error)) from None
+        said, _ = self.opened(head.checkpoint)
         if (said.size, said.root) != (head.size, head.root):
             raise LogUnusableError("checkpoint", "it is another head's")
         return said

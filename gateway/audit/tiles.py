@@ -254,3 +254,10 @@ def _complete(data: bytes) -> bytes:
 
 def _tiles_of(proof: Sequence[Sequence[Subtree]]) -> tuple[TileId, ...]:
     return tuple(sorted({_place(part)[0] for node in proof for part in node}))
+
+
+def leaf_in(tile: bytes | None, index: int) -> bytes | None:
+    """Return the leaf hash of an index from its tile of level 0, if the tile has it."""
+    start = index % WIDTH * HASH_BYTES
+    leaf = (tile or b"")[start : start + HASH_BYTES]
+    return leaf if len(leaf) == HASH_BYTES else None

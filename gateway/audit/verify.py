@@ -4,6 +4,9 @@ Imports no writer and needs neither database, network nor configuration. What an
 look like ``audit.reading`` describes; here is checked that entries are chained. What
 the sealed log adds to it is in ``audit.sealed``.
 
+A bad entry is named, and its chain is followed on from there, by that entry's own number and
+hash, as the sequencer did that sealed it (``audit.sealing``): one break hides no later one.
+
 What a chain without an expected head cannot show: a tail cut off, and a log
 rewritten from some entry to its end. Give the head from a receipt or an earlier report.
 """
@@ -35,8 +38,18 @@ CLOCK_TOLERANCE: Final = timedelta(seconds=60)
 """An entry's time is taken when its step begins and steps share commits, so that entries
 stand a little out of order honestly; a clock set back by more than this is reported."""
 
+BEGINNINGS: Final = frozenset({"node.started", "key.made", "key.changed"})
+"""What a gateway's first entry is about: it writes down its keys, if they are new, and then that
+it started (``bootstrap.run``); in the first release that it started."""
+
+COMMAND_LINE: Final = "cli"
+"""Whose chain begins with anything: the node of commands that find no gateway running."""
+
 MAX_WARNINGS: Final = 100
 """How many warnings a report keeps; further ones are only counted."""
+
+MAX_FAILURES: Final = 1_000
+"""How many bad entries a report names; further ones are only counted."""
 
 _EMPTY_TREE: Final = hashlib.sha256(b"").digest()
 _NODE: Final = b'"node":"'
@@ -83,34 +96,42 @@ class Report:
 
     Attributes:
         entries: How many entries were read.
-        heads: Each node's last entry that is good; give it as ``expected_heads`` next time.
-        failures: The first bad entry of each node, in the order in which they were read.
-        warnings: Clocks set back, at most ``MAX_WARNINGS``.
+        heads: Each node's last entry; give it as ``expected_heads`` next time.
+        failures: The bad entries in the order in which they were read, at most ``MAX_FAILURES``.
+        failure_count: How many there were.
+        warnings: Clocks set back, and chains that no gateway began; at most ``MAX_WARNINGS``.
         warning_count: How many there were.
     """
 
     entries: int
     heads: Mapping[NodeName, Head]
     failures: tuple[Finding, ...]
+    failure_count: int
     warnings: tuple[Finding, ...]
     warning_count: int
 
     @property
     def ok(self) -> bool:
         """Whether nothing was altered, as far as this log can show it."""
-        return not self.failures
+        return not self.failure_count
 
 
 @dataclass(slots=True)
 class _Chain:
-    """What is known of one node's chain while it is read."""
+    """What is known of one node's chain while it is read.
+
+    Attributes:
+        is_read: Whether the last entry could be read; what follows an unreadable one is believed.
+        lost: How many of its entries did not come, or may not be what they were.
+    """
 
     node: NodeName
     link: str
     nseq: int = 0
     leaf: bytes = _EMPTY_TREE
     latest: bytes = b""
-    broken: bool = False
+    is_read: bool = True
+    lost: int = 0
 
     def ending(self) -> bytes:
         """Return how its next entry ends if it has no subject (``Reader.recognise``)."""
@@ -129,24 +150,28 @@ class Verifier:
 
     Attributes:
         expected_heads: Entries that are known from elsewhere to be in the log.
-        leaf: The leaf hash of the entry that was fed last, if it was good; 32 bytes.
+        leaf: The leaf hash of the entry that was fed last; 32 bytes.
+        problem: What is wrong with it, in words; empty if nothing is.
     """
 
     expected_heads: Mapping[NodeName, Head] = field(default_factory=dict)
     leaf: bytes = field(default=b"", init=False)
+    problem: str = field(default="", init=False)
     _chains: dict[NodeName, _Chain] = field(default_factory=dict, init=False)
     _by_name: dict[bytes, _Chain] = field(default_factory=dict, init=False)
     _failures: list[Finding] = field(default_factory=list, init=False)
+    _failure_count: int = field(default=0, init=False)
     _warnings: list[Finding] = field(default_factory=list, init=False)
     _entries: int = field(default=0, init=False)
     _warning_count: int = field(default=0, init=False)
     _reader: Reader = field(default_factory=Reader, init=False)
 
     def feed(self, entry: StoredEntry) -> Glance | None:
-        """Take the next entry. After a node's first bad one its others are only counted.
+        """Take the next entry; ``problem`` says afterwards what is wrong with it.
 
         Returns:
-            The entry's members, unless it or one before it in its chain is bad.
+            The entry's members, also of one that only stands in a wrong place; ``None`` if it is
+            no entry of this node.
         """
         self._entries += 1
         chain = self._chains.get(entry.node)
@@ -154,14 +179,26 @@ class Verifier:
             name = entry.node.encode()
             chain = _Chain(entry.node, f'"node":"{entry.node}","nprev":"')
             self._chains[entry.node] = self._by_name[name] = chain
-        if chain.broken:
-            return None
-        found = self._extend(chain, entry)
-        if isinstance(found, str):
-            chain.broken = True
-            self._failures.append(Finding(entry.node, entry.nseq, found))
-            return None
-        return found
+        self.leaf = _sha256(b"\x00" + entry.data).digest()
+        glance = self._extend(chain, entry)
+        if self.problem:
+            self._failure_count += 1
+            if len(self._failures) < MAX_FAILURES:
+                self._failures.append(Finding(entry.node, entry.nseq, self.problem))
+        if not entry.node:
+            # Unreadable bytes that say of no node that they are its own make no chain.
+            return glance
+        if not chain.nseq and glance is not None and not self.problem:
+            self._watch_beginning(entry, glance[0])
+        chain.nseq, chain.leaf, chain.is_read = entry.nseq, self.leaf, glance is not None
+        if glance is not None and not self.problem:
+            at = glance[2][1]
+            # Times of one form and one zone sort as text.
+            if at >= chain.latest:
+                chain.latest = at
+            else:
+                self._watch_clock(chain, at)
+        return glance
 
     def follow(self, entries: Iterable[StoredEntry | bytes]) -> Iterator[Followed]:
         """Take entries as long as each goes on with a chain as it should, and looks familiar.
@@ -186,7 +223,7 @@ class Verifier:
                 data, chain, nseq = entry.data, self._chains.get(entry.node), entry.nseq
                 if chain is None or nseq != chain.nseq + 1:
                     break
-            if chain.broken or chain.node in expected_heads:
+            if chain.node in expected_heads:
                 break
             glance = recognise(
                 data, f'{chain.link}{chain.leaf.hex()}","nseq":{nseq},"v":2}}'.encode()
@@ -205,8 +242,13 @@ class Verifier:
 
     @property
     def failures(self) -> Sequence[Finding]:
-        """The first bad entry of each node so far."""
+        """The bad entries so far, at most ``MAX_FAILURES``."""
         return self._failures
+
+    @property
+    def lost(self) -> int:
+        """How many entries did not come or may not be what they were, as numbers and hashes say."""
+        return sum(max(0, chain.lost) for chain in self._chains.values())
 
     @property
     def latest(self) -> str:
@@ -219,7 +261,7 @@ class Verifier:
         for node, expected in self.expected_heads.items():
             chain = self._chains.get(node)
             nseq = chain.nseq if chain else 0
-            if (chain is None or not chain.broken) and nseq < expected.nseq:
+            if nseq < expected.nseq:
                 problem = f"missing: the log is known to have had {expected.nseq} entries"
                 failures.append(Finding(node, nseq + 1, problem))
         return Report(
@@ -230,42 +272,46 @@ class Verifier:
                 if chain.nseq
             },
             failures=tuple(failures),
+            failure_count=self._failure_count + len(failures) - len(self._failures),
             warnings=tuple(self._warnings),
             warning_count=self._warning_count,
         )
 
-    def _extend(self, chain: _Chain, entry: StoredEntry) -> Glance | str:
-        """Return the next entry of ``chain``, or what is wrong with ``entry`` as such."""
-        if entry.nseq != chain.nseq + 1:
-            return f"out of sequence: entry {chain.nseq + 1} should stand here"
-        glance = self._reader.recognise(entry.data, chain.ending())
+    def _extend(self, chain: _Chain, entry: StoredEntry) -> Glance | None:
+        """Return what ``feed`` does, and set ``problem``."""
+        self.problem = ""
+        jump = entry.nseq - chain.nseq - 1
+        glance = None if jump else self._reader.recognise(entry.data, chain.ending())
         if glance is None:
-            try:
-                members, glance = self._reader.learn(entry.data)
-            except ValueError as error:
-                return f"not an entry: {error}"
-            if members["node"] != entry.node or members["nseq"] != entry.nseq:
-                return "moved: it was written for another place in the log"
-            if members["nprev"] != chain.leaf.hex():
-                return "chain broken: this entry or the one before it was altered"
-        return self._append(chain, entry.data, glance) or glance
+            chain.lost += jump
+            glance = self._examine(chain, entry)
+            if jump:
+                self.problem = f"out of sequence: entry {chain.nseq + 1} should stand here"
+            if glance is None or (self.problem and not jump):
+                chain.lost += 1
+        expected = self.expected_heads.get(chain.node) if self.expected_heads else None
+        if expected and expected.nseq == entry.nseq and expected.leaf != self.leaf:
+            rewritten = "rewritten: the log is known to have had another entry here"
+            self.problem = self.problem or rewritten
+        return glance
 
-    def _append(self, chain: _Chain, data: bytes, glance: Glance) -> str | None:
-        """Lengthen a chain by an entry that goes on with it; return what is wrong with it."""
-        leaf, nseq = _sha256(b"\x00" + data).digest(), chain.nseq + 1
-        if self.expected_heads:
-            expected = self.expected_heads.get(chain.node)
-            if expected and expected.nseq == nseq and expected.leaf != leaf:
-                return "rewritten: the log is known to have had another entry here"
-        chain.nseq = nseq
-        chain.leaf = self.leaf = leaf
-        at = glance[2][1]
-        # Times of one form and one zone sort as text.
-        if at >= chain.latest:
-            chain.latest = at
-        else:
-            self._watch_clock(chain, at)
-        return None
+    def _examine(self, chain: _Chain, entry: StoredEntry) -> Glance | None:
+        """Read an entry that does not look as the next one of its chain, and set ``problem``."""
+        try:
+            members, glance = self._reader.learn(entry.data)
+        except ValueError as error:
+            self.problem = f"not an entry: {error}"
+            return None
+        if members["node"] != entry.node or members["nseq"] != entry.nseq:
+            self.problem = "moved: it was written for another place in the log"
+            return None
+        if chain.is_read and members["nprev"] != chain.leaf.hex():
+            self.problem = "chain broken: this entry or the one before it was altered"
+        return glance
+
+    def _watch_beginning(self, entry: StoredEntry, action: str) -> None:
+        if entry.node != COMMAND_LINE and action not in BEGINNINGS:
+            self._warn(entry.node, entry.nseq, "no gateway began this chain: no start stands here")
 
     def _watch_clock(self, chain: _Chain, at: bytes) -> None:
         if at[:_MINUTE] == chain.latest[:_MINUTE]:
@@ -273,10 +319,13 @@ class Verifier:
         latest = datetime.fromisoformat(chain.latest.decode())
         back = latest - datetime.fromisoformat(at.decode())
         if back > CLOCK_TOLERANCE:
-            self._warning_count += 1
-            if len(self._warnings) < MAX_WARNINGS:
-                problem = f"the clock had gone back by {back.total_seconds():.0f} s"
-                self._warnings.append(Finding(chain.node, chain.nseq, problem))
+            problem = f"the clock had gone back by {back.total_seconds():.0f} s"
+            self._warn(chain.node, chain.nseq, problem)
+
+    def _warn(self, node: NodeName, nseq: int, problem: str) -> None:
+        self._warning_count += 1
+        if len(self._warnings) < MAX_WARNINGS:
+            self._warnings.append(Finding(node, nseq, problem))
 
 
 def verify(

@@ -11,7 +11,7 @@ import structlog
 
 from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
 from gateway.bootstrap.log_operations import log_operations
-from gateway.bootstrap.log_signing import log_signing
+from gateway.bootstrap.log_signing import kept_checkpoint, log_public, log_signing
 from gateway.bootstrap.stores import open_journal
 from gateway.crypto import keys
 from gateway.crypto.at_rest import WordsAtRest
@@ -240,6 +240,8 @@ def build_gateway(
         origin=settings.audit.origin,
         new_origin=f"kakehashi/{uuid4()}",
         clock=clock,
+        kept=kept_checkpoint(settings),
+        reread=lambda: log_public(store),
     )
     backlog = WatchBacklog(journal=journal, most=settings.journal.max_unfinished)
     return Gateway(
@@ -323,6 +325,7 @@ def build_gateway(
             clock=clock,
             steady=kernel_clock.steady,
             synchronised=kernel_clock.synchronised,
+            sealed=seal_log.sealed,
         ),
         prove=Prove(journal=journal),
         note_keys=NoteKeys(journal=journal, keys=_key_ids(store), clock=clock),

@@ -8,6 +8,11 @@ GATEWAY_KEY: Final = "gateway/signing"
 PSEUDONYM_KEY: Final = "gateway/pseudonym"
 
 
+def is_gateway_key(name: str) -> bool:
+    """Tell whether a gateway signs by this key, or did: then with ``-`` and more behind it."""
+    return name == GATEWAY_KEY or name.startswith(f"{GATEWAY_KEY}-")
+
+
 LOG_KEYS: Final = "log"
 """The keys that sign the audit log's head: ``log/1``, ``log/2``, …"""
 

@@ -2,14 +2,15 @@
 
 import json
 
-from gateway.bootstrap.key_names import GATEWAY_KEY
-from gateway.bootstrap.log_signing import log_signing
+from gateway.bootstrap.key_names import is_gateway_key
+from gateway.bootstrap.log_signing import kept_checkpoint, log_signing
 from gateway.crypto import keys
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.domain.identifiers import DestinationName, MunicipalityCode
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.ports.keys import KeyStore
+from gateway.services.operate.accept_restore import AcceptRestore
 from gateway.services.operate.by_name import LogOperations
 from gateway.services.operate.export_log import ExportLog
 from gateway.services.operate.prove_entry import ProveEntry
@@ -32,10 +33,19 @@ def log_operations(
         export=ExportLog(
             journal=journal,
             signing=lambda: log_signing(store),
-            receipt_keys=lambda: [_jwk(store.public(GATEWAY_KEY))],
+            # Earlier ones, too: they signed receipts that are kept.
+            receipt_keys=lambda: [
+                _jwk(store.public(name)) for name in store.names() if is_gateway_key(name)
+            ],
             clock=clock,
         ),
         prove=ProveEntry(journal=journal, clock=clock),
+        accept_restore=AcceptRestore(
+            journal=journal,
+            clock=clock,
+            signing=lambda: log_signing(store),
+            kept=kept_checkpoint(settings),
+        ),
         report=ReportLog(
             journal=journal,
             destinations={

@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import PurePath
 from traceback import extract_tb
@@ -87,6 +87,10 @@ _BY_CODE: Final[dict[str, tuple[ExitCode, str | None]]] = {
 """Code of an error, ours or a gateway's, to exit code and hint."""
 
 _BY_SUBJECT: Final[dict[tuple[str, str], tuple[str, str]]] = {
+    ("journal.unavailable", "details_in_use"): (
+        "記述は消去しました。鍵のバイト列はまだファイルに残っています。読み取り中のバックアップ等の終了後に再実行してください。",
+        "Erased, but the keys' bytes are in the files while a backup reads: run it again after it.",
+    ),
     ("journal.unusable", "schema_newer"): (
         "より新しい版の kakehashi がこのジャーナルを使いました。その版以降で実行してください。",
         "A newer kakehashi has used this journal: run that release, or a later one.",
@@ -107,6 +111,10 @@ def of_code(code: str, detail: str, *, transient: bool) -> Failure:
     """Return the failure for an error code; ``detail`` is the error as it prints itself."""
     otherwise = ExitCode.UNREACHABLE if transient else ExitCode.NOT_WELL
     exit_code, hint = _BY_CODE.get(code, (otherwise, None))
+    # Also of what a gateway answers, which knows no more of the error than how it prints itself.
+    subject = detail.removeprefix(f"{code}: ").partition(" ")[0]
+    if pair := _BY_SUBJECT.get((code, subject)):
+        hint = words.of(pair)
     return Failure((detail,), exit_code, hint)
 
 
@@ -120,9 +128,7 @@ def failure(error: BaseException) -> Failure | None:
             return Failure(tuple(lines) or (error.code,), ExitCode.USAGE)
         case KakehashiError():
             transient = isinstance(error, TransientError)
-            found = of_code(error.code, str(error), transient=transient)
-            hint = _BY_SUBJECT.get((error.code, str(next(iter(error.args), ""))))
-            return found if hint is None else replace(found, hint=words.of(hint))
+            return of_code(error.code, str(error), transient=transient)
         case OSError():
             return _of_the_system(error)
         case BaseExceptionGroup():

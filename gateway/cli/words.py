@@ -111,6 +111,13 @@ BREAKERS: Final[Mapping[str, tuple[str, str]]] = {
 """Whether a worker sends, as its circuit breaker says."""
 
 
+WORDS_LOST: Final = (
+    "文言を読めません: 消去の記録はありません",
+    "words cannot be read: nobody erased them",
+)
+"""Of an entry whose words' key was removed or damaged."""
+
+
 def language(environment: Mapping[str, str] | None = None) -> Language:
     """Return the language that the environment asks for."""
     environment = os.environ if environment is None else environment
@@ -121,6 +128,12 @@ def language(environment: Mapping[str, str] | None = None) -> Language:
 def of(pair: tuple[str, str]) -> str:
     """Return the one of ``(Japanese, English)`` that the environment asks for."""
     return pair[language() == "en"]
+
+
+def erased(erasure: Mapping[str, Any]) -> str:
+    """Say who erased the words of an entry, and when."""
+    at, by = moment(erasure["at"]), erasure["by"]
+    return of((f"文言は消去済み: {at} {by}", f"words erased on {at} by {by}"))
 
 
 def state(name: str) -> str:

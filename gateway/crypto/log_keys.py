@@ -25,14 +25,21 @@ class LogKeys:
         self._key = keys.signing_key(private_jwk)
         public = [keys.verifying_key(jwk) for jwk in earlier]
         public.append(self._key.public_key())
-        self.public: tuple[bytes, ...] = tuple(
-            each.public_bytes(Encoding.Raw, PublicFormat.Raw) for each in public
-        )
+        self.public: tuple[bytes, ...] = tuple(_raw(each) for each in public)
         """32 bytes each, oldest first; the last one's private half signs."""
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature, 64 bytes."""
         return self._key.sign(message)
+
+
+def raw_public(public_jwk: bytes) -> bytes:
+    """Return the 32 bytes of a public JWK.
+
+    Raises:
+        KeyUnusableError: It is not a signing key.
+    """
+    return _raw(keys.verifying_key(public_jwk))
 
 
 def verify(public: bytes, signature: bytes, message: bytes) -> bool:
@@ -42,3 +49,7 @@ def verify(public: bytes, signature: bytes, message: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def _raw(key: Ed25519PublicKey) -> bytes:
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)

@@ -24,6 +24,9 @@ from gateway.domain.errors import KeyUnusableError, SignatureInvalidError
 MAX_ATTACHED_CHARS: Final = 65_536
 """Longest attached JWS that is looked at; a receipt has about 1,000."""
 
+UNKNOWN_KEY: Final = "signed by an unknown key"
+"""What ``SignatureInvalidError`` says when it cannot be told whether a signature is good."""
+
 _MAX_DETACHED_CHARS: Final = 512
 _COMPACT_PARTS: Final = 3
 
@@ -141,7 +144,7 @@ class Verifier:
         except ValueError:
             return "malformed"
         known = any(kid == known_kid for _, known_kid, _ in self._headers.values())
-        return "not a header of ours" if known else "signed by an unknown key"
+        return "not a header of ours" if known else UNKNOWN_KEY
 
 
 def _header(kid: str, purpose: Purpose) -> bytes:

@@ -182,11 +182,40 @@ CARRIED: Final[Mapping[Action, Carries]] = {
             "was": "name of the key that signed before",
         }
     ),
+    Action.KEY_GONE: Carries(
+        {"key": "its name in the key store", "kid": "its thumbprint (RFC 7638)"}
+    ),
+    Action.LOG_NOT_SEALED: Carries(
+        {
+            "code": "what is known to keep it from being sealed: `log.unusable`, "
+            "`journal.unavailable`, or `log.no_turn`, when another process holds the turn",
+            "waited_s": "how many seconds an entry of this node has had no index",
+            "size": "how many entries are sealed, as far as this node knows",
+        }
+    ),
+    Action.LOG_SEALED_AGAIN: Carries(
+        {
+            "lasted_s": "how many seconds an entry of this node had no index",
+            "size": "how many entries are sealed",
+        }
+    ),
+    Action.LOG_RESTORED: Carries(
+        {
+            "kept": "how many entries the last signed checkpoint stood for; null if none could be "
+            "read",
+            "kept_root": "its root, 64 hexadecimal digits",
+            "size": "how many entries the log went back to, 0 if nothing of it was sealed",
+            "root": "the root of those; null if there are none",
+        },
+        words=_REASON,
+    ),
     Action.DETAIL_SHREDDED: Carries({"details": "how many keys were destroyed"}, words=_REASON),
     Action.CLOCK_OBSERVED: Carries(
         {
             "moved_ms": "how far the clock moved against the steady one since the last entry",
             "synchronised": "whether the kernel says that the clock is kept by another one",
+            "sealed_size": "how many entries are sealed, as far as this node knows",
+            "sealed_age_s": "how many seconds ago that was signed, by this node's clock",
         }
     ),
     Action.NODE_STARTED: Carries(

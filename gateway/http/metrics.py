@@ -172,7 +172,8 @@ def _log_families(log: LogStanding) -> Iterator[Metric]:
     yield _gauge("log_entries", "Entries of the audit log that are sealed.", (), {(): log.size})
     yield _gauge(
         "log_usable",
-        "0 when the audit log's head is not what one of its keys signed: nothing is sealed.",
+        "0 when the audit log's head is not what one of its keys signed, or when an entry of "
+        "this process has not been sealed for more than 10 s.",
         (),
         {(): log.usable},
     )
@@ -187,7 +188,8 @@ def _log_families(log: LogStanding) -> Iterator[Metric]:
     if log.age_s is not None:
         yield _gauge(
             "log_seal_age_seconds",
-            "How long ago this process saw a checkpoint signed; grows while nothing happens.",
+            "How long ago the last checkpoint was signed that this process knows of; grows while "
+            "nothing happens.",
             (),
             {(): log.age_s},
         )

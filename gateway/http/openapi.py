@@ -95,7 +95,7 @@ def _paths(procedures: Iterable[Procedure]) -> Node:
             "get": _operation(
                 "get_proof",
                 "Proof of acceptance, for the client that sent it; 404 with `Retry-After` "
-                "until the acceptance is sealed, 200 ms at most.",
+                "until the acceptance is sealed, some 200 ms.",
                 ok=(200, _content("AcceptanceProof")),
                 refusals=_KNOWN_CLIENT,
                 parameters=[identifier],

@@ -5,6 +5,7 @@ import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -16,6 +17,7 @@ from gateway.domain.errors import KakehashiError, TransientError
 from gateway.http.metrics import Metrics
 from gateway.http.problems import CODE, CONTENT_TYPE, refused
 from gateway.http.protocol import naming_its_route
+from gateway.http.whole_log import WHOLE_LOG, OneAtATime
 from gateway.schema.parse import JSONRefusedError, parse_json
 from gateway.services.observe import Observed
 
@@ -62,6 +64,7 @@ class _Operations:
         self._observe = observe
         self._metrics = metrics
         self._operations = operations
+        self._one_at_a_time = OneAtATime()
 
     async def live(self, _request: web.Request) -> web.Response:
         return web.json_response({"live": True})
@@ -76,7 +79,8 @@ class _Operations:
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def operate(self, request: web.Request) -> web.Response:
-        operation = self._operations.get(request.match_info["operation"])
+        name = request.match_info["operation"]
+        operation = self._operations.get(name)
         if operation is None:
             raise refused("operation.unknown")
         try:
@@ -84,7 +88,9 @@ class _Operations:
         except JSONRefusedError as error:
             raise refused(error.code) from None
         try:
-            answer = await operation(peer(request), arguments)
+            work = partial(operation, peer(request), arguments)
+            is_long = name in WHOLE_LOG
+            answer = await (self._one_at_a_time.run(request, work) if is_long else work())
         except KakehashiError as error:
             # Its text is ours: a code and a subject, for the operator on this machine.
             status = 503 if isinstance(error, TransientError) else 422

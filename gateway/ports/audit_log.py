@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.entry import Action, ActorKind, Entry, StoredEntry
-from gateway.domain.identifiers import ApplicationId, MunicipalityCode, NodeName
+from gateway.domain.identifiers import ApplicationId, DeliveryId, MunicipalityCode, NodeName
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -149,7 +149,8 @@ class AuditLog(Protocol):
         replaces exactly the head that was found. Two sequencers never seal at once; while
         another one does, this returns ``None``, too. ``rule`` is quick and pure but for
         signing: it runs inside the transaction, perhaps in another thread. An error that it
-        raises is raised here, and nothing was sealed.
+        raises is raised here, and nothing was sealed; ``ValueError`` also when the runs, the
+        head or the seal contradict one another (``audit.runs``).
 
         Entries are taken fairly: no node waits for ever behind another one.
         """
@@ -189,7 +190,8 @@ class AuditLog(Protocol):
         """Yield each node's entries but those from 1 to its ``ends``, node by node, by ``nseq``.
 
         What is not sealed yet, when those are the last sealed ones; it takes as long as that is
-        much, however long the log is.
+        much, however long the log is. Rows that no gateway writes, such as those of a place
+        before 1, are yielded like all others.
         """
 
     async def runs(self, *, after: int = -1, limit: int = 1_000) -> Sequence[Run]:
@@ -201,10 +203,16 @@ class AuditLog(Protocol):
         """Return entries, latest first, older than the position ``before`` (keyset paging)."""
 
     async def acceptance_of(self, application_id: ApplicationId) -> StoredEntry | None:
-        """Return the entry of an application's acceptance."""
+        """Return the entry of an application's acceptance: the one whose bytes say that it is.
+
+        It may have no index yet. Where somebody has put several, the one that was sealed first.
+        """
 
     def accepted_ids(self) -> AsyncIterator[ApplicationId]:
         """Yield every application's id, in order; to compare the log with the state."""
+
+    def delivery_states(self) -> AsyncIterator[tuple[ApplicationId, DeliveryId, str]]:
+        """Yield every delivery's state, whatever is stored, in the order of their ids; likewise."""
 
     # Forgetting
 
@@ -212,8 +220,9 @@ class AuditLog(Protocol):
         """Destroy the keys of an application's details, and append the entry of it.
 
         The bytes are overwritten in the live journal before this returns, as far as the
-        database can (SQLite: ``secure_delete`` and a truncated WAL; PostgreSQL: the table is
-        rewritten). Backups and archived logs are not reached.
+        database can. SQLite: ``secure_delete`` and a truncated WAL. PostgreSQL: the table is
+        rewritten; segments of the WAL keep them until they are written over. Backups and
+        archived logs are not reached. Nobody is kept from writing or sealing meanwhile.
 
         Args:
             application_id: Whose details.

@@ -1,4 +1,4 @@
-"""Write down each key that a gateway uses for the first time."""
+"""Write down each key that a gateway has for the first time, and each that it has no more."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -13,7 +13,7 @@ _PAGE: Final = 500
 
 
 class NoteKeys:
-    """Compares the key store with the audit log, at start: when keys are read.
+    """Compares the key store with what this node last wrote about it, at start: when keys are read.
 
     People make keys and take them in at the command line, where there is often no journal yet.
     """
@@ -25,33 +25,45 @@ class NoteKeys:
         self._clock = clock
 
     async def entries(self) -> Sequence[Entry]:
-        """Return an entry for each key that the log does not know.
+        """Return an entry for each key that this node did not have before, or has no more.
 
         Raises:
             JournalUnavailableError: The log cannot be read.
         """
         known = await self._known()
-        now = self._clock.now()
+        there = set(self._keys.items())
         return [
-            Entry(
-                action=Action.KEY_MADE,
-                at=now,
-                actor=Actor(ActorKind.GATEWAY, "process"),
-                facts={"key": name, "kid": kid},
-            )
-            for name, kid in self._keys.items()
-            if (name, kid) not in known
+            *(self._entry(Action.KEY_GONE, *key) for key in sorted(known - there)),
+            *(self._entry(Action.KEY_MADE, *key) for key in self._keys.items() if key not in known),
         ]
 
-    async def _known(self) -> set[tuple[object, object]]:
-        where = EntryFilter(actions=frozenset({Action.KEY_MADE}))
-        known: set[tuple[object, object]] = set()
+    def _entry(self, action: Action, name: str, kid: str) -> Entry:
+        return Entry(
+            action=action,
+            at=self._clock.now(),
+            actor=Actor(ActorKind.GATEWAY, "process"),
+            facts={"key": name, "kid": kid},
+        )
+
+    async def _known(self) -> set[tuple[str, str]]:
+        """Return names and ``kid`` of the keys that this node had, by its last word on each."""
+        where = EntryFilter(actions=frozenset({Action.KEY_MADE, Action.KEY_GONE}))
+        last: dict[tuple[str, str], str] = {}
         before: int | None = None
         while True:
             page = await self._journal.find_entries(where, before=before, limit=_PAGE)
             for found in page:
-                facts = read(found.entry.data)["facts"]
-                known.add((facts.get("key"), facts.get("kid")))
+                if found.entry.node != self._journal.node:
+                    continue
+                try:
+                    members = read(found.entry.data)
+                except ValueError:
+                    # Spoilt: that is for verification to tell, and keeps nobody from starting.
+                    # Its key is written down once more.
+                    continue
+                facts = members["facts"]
+                key = (str(facts.get("key")), str(facts.get("kid")))
+                last.setdefault(key, members["action"])
             if len(page) < _PAGE:
-                return known
+                return {key for key, action in last.items() if action == Action.KEY_MADE}
             before = page[-1].position

@@ -30,6 +30,7 @@ class ObserveClock:
         clock: Clock,
         steady: Callable[[], float],
         synchronised: Callable[[], bool | None],
+        sealed: Callable[[], tuple[int, int | None]],
     ) -> None:
         """Start with how both clocks stand now.
 
@@ -39,11 +40,14 @@ class ObserveClock:
             steady: Seconds since some time or other.
             synchronised: Whether the system says that its clock is kept by another one;
                 ``None`` if it says nothing.
+            sealed: How many entries are sealed, and how many seconds ago that was signed:
+                two of these entries show whoever comes later how long nothing was sealed.
         """
         self._journal = journal
         self._clock = clock
         self._steady = steady
         self._synchronised = synchronised
+        self._sealed = sealed
         self._last = self._now()
 
     async def run(self) -> None:
@@ -65,11 +69,17 @@ class ObserveClock:
         passed = (at - self._last[0]).total_seconds() - (steady - self._last[1])
         moved_ms = round(passed * 1_000)
         synchronised = self._synchronised()
+        size, age_s = self._sealed()
         entry = Entry(
             action=Action.CLOCK_OBSERVED,
             at=at,
             actor=Actor(ActorKind.GATEWAY, "clock"),
-            facts={"moved_ms": moved_ms, "synchronised": synchronised},
+            facts={
+                "moved_ms": moved_ms,
+                "synchronised": synchronised,
+                "sealed_size": size,
+                "sealed_age_s": age_s,
+            },
         )
         await self._journal.record([entry])
         self._last = now

@@ -1,4 +1,7 @@
-"""Seal the audit log: at most 200 ms after an entry a signed checkpoint stands for it."""
+"""Seal the audit log: some 200 ms after an entry of ours a signed checkpoint stands for it.
+
+What another process left, one that ended or the command line, is looked for every second.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,6 +19,9 @@ from gateway.domain.errors import ConfigError, JournalUnavailableError, LogUnusa
 from gateway.ports.audit_log import LogHead, Seal, Unsealed
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
+from gateway.ports.kept_checkpoint import KeptCheckpoint
+from gateway.services.known_head import KnownHead, Reread
+from gateway.services.watch_sealing import NO_TURN, WatchSealing
 
 log = structlog.get_logger()
 
@@ -28,7 +34,7 @@ _IDLE_TICKS: Final = 10
 
 _TRIES: Final = 3
 """How often in a row nothing may be found to seal, because another gateway does, before our own
-entries are taken for sealed."""
+entries wait for the next look at what other processes left."""
 
 _PAUSE_S: Final = 0.02
 
@@ -45,7 +51,8 @@ class LogStanding:
         age_s: How long ago the last checkpoint was signed, ``None`` before the first.
         unsealed: How many entries have no index yet; ``None`` if the journal does not say.
         breaks: Places seen by this process at which a chain does not go on.
-        usable: Whether the log's head is one that this process goes on from.
+        usable: Whether the log's head is one that this process goes on from, and this process's
+            entries get their index (``watch_sealing.STALLED_S``).
     """
 
     size: int
@@ -70,6 +77,8 @@ class SealLog:
         origin: str | None,
         new_origin: str,
         clock: Clock,
+        kept: KeptCheckpoint | None = None,
+        reread: Reread | None = None,
     ) -> None:
         """Keep what it works with; opens nothing.
 
@@ -79,21 +88,35 @@ class SealLog:
             origin: Which log this is, as configured, if it is.
             new_origin: Which it shall be if it was never sealed and nothing is configured.
             clock: The time of day.
+            kept: Where the last signed checkpoint outlives this process.
+            reread: Reads the log's public keys again, when one is met that ``signing`` lacks.
         """
         self._journal = journal
-        self._signing = signing
         self._configured = origin
         self._new_origin = origin or new_origin
         self._clock = clock
-        self._head: LogHead | None = None
+        self._known = KnownHead(journal, signing=signing, kept=kept, reread=reread)
         self._sealed_to: tuple[int, bytes] | None = None
         self._breaks = 0
         self._trouble: str | None = None
+        self._is_change_open = False
+        self._watch = WatchSealing(journal=journal, clock=clock)
+
+    @property
+    def _head(self) -> LogHead | None:
+        return self._known.head
 
     @property
     def origin(self) -> str | None:
         """Which log this is; ``None`` before it was first sealed."""
         return None if self._head is None else _origin(self._head)
+
+    def sealed(self) -> tuple[int, int | None]:
+        """Return how many entries are sealed and how many seconds ago that was signed."""
+        head = self._head
+        if head is None:
+            return 0, None
+        return head.size, round((self._clock.now() - head.sealed_at).total_seconds())
 
     async def standing(self) -> LogStanding:
         """Return how the log stands now."""
@@ -108,11 +131,13 @@ class SealLog:
             age_s=None if head is None else (self._clock.now() - head.sealed_at).total_seconds(),
             unsealed=unsealed,
             breaks=self._breaks,
-            usable=self._trouble != LogUnusableError.code,
+            usable=self._trouble != LogUnusableError.code and not self._watch.is_stalled,
         )
 
     async def check(self) -> Sequence[Entry]:
         """Return what is to be recorded at start: that another key signs from here on.
+
+        A head that does not go on from the last one that was kept is told, and not sealed behind.
 
         Raises:
             LogUnusableError: The log's head is signed by none of our keys: another gateway of
@@ -121,21 +146,30 @@ class SealLog:
             JournalUnavailableError: The head cannot be read.
         """
         head = await self._journal.log_head()
-        if head is None:
-            return ()
-        own = self._signing.read(head).origin
-        if self._configured not in (None, own):
+        own = None if head is None else self._known.believe(head).origin
+        if own is not None and self._configured not in (None, own):
             raise ConfigError(f"audit.origin: this journal's log is {own!r}, for ever")
-        self._head = head
-        keys = self._signing.keys(own)
-        opened = note.open_note(head.checkpoint.encode(), keys, self._signing.verify)
-        if keys[-1] in opened.by:
+        try:
+            await self._known.follow(head)
+        except LogUnusableError as error:
+            self._tell_trouble(error)
+            self._is_change_open = True
             return ()
-        names = dict(zip(keys, self._signing.names, strict=True))
+        return self._change_of_key()
+
+    def _change_of_key(self) -> Sequence[Entry]:
+        """Return that another key signs from here on, if one does."""
+        if self._head is None:
+            return ()
+        signing = self._known.signing
+        said, rank = signing.opened(self._head.checkpoint)
+        ours = len(signing.public) - 1
+        if rank >= ours:
+            return ()
         facts = {
-            "key": self._signing.names[-1],
-            "key_id": keys[-1].id.hex(),
-            "was": names[opened.by[0]],
+            "key": signing.name_of(ours),
+            "key_id": signing.keys(said.origin)[ours].id.hex(),
+            "was": signing.name_of(rank),
         }
         actor = Actor(ActorKind.GATEWAY, "sequencer")
         return (Entry(action=Action.KEY_CHANGED, at=self._clock.now(), actor=actor, facts=facts),)
@@ -150,7 +184,7 @@ class SealLog:
             while await self._batch() is None and self._head is None:
                 # Another gateway seals it first.
                 await asyncio.sleep(_PAUSE_S)
-                self._head = await self._journal.log_head()
+                await self._follow()
         except LogUnusableError as error:
             self._tell_trouble(error)
 
@@ -159,35 +193,55 @@ class SealLog:
         ticks, tries = 0, 0
         while True:
             await asyncio.sleep(_EVERY_S)
+            await self._known.keep()
             ticks += 1
             if self._journal.chain_head != self._sealed_to:
                 self._sealed_to, tries = self._journal.chain_head, _TRIES
             if tries or ticks >= _IDLE_TICKS:
                 ticks = 0
                 tries = 0 if await self._seal_all() else max(0, tries - 1)
+                size = 0 if self._head is None else self._head.size
+                await self._watch.tell(code=self._trouble or NO_TURN, size=size)
 
     async def finish(self) -> None:
         """Seal what this process left, unless the journal cannot be had."""
         for _ in range(_TRIES):
             if await self._seal_all():
-                return
+                break
             await asyncio.sleep(_PAUSE_S)
+        await self._known.keep(now=True)
 
     async def _seal_all(self) -> bool:
         """Seal everything that there is; tell whether there was something."""
         found = False
+        self._watch.notice()
         try:
             while (sealed := await self._batch()) is not None:
                 found = True
                 if sealed < BATCH:
                     break
+            if not found:
+                await self._look()
         except (JournalUnavailableError, LogUnusableError) as error:
             self._tell_trouble(error)
             return False
-        if self._trouble is not None:
+        if self._trouble is not None and (found or not self._watch.is_waiting):
             self._trouble = None
-            log.info("log.sealed_again")
+            if not self._watch.is_told:
+                log.info("log.sealed_again")
         return found
+
+    async def _look(self) -> None:
+        """Learn what another gateway has sealed.
+
+        Raises:
+            LogUnusableError: The head is not one to go on from.
+            JournalUnavailableError: It cannot be read.
+        """
+        head = await self._journal.log_head()
+        if head != self._head:
+            await self._known.follow(head)
+        await self._watch.ask(0 if head is None else head.size)
 
     def _tell_trouble(self, error: JournalUnavailableError | LogUnusableError) -> None:
         """Say once what keeps the log from being sealed."""
@@ -198,14 +252,38 @@ class SealLog:
 
     async def _batch(self) -> int | None:
         """Seal one batch; return how many entries, ``None`` if another does or there are none."""
-        known, latest = self._journal.chain_head, self._head
+        for _ in range(_TRIES):
+            if not self._known.is_settled:
+                await self._follow()
+            if self._known.is_signing_elsewhere:
+                return None
+            try:
+                return await self._seal_behind(self._head)
+            except _LeftToOthersError:
+                return None
+            except _MovedOnError:
+                await self._follow()
+        return None
+
+    async def _follow(self) -> None:
+        """Take the journal's head for ours, if it goes on from ours."""
+        await self._known.follow(await self._journal.log_head())
+        if self._is_change_open:
+            # It was refused at start, and an operator has accepted it since.
+            await self._journal.record(self._change_of_key())
+            self._is_change_open = False
+
+    async def _seal_behind(self, latest: LogHead | None) -> int | None:
+        """Seal one batch behind the head that we know."""
+        known, signing = self._journal.chain_head, self._known.signing
         done: list[Sealed] = []
 
         def rule(found: Unsealed) -> Seal:
-            _require_progress(found.head, latest)
-            sealed = seal(
-                found, signing=self._signing, origin=self._new_origin, at=self._clock.now()
-            )
+            if found.head != latest:
+                raise _MovedOnError
+            if self._known.is_left_to_others(found.entries):
+                raise _LeftToOthersError
+            sealed = seal(found, signing=signing, origin=self._new_origin, at=self._clock.now())
             changed = self._changed(found, known)
             done[:] = [Sealed(sealed.seal, (*changed, *sealed.breaks))]
             return sealed.seal
@@ -214,10 +292,12 @@ class SealLog:
             head = await self._journal.seal(rule, limit=BATCH)
         except ValueError as error:
             # Somebody wrote into its tables: entries are kept and accepted nevertheless.
+            await self._follow()
             raise LogUnusableError("seal", "it contradicts what is stored") from error
         if head is None or not done:
             return None
-        self._head = head
+        await self._known.take(head)
+        self._watch.note_sealed(done[0].seal.runs)
         for broken in done[0].breaks:
             self._breaks += 1
             log.error("log.chain_broken", node=broken.node, nseq=broken.nseq)
@@ -236,20 +316,12 @@ class SealLog:
         )
 
 
-def _require_progress(head: LogHead | None, latest: LogHead | None) -> None:
-    """Refuse to sign a second history beside one that this process has seen signed.
+class _MovedOnError(Exception):
+    """The head is not the one that we know: another gateway sealed, or somebody put it back."""
 
-    Raises:
-        LogUnusableError: The head went back, or is another one of the same size.
-    """
-    if latest is None:
-        return
-    if (
-        head is None
-        or head.size < latest.size
-        or (head.size == latest.size and head.root != latest.root)
-    ):
-        raise LogUnusableError("head", "it went back behind a checkpoint that was signed")
+
+class _LeftToOthersError(Exception):
+    """A newer key, which is not in use here, shall sign from these entries on."""
 
 
 def _origin(head: LogHead) -> str:

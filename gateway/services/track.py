@@ -15,6 +15,7 @@ from gateway.domain.records import ApplicationRecord, DeliveryRecord, Dossier, F
 from gateway.ports.audit_log import EntryFilter, FoundEntry
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
+from gateway.services.erasure import Erasures
 from gateway.services.verdict import (
     OPEN,
     PUT_OFF,
@@ -77,8 +78,13 @@ class Track:
                 delivery_view(delivery, standings[delivery.destination])
                 for delivery in dossier.deliveries
             ],
-            "timeline": [hop for entry in entries if (hop := _hop(entry))["action"] not in _LOOKS],
+            "timeline": await self._hops(entries),
         }
+
+    async def _hops(self, entries: Sequence[FoundEntry]) -> list[dict[str, object]]:
+        erasures = Erasures(self._journal)
+        hops = [await _hop(entry, erasures) for entry in entries]
+        return [hop for hop in hops if hop["action"] not in _LOOKS]
 
     async def _entries_about(self, application_id: ApplicationId) -> list[FoundEntry]:
         """Return an application's entries, oldest first."""
@@ -179,7 +185,7 @@ def delivery_view(delivery: DeliveryRecord, standing: Standing = OPEN) -> dict[s
     }
 
 
-def _hop(found: FoundEntry) -> dict[str, object]:
+async def _hop(found: FoundEntry, erasures: Erasures) -> dict[str, object]:
     entry = read(found.entry.data)
     actor, sealed = entry["actor"], entry.get("detail")
     words = {} if sealed is None else words_of(sealed, found.detail_key)
@@ -190,12 +196,12 @@ def _hop(found: FoundEntry) -> dict[str, object]:
         "delivery": entry.get("delivery"),
         "facts": entry["facts"],
         "words": words or {},
-        "erased": words is None,
+        **await erasures.view(found, words, has_words=sealed is not None),
     }
 
 
 def words_of(sealed: str, key: bytes | None) -> dict[str, str] | None:
-    """Return the free words in an entry's ``detail``; ``None`` when they were erased.
+    """Return the free words in an entry's ``detail``; ``None`` when they cannot be read.
 
     Args:
         sealed: The member, base64url without padding.

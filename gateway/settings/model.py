@@ -25,6 +25,8 @@ from gateway.sdk import Idempotency
 ENVIRONMENT_PREFIX: Final = "KAKEHASHI_"
 SOCKET_NAME: Final = "kakehashi.sock"
 """In ``home``: where a running gateway takes operators' commands."""
+CHECKPOINT_NAME: Final = "log-checkpoint"
+"""In ``home``: the last signed checkpoint of the audit log that this gateway knows."""
 
 
 def _name(value: str) -> str:
@@ -296,7 +298,11 @@ class Settings(BaseSettings):
     )
 
     node: Name = Field("gw-1", description="This gateway process's name in the audit log.")
-    home: Path = Field(Path("var"), description="Folder of the socket and of adapters' state.")
+    home: Path = Field(
+        Path("var"),
+        description="Folder of the socket, of adapters' state and of the audit log's last "
+        "checkpoint; keep it when the process is restarted.",
+    )
     http: HTTPSettings = Field(default_factory=HTTPSettings, description="Listeners and limits.")
     journal: JournalSettings = Field(default_factory=JournalSettings, description="The journal.")
     broker: BrokerSettings = Field(default_factory=BrokerSettings, description="The broker.")

@@ -330,7 +330,7 @@ class World:
 
 
 async def words_of_last(journal: Journal, action: Action) -> dict[str, str] | None:
-    """Return the words in the detail of the last entry of this action; ``None`` if erased."""
+    """Return the words in the detail of the last entry of this action, if it can be read."""
     [found] = await journal.find_entries(EntryFilter(actions=frozenset({action})), limit=1)
     return words_of(read(found.entry.data)["detail"], found.detail_key)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.crypto.detail import conceal
 from gateway.domain.entry import Actor, ActorKind, Detail
@@ -39,7 +40,10 @@ def url(server: PostgresNode) -> str:
 
 
 class TestPostgresAuditLog(SharedAuditLogContract):
-    unguarded = ("DROP TRIGGER entries_stay ON entries",)
+    unguarded = (
+        "DROP TRIGGER entries_stay ON entries",
+        "ALTER TABLE entries DROP CONSTRAINT entries_place",
+    )
 
     @pytest.fixture
     def a_node(self, url: str) -> NodeMaker:
@@ -56,6 +60,9 @@ class TestPostgresAuditLog(SharedAuditLogContract):
 
         return run
 
+
+WAL_SEGMENTS = 8
+"""More than a small server keeps to write over again: ``min_wal_size`` is five of 16 MiB."""
 
 LATE_ENTRY = """
 INSERT INTO entries (node, nseq, at, action, data, series)
@@ -185,6 +192,79 @@ async def test_a_shredded_key_is_in_no_file_of_a_table(server: PostgresNode, url
     assert await kept() == [0, 30]
     await observer.close()
     await checkpoint.close()
+    await journal.close()
+
+
+async def test_a_shredded_key_is_in_the_wal_until_its_segment_is_written_over(
+    server: PostgresNode, url: str
+) -> None:
+    journal = PostgresJournal(url, node=NodeName("gw-1"))
+    await journal.open()
+    concerned = ApplicationId(an_id())
+    details = [conceal({"reason": "here"}) for _ in range(30)]
+    await journal.record([an_entry(application=concerned, detail=detail) for detail in details])
+    database = await asyncpg.connect(url)
+
+    async def kept() -> tuple[int, int]:
+        """Count the keys in segments in use, and in those that wait to be written over."""
+        last = await database.fetchval("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
+        wal = [each for each in (server.folder / "data/pg_wal").iterdir() if each.is_file()]
+        used = b"".join(each.read_bytes() for each in wal if each.name <= last)
+        waiting = b"".join(each.read_bytes() for each in wal if each.name > last)
+        first, second = (sum(one.key in files for one in details) for files in (used, waiting))
+        return first, second
+
+    before = await kept()
+    await journal.shred(concerned, lambda _: an_entry())
+    after = await kept()
+    for _ in range(WAL_SEGMENTS):
+        await database.execute("SELECT pg_logical_emit_message(false, '', '')")
+        await database.execute("SELECT pg_switch_wal()")
+
+    assert (before[0], after) == (30, (0, 30))
+    assert await kept() == (0, 0)
+    await database.close()
+    await journal.close()
+
+
+async def test_shredding_beside_a_backup_keeps_nobody_from_writing_or_sealing(url: str) -> None:
+    # With little patience whoever waited for the table alone would give up before others came.
+    journal = PostgresJournal(url, node=NodeName("gw-1"), timeout_s=1.5)
+    await journal.open()
+    concerned, detail = ApplicationId(an_id()), conceal({"reason": "here"})
+    await journal.record([an_entry(application=concerned, detail=detail)])
+    backup = await asyncpg.connect(url)
+    await backup.execute("BEGIN")
+    await backup.execute("LOCK TABLE detail_keys IN ACCESS SHARE MODE")
+
+    shredding = asyncio.create_task(journal.shred(concerned, lambda _: an_entry()))
+    for _ in range(3):
+        await asyncio.sleep(0.1)
+        await journal.record([an_entry(detail=conceal({"reason": "there"}))])
+        assert await journal.seal(sealing(), limit=10)
+
+    assert not shredding.done()
+    await backup.close()
+    assert await shredding == 1
+    await journal.close()
+
+
+async def test_whoever_may_not_checkpoint_shreds_all_the_same(url: str) -> None:
+    owner = await asyncpg.connect(url)
+    await owner.execute("CREATE ROLE plain LOGIN")
+    await owner.execute("GRANT ALL ON SCHEMA public TO plain")
+    await owner.close()
+    plain = url.replace("//postgres@", "//plain@")
+    journal = PostgresJournal(plain, node=NodeName("gw-1"))
+    await journal.open()
+    concerned = ApplicationId(an_id())
+    await journal.record([an_entry(application=concerned, detail=conceal({"reason": "here"}))])
+
+    with capture_logs() as logs:
+        destroyed = await journal.shred(concerned, lambda _: an_entry())
+
+    assert destroyed == 1
+    assert [each["event"] for each in logs] == ["journal.wal_kept"] * 2
     await journal.close()
 
 

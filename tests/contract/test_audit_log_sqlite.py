@@ -1,5 +1,6 @@
 """The SQLite journal as an audit log: the contract, and what a shredded key leaves behind."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class TestSQLiteAuditLog(AuditLogContract):
-    unguarded = ("DROP TRIGGER entries_remain", "DROP TRIGGER entries_stay")
+    unguarded = tuple(f"DROP TRIGGER entries_{name}" for name in ("remain", "stay", "place"))
 
     @pytest.fixture
     def a_node(self, path: Path) -> NodeMaker:
@@ -65,4 +66,24 @@ async def test_a_shredded_key_is_in_none_of_the_files(path: Path) -> None:
 
     assert before == [len(keys[application]) for application in concerned]
     assert [kept(application) for application in concerned] == [0, 0, before[2]]
+    await journal.close()
+
+
+async def test_shredding_beside_a_backup_keeps_nobody_from_writing(path: Path) -> None:
+    journal = SQLiteJournal(path, node=NodeName("gw-1"))
+    await journal.open()
+    concerned, detail = ApplicationId(an_id()), conceal({"reason": "here"})
+    await journal.record([an_entry(application=concerned, detail=detail)])
+    with closing(sqlite3.connect(path, isolation_level=None)) as backup:
+        backup.execute("BEGIN")
+        backup.execute("SELECT count(*) FROM entries").fetchone()
+
+        shredding = asyncio.create_task(journal.shred(concerned, lambda _: an_entry()))
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            await journal.record([an_entry()])
+
+        assert not shredding.done()
+    assert await shredding == 1
+    assert not any(detail.key in file.read_bytes() for file in path.parent.iterdir())
     await journal.close()

@@ -2,10 +2,12 @@
 
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from gateway.audit.head import Head, Position
 from gateway.domain.errors import (
     JournalUnavailableError,
     JournalUnusableError,
@@ -99,6 +101,36 @@ async def test_a_full_disk_refuses_and_recovers_by_itself(path: Path) -> None:
         lambda connection, _: connection.execute("PRAGMA max_page_count = 1000000")
     )
     await accepted(journal)
+    assert await chain_of(journal) == {"gw-1": 2}
+    await journal.close()
+
+
+async def test_what_somebody_wrote_in_its_name_is_not_followed_after_an_error_either(
+    path: Path,
+) -> None:
+    journal = SQLiteJournal(path, node=NodeName("gw-1"))
+    await journal.open()
+    await journal._write(lambda connection, _: connection.execute("PRAGMA busy_timeout = 1"))
+    await accepted(journal)
+    place = journal.chain_head
+    assert place is not None
+    foreign = Head(NodeName("gw-1"), Position(*place)).append(an_entry())
+    with closing(sqlite3.connect(path, isolation_level=None)) as intruder:
+        intruder.execute("BEGIN IMMEDIATE")
+        intruder.execute(
+            "INSERT INTO entries (node, nseq, at, action, data, series)"
+            " SELECT node, ?, at, action, ?, series FROM entries",
+            (foreign.nseq, foreign.data),
+        )
+
+        with pytest.raises(JournalUnavailableError, match="SQLITE_BUSY"):
+            await accepted(journal)
+        intruder.execute("COMMIT")
+
+    for _ in range(2):
+        with pytest.raises(JournalUnavailableError, match="chain"):
+            await accepted(journal)
+    assert journal.chain_head == place
     assert await chain_of(journal) == {"gw-1": 2}
     await journal.close()
 

@@ -1,6 +1,6 @@
 """Applications as a gateway writes them down, and the log sealed and verified as it does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from gateway.drivers.journal_postgres import PostgresJournal
 from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Acceptance, Accepted, Decision, Journal
+from gateway.ports.kept_checkpoint import KeptCheckpoint
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.seal_log import SealLog
 from gateway.testing.builders import NOW, an_acceptance, an_id
@@ -66,9 +67,16 @@ def note_keys(keys: int) -> list[NoteKey]:
     return [signer(number).key for number in range(1, keys + 1)]
 
 
-def sealing(journal: Journal, clock: Clock, *, keys: int) -> SealLog:
+def sealing(
+    journal: Journal, clock: Clock, *, keys: int, kept: KeptCheckpoint | None = None
+) -> SealLog:
     return SealLog(
-        journal=journal, signing=signing(keys), origin=None, new_origin=ORIGIN, clock=clock
+        journal=journal,
+        signing=signing(keys),
+        origin=None,
+        new_origin=ORIGIN,
+        clock=clock,
+        kept=kept,
     )
 
 
@@ -96,8 +104,16 @@ async def accepted(journal: Journal, clock: Clock) -> tuple[Acceptance, str]:
     return acceptance, answer.leaf.hex()
 
 
-async def delivered(journal: Journal, clock: Clock, acceptance: Acceptance) -> None:
-    """Let a worker claim an application's delivery and tell that it arrived."""
+async def delivered(
+    journal: Journal,
+    clock: Clock,
+    acceptance: Acceptance,
+    stored: Callable[[], None] = lambda: None,
+) -> None:
+    """Let a worker claim an application's delivery and tell that it arrived.
+
+    ``stored`` is called after each of the three steps.
+    """
     delivery, copy = acceptance.deliveries[0].record.id, str(an_id())
 
     def step(action: Action, state: State, **facts: Fact) -> None:
@@ -126,3 +142,4 @@ async def delivered(journal: Journal, clock: Clock, acceptance: Acceptance) -> N
             return Decision(answer=None, record=changed, entries=(entry,))
 
         await journal.decide(delivery, rule)
+        stored()

@@ -8,6 +8,7 @@ from enum import Enum, auto
 import asyncpg
 import pytest
 
+from gateway.audit.head import Head, Position
 from gateway.domain.errors import (
     CommitUnknownError,
     JournalUnavailableError,
@@ -17,7 +18,7 @@ from gateway.domain.identifiers import NodeName
 from gateway.domain.lifecycle import State
 from gateway.drivers.journal_postgres import PostgresJournal
 from gateway.ports.journal import Accepted, Journal, KeyKnown
-from gateway.testing.builders import DESTINATION, an_acceptance
+from gateway.testing.builders import DESTINATION, an_acceptance, an_entry
 from gateway.testing.contracts.journal import accepted, chain_of
 from gateway.testing.postgres import PostgresNode
 
@@ -198,6 +199,47 @@ async def test_sessions_that_are_ended_while_they_are_idle_are_given_up_and_repl
             (await chain_of(journal)).values()
         )
         await journal.close()
+
+
+async def test_what_somebody_wrote_in_its_name_is_not_followed_on_a_new_connection_either(
+    server: PostgresNode,
+) -> None:
+    url = server.database()
+    journal = PostgresJournal(url, node=NodeName("gw-1"))
+    await journal.open()
+    await accepted(journal)
+    place = journal.chain_head
+    assert place is not None
+    foreign = Head(NodeName("gw-1"), Position(*place)).append(an_entry())
+    intruder = await asyncpg.connect(url)
+    await intruder.execute(
+        "INSERT INTO entries (node, nseq, at, action, data, series)"
+        " SELECT node, $1, at, action, $2, series FROM entries",
+        foreign.nseq,
+        foreign.data,
+    )
+    await intruder.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            if "chain" in str(await refused(journal)):
+                break
+            await asyncio.sleep(0.02)
+
+    assert "chain" in str(await refused(journal))
+    assert journal.chain_head == place
+    assert await chain_of(journal) == {"gw-1": 2}
+    await intruder.close()
+    await journal.close()
+
+
+async def refused(journal: Journal) -> JournalUnavailableError:
+    with pytest.raises(JournalUnavailableError) as refusal:
+        await accepted(journal)
+    return refusal.value
 
 
 async def test_nothing_is_written_while_somebody_else_holds_the_name(

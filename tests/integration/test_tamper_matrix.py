@@ -25,6 +25,7 @@ from gateway.crypto.detail import conceal
 from gateway.domain.entry import Action
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import ApplicationId
+from gateway.drivers.file_checkpoint import FileCheckpoint
 from gateway.ports.audit_log import EntryFilter
 from gateway.ports.journal import Journal
 from gateway.testing.builders import an_entry
@@ -76,7 +77,7 @@ class Honest:
             journal = journal_at(self.store.url, node)
             await journal.open()
             sealer = sealing(journal, self.clock, keys=keys)
-            await journal.record(await sealer.check())
+            await journal.record([an_entry(at=self.clock.now()), *await sealer.check()])
 
             async with asyncio.TaskGroup() as callers:
                 for _ in range(AT_ONCE):
@@ -207,7 +208,9 @@ def destroy(loot: Loot) -> int:
 
 
 def edit_the_first(loot: Loot) -> int:
-    loot.edit(loot.log[0])
+    first = loot.log[0]
+    assert b'"name":"gw-1"' in first["data"]
+    first["data"] = first["data"].replace(b'"name":"gw-1"', b'"name":"gw-3"')
     return 0
 
 
@@ -397,6 +400,20 @@ def row_added(loot: Loot) -> None:
     loot.tables["applications"].append({**row, **own})
 
 
+def delivery_finished(loot: Loot) -> None:
+    """Let a delivery look as if it had arrived, so that it is never sent."""
+    next(row for row in loot.tables["deliveries"] if row["state"] == "pending").update(
+        {"state": "delivered"}
+    )
+
+
+def deliveries_removed(loot: Loot) -> None:
+    """Leave no delivery of an application that was taken out of the state."""
+    there = {row["id"] for row in loot.tables["applications"]}
+    rows = loot.tables["deliveries"]
+    loot.tables["deliveries"] = [row for row in rows if row["application_id"] in there]
+
+
 def entries_removed(loot: Loot) -> None:
     """Leave the application, and take every entry about it out of history."""
     index = loot.find(Action.APPLICATION_ACCEPTED, MIDDLE)
@@ -441,6 +458,7 @@ ALONE = [
     (row_removed, "the journal lacks it", JOURNAL),
     (row_added, "is not in the log", JOURNAL),
     (entries_removed, "is not in the log", JOURNAL),
+    (delivery_finished, "stands as delivered in the journal", JOURNAL),
 ]
 
 
@@ -521,6 +539,7 @@ def reseal_with_the_newest_key(loot: Loot) -> int:
 def forget_an_application(loot: Loot) -> int:
     """Take an application out of history and out of the journal's state."""
     index = row_removed(loot)
+    deliveries_removed(loot)
     entries_removed(loot)
     return index
 
@@ -534,6 +553,7 @@ def cut_off(loot: Loot) -> int:
     loot.rest.clear()
     rows = loot.tables["applications"]
     loot.tables["applications"] = [row for row in rows if row["id"] not in gone]
+    deliveries_removed(loot)
     loot.forge(signer(KEYS))
     return len(loot.log)
 
@@ -836,6 +856,32 @@ async def test_what_is_written_in_the_name_of_a_gateway_that_is_down_is_believed
     assert (await audit(honest, store))["ok"]
 
 
+def invent_a_node(loot: Loot) -> None:
+    """Put in the chain of a node that never was: a claim of a second attempt."""
+    row = loot.copy_of(loot.log[loot.find(Action.DELIVERY_CLAIMED, MIDDLE)])
+    row["node"] = "gw-7"
+    row["data"] = row["data"].replace(b'"attempt":1', b'"attempt":2')
+    loot.rest.append(row)
+    loot.rechain()
+
+
+async def test_a_chain_that_no_gateway_began_is_told_and_sealed(honest: Honest) -> None:
+    """Whoever writes a start before it is not told of: entries are not signed one by one."""
+    store, _ = await spoilt(honest, invent_a_node)
+    journal = journal_at(store.url, "gw-1")
+    await journal.open()
+    await sealing(journal, honest.clock, keys=KEYS).finish()
+    await journal.close()
+
+    report = await audit(honest, store)
+
+    assert report["ok"], report["failures"]
+    assert report["sealed"] == report["entries"]
+    [warning] = report["warnings"]
+    assert (warning["node"], warning["nseq"]) == ("gw-7", 1)
+    assert warning["problem"].startswith("no gateway began this chain")
+
+
 def forge_the_edge(loot: Loot) -> None:
     tile = loot.tile(0, len(loot.log) // 256)
     tile["hashes"] = bytes(32) + tile["hashes"][32:]
@@ -862,7 +908,67 @@ async def test_a_gateway_signs_nothing_over_a_tree_that_was_tampered_with(
     await journal.close()
 
 
-# 4. The clock
+# 4. What was sealed, taken away while no gateway runs
+
+
+def seals_wiped(loot: Loot) -> None:
+    loot.edit(loot.log[loot.find(Action.APPLICATION_ACCEPTED, MIDDLE)])
+    loot.rechain()
+    for table in ("log_head", "log_runs", "log_tiles", "log_checkpoints"):
+        loot.tables[table] = []
+
+
+def seals_rolled_back(loot: Loot) -> None:
+    """Leave what the first stage sealed, so that the rest is sealed once more."""
+    loot.edit(loot.log[loot.find(Action.APPLICATION_ACCEPTED, MIDDLE)])
+    loot.rechain()
+    del loot.tables["log_checkpoints"][1:]
+    size = loot.tables["log_checkpoints"][0]["size"]
+    loot.log, loot.rest = loot.log[:size], [*loot.log[size:], *loot.rest]
+    loot.reindex()
+    loot.regrow()
+    loot.resign_head(signer(1))
+
+
+def retired_key(loot: Loot) -> None:
+    loot.edit(loot.log[loot.find(Action.APPLICATION_ACCEPTED, MIDDLE)])
+    loot.forge(signer(1))
+
+
+@pytest.mark.parametrize(
+    ("attack", "is_seen_alone"),
+    [(seals_wiped, False), (seals_rolled_back, False), (retired_key, True)],
+)
+async def test_seals_wiped_and_a_gateway_restarted_make_no_second_history(
+    honest: Honest,
+    attack: Callable[[Loot], None],
+    is_seen_alone: bool,  # noqa: FBT001 - a column of the matrix
+    tmp_path: Path,
+) -> None:
+    store, _ = await spoilt(honest, attack)
+    home = FileCheckpoint(tmp_path / "log-checkpoint")
+    home.keep(honest.checkpoints[-1])
+    journal = journal_at(store.url, "gw-1")
+    await journal.open()
+    before = await journal.log_head()
+
+    sealer = sealing(journal, honest.clock, keys=KEYS, kept=home)
+    await journal.record(await sealer.check())
+    await sealer.begin()
+    forgetful = sealing(journal, honest.clock, keys=KEYS)
+
+    assert not (await sealer.standing()).usable
+    assert await journal.log_head() == before
+    await forgetful.finish()
+    # What a gateway without its home signs is seen by what was kept elsewhere, and not without.
+    assert (await forgetful.standing()).usable != is_seen_alone
+    await journal.close()
+    assert (await audit(honest, store))["ok"]
+    kept = {"the one that was kept": honest.checkpoints[-1]}
+    assert not (await audit(honest, store, checkpoints=kept))["ok"]
+
+
+# 5. The clock
 
 
 async def test_a_clock_that_is_set_back_is_told_and_is_no_tampering(honest: Honest) -> None:

@@ -45,7 +45,7 @@ places = st.integers(0, 10**6)
 
 
 def first_failure(report: Report) -> tuple[NodeName, int]:
-    [failure] = report.failures
+    failure = report.failures[0]
     return failure.node, failure.nseq
 
 

@@ -1,6 +1,7 @@
 """Verify an exported Kakehashi audit log, or the proof of one entry, without any gateway.
 
-    python3 verify.py EXPORT [--key VKEY]... [--checkpoint FILE]... [--receipt FILE]...
+    python3 verify.py EXPORT [--key VKEY]... [--checkpoint FILE]...
+        [--receipt FILE]... [--receipt-keys JWKS]
     python3 verify.py proof FILE --entry FILE --key VKEY...
 
 Needs Python 3.11 or later and the package ``cryptography`` (for Ed25519), no network, and
@@ -14,7 +15,8 @@ gateway's own verification. Read it from top to bottom: one chapter for each que
 5. Completeness: is every application accepted once, ended once, opened only when claimed?
 6. Receipts and proofs: is what I was given in this log?
 
-Exits with 0 when nothing is wrong, 1 when something is, 2 when it cannot be read.
+Exits with 0 when nothing is wrong, 1 when something is, 2 when it cannot be read, or when
+only a receipt's signature could not be verified: such a receipt says nothing of the log.
 
 **Give the keys yourself.** With ``--key`` the log must be signed by a key that you have from
 somewhere else (a contract, a publication, an earlier export). Without, the keys in the
@@ -154,8 +156,7 @@ def new_shape(text: str) -> re.Match[str]:
     action, facts = match[1], match[6]
     if any(int(digits) > MAX_INTEGER for digits in LONG_INTEGERS(facts)):
         raise NotAnEntryError("a number is out of range")
-    names = FACT_NAMES(facts)
-    if names != sorted(set(names)):
+    if (names := FACT_NAMES(facts)) != sorted(set(names)):
         raise NotAnEntryError("its facts are not sorted, or one stands twice")
     is_plain = text.isascii() and "\\" not in text and not LONG_INTEGERS(facts)
     if is_plain and sum(map(len, SHAPES.values())) < MOST_SHAPES:
@@ -193,39 +194,32 @@ class Chains:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self.ends: dict[str, tuple[int, str, str]] = {}  # number, leaf hash, latest time
-        self.broken: set[str] = set()
+        self.lost: dict[str, int] = {}  # how many entries did not come, or may have been altered
         self.set_back = 0
 
-    def extend(self, index: int, parts: tuple[str, ...], leaf: str) -> bool:
-        """Take the next entry; ``False`` if its node's chain is broken here or was before."""
-        at, node, nprev, nseq = parts[2], parts[6], parts[7], parts[8]
-        if node in self.broken:
-            return False
+    def extend(self, index: int, parts: tuple[str, ...], leaf: str) -> None:
+        """Take the next entry; behind a break the chain goes on from what stands there."""
+        at, node, nprev, nseq = parts[2], parts[6], parts[7], int(parts[8])
         last, last_leaf, latest = self.ends.get(node, (0, EMPTY, ""))
-        if nseq != str(last + 1):
+        words = ""
+        if nseq != last + 1:
             words = f"out of sequence: entry {last + 1} of {node} should stand here"
-            return self._break(index, node, words)
-        if nprev != last_leaf:
+            self.lost[node] = self.lost.get(node, 0) + nseq - last - 1
+        elif nprev != last_leaf:
             words = f"the chain of {node} is broken: this entry or its one before was altered"
-            return self._break(index, node, words)
-        if at < latest:
+            self.lost[node] = self.lost.get(node, 0) + 1
+        if words:
+            self.findings.add(index, words)
+        elif at < latest:
             self._compare_times(index, node, at, latest)
-            at = latest
-        self.ends[node] = (last + 1, leaf, at)
-        return True
+        self.ends[node] = (nseq, leaf, latest if words else max(at, latest))
 
     def _compare_times(self, index: int, node: str, at: str, latest: str) -> None:
-        if at[:16] == latest[:16]:  # within a minute
-            return
-        if datetime.fromisoformat(latest) - datetime.fromisoformat(at) > self.BACK:
+        is_far = at[:16] != latest[:16]  # else within a minute
+        if is_far and datetime.fromisoformat(latest) - datetime.fromisoformat(at) > self.BACK:
             self.set_back += 1
             if self.set_back == 1:
                 self.findings.notes.append(f"entry {index}: the clock of {node} had gone back")
-
-    def _break(self, index: int, node: str, words: str) -> bool:
-        self.broken.add(node)
-        self.findings.add(index, words)
-        return False
 
 
 # 3. Tree
@@ -235,9 +229,7 @@ class Chains:
 # it into rows of 256 hashes: level 0 has the leaves, a row of level n has the roots of 256
 # full rows of level n - 1.
 
-WIDTH = 256
-HASH = 32
-KEY = 1 + 32  # the type and an Ed25519 public key
+WIDTH, HASH, KEY = 256, 32, 33  # a key: its type and Ed25519's 32 bytes
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -392,7 +384,7 @@ class Checkpoint:
         self.origin, self.size, self.root = origin, int(size), from_base64(root)
         if len(self.root) != HASH:
             raise ValueError("not a checkpoint")
-        signed = False
+        self.rank = -1  # of the youngest key that signed; they are given oldest first
         for line in block[:-1].split("\n"):
             name, _, encoded = line.removeprefix("\u2014 ").partition(" ")
             if not line.startswith("\u2014 "):
@@ -402,8 +394,8 @@ class Checkpoint:
                 # A key speaks for the log of its name only.
                 if (key.name, key.id) == (name, data[:4]) and name == origin:
                     check_signature(key.public, data[4:], text.encode())
-                    signed = True
-        if not signed:
+                    self.rank = max(self.rank, keys.index(key))
+        if self.rank < 0:
             raise UnknownSignerError("not signed by a key that is believed")
 
 
@@ -499,8 +491,7 @@ class Completeness:
                 self.findings.add(found[0], "a worker's outcome that is claimed afterwards")
 
     def _open(self, index: int, delivery: str, facts: str, node: str, at: str) -> None:
-        attempt = self.ATTEMPT(facts)
-        if attempt is None:
+        if (attempt := self.ATTEMPT(facts)) is None:
             self.findings.add(index, "a worker's outcome that does not say of what")
             return
         claim = (delivery, attempt[1], attempt[2])
@@ -522,18 +513,23 @@ class Completeness:
         elif self.waiting:
             self.waiting.pop(delivery, None)
 
-    def finish(self, latest: str, *, is_whole: bool) -> None:
-        """Say what is missing; with broken chains nobody can tell."""
-        unsettled = 0
-        for index, _, at, words in self.waiting.values() if is_whole else ():
+    def finish(self, latest: str, *, lost: int) -> None:
+        """Say what is missing; as much as is lost may be among that, and is a note."""
+        unsettled, missing = 0, []
+        for index, _, at, words in self.waiting.values():
             if datetime.fromisoformat(latest) - datetime.fromisoformat(at) > self.SETTLED:
-                self.findings.add(index, words)
+                missing.append((index, words))
             else:
                 unsettled += 1
+        for index, words in missing:
+            if len(missing) > lost:
+                self.findings.add(index, words)
+            else:
+                self.findings.notes.append(f"entry {index}: {words}, or what is lost had it")
         if unsettled:
             words = f"{unsettled} entries are too young to say whether what they need is there"
             self.findings.notes.append(words)
-        for application, index in self.unnamed.values() if is_whole else ():
+        for application, index in self.unnamed.values():
             if self.accepted.get(application):
                 self.findings.add(index, "it is about a delivery that no acceptance names")
 
@@ -558,21 +554,23 @@ class Receipt:
         self.application = str(claims["application"])
         self.leaf = bytes.fromhex(claims["leaf"])
         kid = json.loads(from_base64url(header))["kid"]
-        self.is_signed = False
+        self.flaw = "signature not checked: by a key that is not here"
         for jwk in jwks:
             if jwk.get("kid", thumbprint(jwk)) == kid:
                 public = Ed25519PublicKey.from_public_bytes(from_base64url(jwk["x"]))
                 message = f"{header}.{payload}".encode()
-                check_signature(public, from_base64url(signature), message)
-                self.is_signed = True
+                try:
+                    check_signature(public, from_base64url(signature), message)
+                    self.flaw = ""
+                except ValueError as error:
+                    self.flaw = str(error)
 
 
 def thumbprint(jwk: dict[str, str]) -> str:
     """Return the name of a key (RFC 7638)."""
     members = {name: jwk[name] for name in ("crv", "kty", "x")}
     text = json.dumps(members, separators=(",", ":"), sort_keys=True)
-    digest = hashlib.sha256(text.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
 def from_base64url(text: str) -> bytes:
@@ -601,13 +599,6 @@ def verify_proof(proof: bytes, entry: bytes, keys: list[Key]) -> tuple[int, Chec
 
 # An export is a directory: entries/FIRST.jsonl (FIRST: index of the first line), tile/, checkpoint,
 # checkpoints/ (one of every hour), keys.txt (verifier keys), receipt-keys.json (a JWKS).
-
-
-def read_if_there(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
 
 
 def read_lines(folder: Path) -> Iterator[bytes]:
@@ -667,7 +658,8 @@ class Export:
         chains, tree = Chains(findings), Tree(self.folder, findings)
         completeness = Completeness(findings)
         self.waiting = sorted(self.checkpoints, key=lambda each: -each.size)
-        next_size, is_whole = self.compare_roots(tree), True
+        self.compare_signers()
+        next_size, unread = self.compare_roots(tree), 0
         for index, line in enumerate(read_lines(self.folder)):
             leaf = leaf_hash(line)
             if tree.append(leaf) == next_size:
@@ -676,17 +668,17 @@ class Export:
                 parts = parse_entry(line)
             except NotAnEntryError as error:
                 findings.add(index, f"not an entry: {error}")
-                is_whole = False
+                unread += 1
                 continue
-            if chains.extend(index, parts, leaf.hex()) and parts[1]:
+            chains.extend(index, parts, leaf.hex())
+            if parts[1]:
                 completeness.take(index, parts)
                 if parts[0] == "application.accepted":
                     self.compare_receipt(index, parts[1], leaf)
         tree.finish()
         self.entries = tree.size
-        for checkpoint in reversed(self.waiting):
-            words = f"cut off: {checkpoint.name} stands for {checkpoint.size} entries"
-            findings.add(tree.size, words)
+        for each in reversed(self.waiting):
+            findings.add(tree.size, f"cut off: {each.name} stands for {each.size} entries")
         self.explain_misfits()
         covered = max((each.size for each in self.checkpoints), default=0)
         if self.checkpoints and covered < tree.size:
@@ -694,15 +686,23 @@ class Export:
         for application in self.receipts:
             findings.add(None, f"the acceptance of {application} is missing: there is a receipt")
         latest = max((at for _, _, at in chains.ends.values()), default="")
-        completeness.finish(latest, is_whole=is_whole and not chains.broken)
+        completeness.finish(latest, lost=unread + sum(max(0, n) for n in chains.lost.values()))
         return findings
+
+    def compare_signers(self) -> None:
+        """Once a younger key has signed, no older one signs more entries."""
+        rank = before = size = 0
+        for each in reversed(self.waiting):
+            before, size = (rank, each.size) if each.size > size else (before, size)
+            if each.rank < before:
+                self.findings.add(None, f"{each.name}: signed by a key that had been replaced")
+            rank = max(rank, each.rank)
 
     def compare_roots(self, tree: Tree) -> int:
         """Compare the checkpoints of the tree's size; return the size of the next one."""
         while self.waiting and self.waiting[-1].size == tree.size:
             checkpoint = self.waiting.pop()
-            is_good = checkpoint.root == tree.root()
-            (self.matched if is_good else self.misfits).append(checkpoint)
+            (self.matched if checkpoint.root == tree.root() else self.misfits).append(checkpoint)
         return self.waiting[-1].size if self.waiting else -1
 
     def compare_receipt(self, index: int, application: str, leaf: bytes) -> None:
@@ -711,15 +711,14 @@ class Export:
 
     def explain_misfits(self) -> None:
         """Say as closely as possible where entries are not what a checkpoint stands for."""
-        good_sizes = [each.size for each in self.matched]
+        good = [each.size for each in self.matched]
         for checkpoint in self.misfits:
             size = checkpoint.size
             words = f"{checkpoint.name} stands for {size} entries with another root"
-            if any(each >= size for each in good_sizes):
+            if any(each >= size for each in good):
                 words += ": there are two logs, and this is not the one that it was signed for"
             elif all(index is None or index >= size for index, _ in self.findings.bad):
-                first = max(good_sizes, default=0)
-                words += f": entries were written anew at index {first} or behind it"
+                words += f": entries were written anew at index {max(good, default=0)} or behind it"
             self.findings.add(None, words)
 
 
@@ -728,23 +727,29 @@ def main() -> int:
         return main_proof(sys.argv[2:])
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("export", type=Path, help="the export's directory")
-    parser.add_argument("--key", action="append", default=[], help="a verifier key that you trust")
+    parser.add_argument("--key", action="append", default=[], help="one you trust; oldest first")
     parser.add_argument("--checkpoint", type=Path, action="append", default=[])
     parser.add_argument("--receipt", type=Path, action="append", default=[])
+    parser.add_argument("--receipt-keys", type=Path, help="JWKS of who signs receipts")
     options = parser.parse_args()
     folder: Path = options.export
+    unchecked = 0
     try:
-        keys = [Key(key) for key in options.key or read_keys(folder)]
+        there = [] if options.key else (folder / "keys.txt").read_text("utf-8").splitlines()
+        keys = [Key(key) for key in options.key or there]
         export = Export(folder, keys)
         export.add_checkpoints()
         for file in options.checkpoint:
             export.add_checkpoint(str(file), file.read_bytes())
-        jwks = json.loads(read_if_there(folder / "receipt-keys.json") or '{"keys":[]}')["keys"]
+        jwks_file: Path = options.receipt_keys or folder / "receipt-keys.json"
+        jwks = json.loads(jwks_file.read_bytes())["keys"] if options.receipt else []
         for file in options.receipt:
             receipt = Receipt(file.read_text(encoding="utf-8"), jwks)
-            export.receipts[receipt.application] = receipt.leaf
-            if not receipt.is_signed:
-                export.findings.notes.append(f"{file}: signed by no key of the export")
+            if receipt.flaw:  # anybody may have written it: it says nothing of the log
+                export.findings.notes.append(f"{file}: {receipt.flaw}; not compared")
+                unchecked += 1
+            else:
+                export.receipts[receipt.application] = receipt.leaf
         findings = export.verify()
     except (OSError, ValueError, KeyError, UnreadableError) as error:
         print(f"cannot be verified: {error}", file=sys.stderr)
@@ -755,8 +760,7 @@ def main() -> int:
         print(f"note: {words}")
     whose = "keys that you gave" if options.key else "keys found in the export itself"
     if findings.count:
-        first = findings.first()
-        where = "" if first is None else f"; the first bad index is {first}"
+        where = "" if (first := findings.first()) is None else f"; the first bad index is {first}"
         print(f"NOT what was written: {findings.count} findings{where}. Verified with {whose}.")
         return 1
     origin = f" of {export.latest.origin}" if export.latest else ""
@@ -764,7 +768,7 @@ def main() -> int:
     print(f"{len(export.matched)} checkpoints agree. Verified with {whose}.")
     if not options.key:
         print("So it is whole in itself. Who signed it is not shown: give --key for that.")
-    return 0
+    return 2 if unchecked else 0
 
 
 def main_proof(arguments: list[str]) -> int:
@@ -790,10 +794,6 @@ def main_proof(arguments: list[str]) -> int:
     print(f"ok: {parts[0]} of {parts[2]} is entry {index} of {checkpoint.origin},")
     print(f"signed at {checkpoint.size} entries.")
     return 0
-
-
-def read_keys(folder: Path) -> list[str]:
-    return (folder / "keys.txt").read_text(encoding="utf-8").split("\n")[:-1]
 
 
 if __name__ == "__main__":

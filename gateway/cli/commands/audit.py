@@ -7,6 +7,7 @@ from gateway.cli.commands import (
     audit_keys,
     audit_prove,
     audit_report,
+    audit_restore,
     audit_search,
     audit_verify,
 )
@@ -23,6 +24,7 @@ def _group() -> None:
 
 app.command("key")(audit_keys.key)
 app.command("shred")(audit_keys.shred)
+app.command("accept-restore")(audit_restore.accept_restore)
 app.command("verify")(audit_verify.verify)
 app.command("search")(audit_search.search)
 app.command("export")(audit_export.export)

@@ -1,6 +1,5 @@
 """``kakehashi audit prove|verify-proof``: one entry, for somebody who trusts no gateway."""
 
-import json
 from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +16,8 @@ from gateway.cli import screen, words
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
 from gateway.cli.reach import perform
-from gateway.crypto import keys
+from gateway.cli.receipts import NOT_CHECKED, Receipt, read_receipt, read_receipt_keys
 from gateway.crypto.log_keys import verify
-from gateway.crypto.sign import Purpose, Verifier
-from gateway.domain.errors import KakehashiError
 
 
 def prove(
@@ -70,7 +67,8 @@ def verify_proof(
 ) -> None:
     """Verify a proof, offline and without a configuration.
 
-    Exits with 1 if the entry is not proven to be in a log that one of the keys has signed.
+    Exits with 1 if the entry is not proven to be in a log that one of the keys has signed, and
+    with 2 if it is, but a receipt is by none of the keys given for it.
     """
     invocation = Invocation.of(context)
     data = entry.read_bytes().removesuffix(b"\n")
@@ -81,18 +79,23 @@ def verify_proof(
         members = read(data)
     except ValueError as error:
         raise _not_proven(str(error)) from None
-    is_signed = None
+    compared = None
     if receipt is not None:
-        is_signed = _compare(receipt, receipt_keys, data, members)
+        given = read_receipt(receipt)
+        _compare(given, data, members)
+        flaw = _flaw(given, receipt_keys)
+        compared = {"agrees": True, "signature_verified": flaw is None, "note": flaw}
     document = {
         "ok": True,
         "origin": signed.origin,
         "index": parsed.index,
         "size": signed.size,
         "entry": members,
-        "receipt": None if receipt is None else {"agrees": True, "signature_verified": is_signed},
+        "receipt": compared,
     }
     screen.show(invocation, document, lambda console: _show(console, document, members))
+    if compared and compared["note"] and receipt_keys is not None:
+        raise typer.Exit(ExitCode.USAGE)
 
 
 def _show(console: Console, document: Mapping[str, Any], members: Mapping[str, Any]) -> None:
@@ -107,40 +110,25 @@ def _show(console: Console, document: Mapping[str, Any], members: Mapping[str, A
     rows += [("by", f"{actor['kind']} {actor['name']}")]
     rows += [(name, members.get(name)) for name in ("municipality", "application", "delivery")]
     if document["receipt"] is not None:
-        is_signed = document["receipt"]["signature_verified"]
-        text = "agrees, signed by a key given" if is_signed else "agrees; its signature not checked"
-        rows += [("receipt", text)]
+        flaw = document["receipt"]["note"]
+        rows += [("receipt", f"agrees; {flaw}" if flaw else "agrees, signed by a key given")]
     console.print(screen.fields(rows))
 
 
-def _compare(
-    receipt: Path, receipt_keys: Path | None, data: bytes, members: Mapping[str, Any]
-) -> bool:
-    """Return whether the receipt's signature was verified; what it says must agree."""
-    try:
-        text = receipt.read_text(encoding="utf-8").strip()
-        if text.startswith("{"):
-            text = str(json.loads(text)["receipt"])
-        payload = text.split(".")[1]
-        claims = json.loads(b64decode(payload + "=" * (-len(payload) % 4), altchars=b"-_"))
-        agrees = claims["leaf"] == leaf_hash(data).hex()
-        agrees = agrees and claims["application"] == members.get("application")
-    except (ValueError, KeyError, IndexError, TypeError):
-        raise CommandError(f"{receipt}: not a receipt", ExitCode.USAGE) from None
-    if not agrees:
+def _compare(receipt: Receipt, data: bytes, members: Mapping[str, Any]) -> None:
+    """Compare what a receipt says with the entry that is proven."""
+    if (receipt.application, receipt.leaf) != (members.get("application"), leaf_hash(data)):
         raise _not_proven("it is not the entry that the receipt was given for")
+
+
+def _flaw(receipt: Receipt, receipt_keys: Path | None) -> str | None:
+    """Return why the receipt's signature is not verified; ``None`` if it is."""
     if receipt_keys is None:
-        return False
-    try:
-        known = [json.dumps(jwk).encode() for jwk in json.loads(receipt_keys.read_bytes())["keys"]]
-        verifier = Verifier({keys.thumbprint(jwk): jwk for jwk in known})
-    except (ValueError, KeyError, TypeError, KakehashiError):
-        raise CommandError(f"{receipt_keys}: not a JWKS", ExitCode.USAGE) from None
-    try:
-        verifier.verify_attached(text, Purpose.RECEIPT)
-    except KakehashiError as error:
-        raise _not_proven(f"the receipt: {error}") from None
-    return True
+        return NOT_CHECKED
+    flaw = receipt.flaw(read_receipt_keys(receipt_keys))
+    if flaw not in (None, NOT_CHECKED):
+        raise _not_proven(f"the receipt: {flaw}")
+    return flaw
 
 
 def _key(text: str) -> NoteKey:

@@ -102,7 +102,9 @@ def _lines(entry: Mapping[str, Any]) -> list[Text]:
     facts = [f"{name}={value}" for name, value in entry["facts"].items() if value is not None]
     lines += _folded("  ".join(facts), style="dim")
     if entry["erased"]:
-        lines += _folded(words.of(("(文言は消去済み)", "(words erased)")), style="dim italic")
+        lines += _folded(f"({words.erased(entry['erasure'])})", style="dim italic")
+    if entry["words_lost"]:
+        lines += _folded(f"({words.of(words.WORDS_LOST)})", style="bold red")
     for name, text in (entry["words"] or {}).items():
         lines += _folded(f"{name}: {text}", style="italic")
     return lines

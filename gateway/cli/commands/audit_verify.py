@@ -1,12 +1,9 @@
 """``kakehashi audit verify``: is the record what was written?"""
 
-import json
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -16,14 +13,20 @@ from gateway.audit import note
 from gateway.audit.exported import ExportedLog
 from gateway.audit.note import NoteKey
 from gateway.audit.sealed import Fault, LogVerifier, Signed, signed
+from gateway.audit.tiles import WIDTH, leaf_in
 from gateway.cli import screen
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
 from gateway.cli.reach import perform
+from gateway.cli.receipts import Receipt, read_receipt, read_receipt_keys, receipt_keys
 from gateway.crypto.log_keys import verify as verify_signature
-from gateway.services.operate.verify_log import fault_view, first_bad_index, warning_view
+from gateway.crypto.sign import Verifier
+from gateway.ports.audit_log import TileId
+from gateway.services.operate.verify_log import fault_view, first_bad_index, warning_views
 
 _ENTRIES_BETWEEN_TILES = 16_384
+_NAMED = 20
+"""So many checkpoints are named on a terminal; in JSON all are."""
 
 Checkpoints = Annotated[
     list[Path] | None,
@@ -32,9 +35,26 @@ Checkpoints = Annotated[
 Receipts = Annotated[
     list[Path] | None, typer.Option("--receipt", help="A receipt that you kept; more than once.")
 ]
+ReceiptKeys = Annotated[
+    Path | None,
+    typer.Option(
+        "--receipt-keys",
+        help="JWKS of who signs receipts; else the export's, or the gateway's own.",
+    ),
+]
 Keys = Annotated[
     list[str] | None,
-    typer.Option("--key", help="A verifier key to believe instead of the gateway's own."),
+    typer.Option(
+        "--key", help="A verifier key to believe instead of the gateway's own; oldest first."
+    ),
+]
+Known = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--known",
+        min=0,
+        help="Index of a fault that you have examined: a note and no failure; more than once.",
+    ),
 ]
 Export = Annotated[
     Path | None, typer.Option("--export", help="Verify this export instead of the journal.")
@@ -47,18 +67,30 @@ def verify(
     receipt: Receipts = None,
     key: Keys = None,
     export: Export = None,
+    receipt_keys_file: ReceiptKeys = None,
+    known: Known = None,
 ) -> None:
     """Verify the log: each entry, each node's chain, the tree, and that nothing is missing.
 
     Exits with 1 if an entry was changed, taken out or put in. A whole log written anew by
     somebody who has the signing key is seen only by what you kept yourself: a
     checkpoint, a receipt.
+
+    A receipt is compared if its signature verifies. If not, nothing is said about the log by
+    it: it is named, and a log that is well exits with 2.
+
+    What is bad is named, and everything behind it is verified all the same. Examine it, write down
+    what you found, and give its index as --known from then on.
     """
     invocation = Invocation.of(context)
     notes = {str(file): _read(file) for file in checkpoint or ()}
-    leaves = dict(_receipt(file) for file in receipt or ())
+    receipts = {str(file): read_receipt(file) for file in receipt or ()}
+    leaves: dict[str, bytes] = {}
+    unchecked: list[dict[str, str]] = []
+    if receipts:
+        leaves, unchecked = _checked(receipts, _known(receipt_keys_file, export, invocation))
     if export is not None:
-        report = _verify_export(export, notes, leaves, key or [], invocation)
+        report = _verify_export(export, notes, leaves, key or [], invocation, known or [])
     else:
         report = perform(
             invocation,
@@ -66,10 +98,14 @@ def verify(
             checkpoints=notes,
             receipts={name: leaf.hex() for name, leaf in leaves.items()},
             keys=key or [],
+            known=known or [],
         )
+    report = {**report, "receipts_not_compared": unchecked}
     screen.show(invocation, report, lambda console: _show(console, report))
     if not report["ok"]:
         raise typer.Exit(ExitCode.NOT_WELL)
+    if unchecked:
+        raise typer.Exit(ExitCode.USAGE)
 
 
 def _read(file: Path) -> str:
@@ -79,20 +115,25 @@ def _read(file: Path) -> str:
         raise CommandError(f"{file}: not UTF-8", ExitCode.USAGE) from None
 
 
-def _receipt(file: Path) -> tuple[str, bytes]:
-    """Return the application that a receipt is for, and its leaf hash.
+def _checked(
+    receipts: Mapping[str, Receipt], known: Verifier
+) -> tuple[dict[str, bytes], list[dict[str, str]]]:
+    """Return the leaf hashes that signed receipts name, by application; and what is wrong."""
+    flaws = {name: receipt.flaw(known) for name, receipt in receipts.items()}
+    signed_ones = [receipt for name, receipt in receipts.items() if flaws[name] is None]
+    return (
+        {receipt.application: receipt.leaf for receipt in signed_ones},
+        [{"receipt": name, "problem": flaw} for name, flaw in flaws.items() if flaw],
+    )
 
-    Its signature is not looked at: whoever holds it knows where it is from.
-    """
-    text = _read(file).strip()
-    try:
-        if text.startswith("{"):
-            text = json.loads(text)["receipt"]
-        payload = text.split(".")[1]
-        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return str(UUID(claims["application"])), bytes.fromhex(claims["leaf"])
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        raise CommandError(f"{file}: not a receipt", ExitCode.USAGE) from None
+
+def _known(file: Path | None, export: Path | None, invocation: Invocation) -> Verifier:
+    """Return by which keys receipts may be signed."""
+    if file is None and export is not None:
+        file = export / "receipt-keys.json"
+    if file is not None:
+        return read_receipt_keys(file)
+    return receipt_keys(perform(invocation, "audit.receipt_keys"))
 
 
 def _verify_export(
@@ -101,15 +142,18 @@ def _verify_export(
     leaves: Mapping[str, bytes],
     vkeys: list[str],
     invocation: Invocation,
+    known: list[int],
 ) -> dict[str, Any]:
     log = ExportedLog(folder)
     try:
         keys = [note.parse_vkey(vkey) for vkey in vkeys or log.keys()]
     except ValueError as error:
         raise CommandError(f"keys: {error}", ExitCode.USAGE) from None
-    found = [*_signed_of(log, keys), *_signed_outside(notes, keys)]
+    of_export, of_others = _signed_of(log, keys)
+    found = [*of_export, *_signed_outside(notes, keys)]
     good = [each for each in found if isinstance(each, Signed)]
-    verifier = LogVerifier(checkpoints=good, receipts=leaves)
+    sealed = {each: leaf_in(log.tile(TileId(0, each // WIDTH), b""), each) for each in known}
+    verifier = LogVerifier(checkpoints=good, receipts=leaves, known=sealed)
     total = max((each.size for each in good), default=None)
     with _progress(invocation) as progress:
         task = progress.add_task("entries", total=total)
@@ -128,17 +172,18 @@ def _verify_export(
         },
         "failures": [fault_view(fault) for fault in faults],
         "first_bad_index": first_bad_index(faults),
-        "warnings": [warning_view(finding) for finding in report.warnings],
+        "warnings": warning_views(report),
         "unsettled": report.unsettled,
         "keys": "given" if vkeys else "export",
+        "checkpoints_of_other_keys": of_others,
     }
 
 
-def _signed_of(log: ExportedLog, keys: list[NoteKey]) -> list[Signed | Fault]:
-    """Return the export's checkpoints; those of the hours only if a known key signed them."""
+def _signed_of(log: ExportedLog, keys: list[NoteKey]) -> tuple[list[Signed | Fault], list[str]]:
+    """Return the export's checkpoints, and the names of those of hours that no known key signed."""
     *kept, latest = log.checkpoints()
     believed = {(key.name, key.id) for key in keys}
-    found = [signed(*latest, keys, verify_signature)]
+    found, of_others = [signed(*latest, keys, verify_signature)], []
     for name, text in kept:
         try:
             by = {(each.name, each.key_id) for each in note.parse(text).signatures}
@@ -146,7 +191,9 @@ def _signed_of(log: ExportedLog, keys: list[NoteKey]) -> list[Signed | Fault]:
             by = believed
         if by & believed:
             found.append(signed(name, text, keys, verify_signature))
-    return found
+        else:
+            of_others.append(name)
+    return found, of_others
 
 
 def _signed_outside(notes: Mapping[str, str], keys: list[NoteKey]) -> list[Signed | Fault]:
@@ -198,6 +245,15 @@ def _show(console: Console, report: Mapping[str, Any]) -> None:
         console.print(f"  {_place(failure)}{failure['problem']}")
     for warning in report["warnings"]:
         console.print(f"  note: {_place(warning)}{warning['problem']}")
+    for each in report["receipts_not_compared"]:
+        screen.plain(console, f"  note: {each['receipt']}: {each['problem']}; not compared")
+    if of_others := report.get("checkpoints_of_other_keys"):
+        named = ", ".join(of_others[:_NAMED]) + (", …" if len(of_others) > _NAMED else "")
+        screen.plain(
+            console,
+            f"  note: {len(of_others)} checkpoints are signed by other keys only, and were not"
+            f" compared: {named}",
+        )
     if report["unsettled"]:
         console.print(
             f"  note: {report['unsettled']} entries are too young to say whether what they"

@@ -14,6 +14,7 @@ from gateway.bootstrap.key_names import (
     LOG_KEYS,
     PSEUDONYM_KEY,
     destination_key,
+    is_gateway_key,
     log_key,
     log_key_numbers,
     worker_key,
@@ -196,7 +197,7 @@ def _require_purpose(name: str, jwk: bytes) -> None:
     is_private = keys.is_private(jwk)
     if name == PSEUDONYM_KEY:
         keys.secret(jwk)
-    elif name == GATEWAY_KEY or log_key_numbers([name]) or (kind == Kind.WORKER and rest):
+    elif is_gateway_key(name) or log_key_numbers([name]) or (kind == Kind.WORKER and rest):
         (keys.signing_key if is_private else keys.verifying_key)(jwk)
     elif kind == Kind.DESTINATION and rest:
         (keys.opening_key if is_private else keys.sealing_key)(jwk)
@@ -204,5 +205,6 @@ def _require_purpose(name: str, jwk: bytes) -> None:
         raise CommandError(
             f"{name}: not the name of a key",
             ExitCode.USAGE,
-            f"{GATEWAY_KEY}, {PSEUDONYM_KEY}, log/NUMBER, destination/NAME or worker/NAME.",
+            f"{GATEWAY_KEY}, {GATEWAY_KEY}-EARLIER, {PSEUDONYM_KEY}, log/NUMBER, destination/NAME"
+            " or worker/NAME.",
         )

@@ -190,7 +190,9 @@ def _details(hop: Mapping[str, Any], several: bool) -> str:  # noqa: FBT001 - as
     said = {**facts, **hop["words"]}
     details += [str(said[name]) for name in ("code", "pointer", "reason") if said.get(name)]
     if hop["erased"]:
-        details.append(words.of(("理由は消去済み", "the words were erased")))
+        details.append(words.erased(hop["erasure"]))
+    if hop["words_lost"]:
+        details.append(words.of(words.WORDS_LOST))
     return f" ({', '.join(details)})" if details else ""
 
 

@@ -8,8 +8,9 @@ from uuid import UUID
 from asyncpg import Connection
 
 from gateway.domain.entry import Entry, StoredEntry
-from gateway.domain.identifiers import ApplicationId, NodeName
+from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
 from gateway.drivers.journal_postgres import auditing, sealing, searching, shredding
+from gateway.drivers.journal_postgres.connections import Access
 from gateway.drivers.journal_postgres.transaction import Transaction
 from gateway.ports.audit_log import (
     EntryFilter,
@@ -31,6 +32,8 @@ PAGE_IDS: Final = 10_000
 
 class PostgresAuditLog(ABC):
     """What the journal does as an audit log; how it reads and writes, the driver says."""
+
+    _access: Access
 
     async def seal(self, rule: Callable[[Unsealed], Seal], *, limit: int) -> LogHead | None:
         """Seal what has no index; ``rule`` is called in this task's event loop."""
@@ -71,19 +74,17 @@ class PostgresAuditLog(ABC):
 
     async def entries_behind(self, ends: Mapping[NodeName, int]) -> AsyncIterator[StoredEntry]:
         """Yield each node's entries but those up to its end."""
-        node, nseq = NodeName(""), 0
-        while page := await self._behind(node, nseq):
+        after: tuple[NodeName, int] | None = None
+        while page := await self._behind(after):
             for entry in page:
-                node, nseq = entry.node, entry.nseq
-                if 1 <= nseq <= ends.get(node, 0):
-                    nseq = ends[node]
+                after = (entry.node, entry.nseq)
+                if 1 <= entry.nseq <= ends.get(entry.node, 0):
+                    after = (entry.node, ends[entry.node])
                     break
                 yield entry
 
-    async def _behind(self, node: NodeName, nseq: int) -> list[StoredEntry]:
-        return await self._read(
-            lambda connection: auditing.behind(connection, node, nseq, PAGE_ENTRIES)
-        )
+    async def _behind(self, after: tuple[NodeName, int] | None) -> list[StoredEntry]:
+        return await self._read(lambda connection: auditing.behind(connection, after, PAGE_ENTRIES))
 
     async def runs(self, *, after: int = -1, limit: int = 1_000) -> Sequence[Run]:
         """Return runs."""
@@ -114,13 +115,23 @@ class PostgresAuditLog(ABC):
     async def _accepted_after(self, after: UUID) -> Sequence[UUID]:
         return await self._read(lambda connection: auditing.accepted(connection, after, PAGE_IDS))
 
+    async def delivery_states(self) -> AsyncIterator[tuple[ApplicationId, DeliveryId, str]]:
+        """Yield where every delivery stands."""
+        after = UUID(int=0)
+        while page := await self._states_after(after):
+            for application, after, state in page:
+                yield ApplicationId(application), DeliveryId(after), state
+
+    async def _states_after(self, after: UUID) -> list[tuple[UUID, UUID, str]]:
+        return await self._read(lambda connection: auditing.states(connection, after, PAGE_IDS))
+
     async def shred(self, application_id: ApplicationId, entry: Callable[[int], Entry]) -> int:
         """Destroy keys and write those that are left anew."""
         destroyed = await self._write(
             lambda transaction: shredding.shred(transaction, application_id, entry)
         )
         # Also when there were none: perhaps it could not be done the last time.
-        await self._apart(shredding.rewrite)
+        await shredding.rewrite(self._access)
         return destroyed
 
     @abstractmethod

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from asyncpg import Connection
 
+from gateway.audit.acceptance import is_acceptance
 from gateway.domain.entry import StoredEntry
 from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_postgres import rows
@@ -40,15 +41,20 @@ ORDER BY run.first_index, e.nseq
 _BEHIND: Final = """
 SELECT node, nseq, data FROM entries WHERE (node, nseq) > ($1, $2) ORDER BY node, nseq LIMIT $3
 """
+# Also what stands before every place that there is: somebody has put it there.
+_FIRST: Final = "SELECT node, nseq, data FROM entries ORDER BY node, nseq LIMIT $1"
 _RUNS: Final = """
 SELECT first_index, node, first_nseq, length FROM log_runs
 WHERE first_index > $1 ORDER BY first_index LIMIT $2
 """
 _ACCEPTANCE: Final = """
 SELECT node, nseq, data FROM entries
-WHERE application_id = $1 AND action = 'application.accepted' ORDER BY id LIMIT 1
+WHERE application_id = $1 AND action = 'application.accepted' ORDER BY id
 """
 _ACCEPTED: Final = "SELECT id FROM applications WHERE id > $1 ORDER BY id LIMIT $2"
+_STATES: Final = """
+SELECT application_id, id, state FROM deliveries WHERE id > $1 ORDER BY id LIMIT $2
+"""
 
 
 async def checkpoints(connection: Connection) -> list[str]:
@@ -78,10 +84,14 @@ async def sealed(connection: Connection, first: int, limit: int) -> list[StoredE
 
 
 async def behind(
-    connection: Connection, node: NodeName, nseq: int, limit: int
+    connection: Connection, after: tuple[NodeName, int] | None, limit: int
 ) -> list[StoredEntry]:
-    """Return one page of all entries, from behind ``node`` and ``nseq``."""
-    return [rows.to_entry(row) for row in await connection.fetch(_BEHIND, node, nseq, limit)]
+    """Return one page of all entries, from behind a node and place, or from the first."""
+    if after is None:
+        found = await connection.fetch(_FIRST, limit)
+    else:
+        found = await connection.fetch(_BEHIND, *after, limit)
+    return [rows.to_entry(row) for row in found]
 
 
 async def runs(connection: Connection, after: int, limit: int) -> list[Run]:
@@ -93,10 +103,23 @@ async def acceptance_of(
     connection: Connection, application_id: ApplicationId
 ) -> StoredEntry | None:
     """Return the entry of an application's acceptance."""
-    row = await connection.fetchrow(_ACCEPTANCE, application_id)
-    return None if row is None else rows.to_entry(row)
+    stored = await connection.fetch(_ACCEPTANCE, application_id)
+    found = [
+        entry for row in stored if is_acceptance(entry := rows.to_entry(row), str(application_id))
+    ]
+    if len(found) > 1:
+        # Somebody has put another one beside it: what was sealed first counts.
+        places = [(await index_of(connection, entry), entry) for entry in found]
+        sealed = [(place, entry) for place, entry in places if place is not None]
+        return min(sealed, key=lambda each: each[0])[1] if sealed else found[0]
+    return found[0] if found else None
 
 
 async def accepted(connection: Connection, after: UUID, limit: int) -> list[UUID]:
     """Return one page of the applications' ids."""
     return [row["id"] for row in await connection.fetch(_ACCEPTED, after, limit)]
+
+
+async def states(connection: Connection, after: UUID, limit: int) -> list[tuple[UUID, UUID, str]]:
+    """Return one page of deliveries: whose they are, their ids and states."""
+    return [tuple(row) for row in await connection.fetch(_STATES, after, limit)]

@@ -10,9 +10,9 @@ has the smaller one, and is there to be taken with it or before it.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from asyncpg import Connection, Record
+from asyncpg import Connection, IntegrityConstraintViolationError, Record
 
-from gateway.audit.runs import check, joined, last_tiles
+from gateway.audit.runs import LastRun, check, check_ends, joined, last_tiles
 from gateway.domain.errors import JournalUnavailableError
 from gateway.drivers.journal_postgres import rows
 from gateway.ports.audit_log import LogHead, Run, Seal, TileId, Unsealed
@@ -35,6 +35,22 @@ WITH RECURSIVE known (node) AS (
 )
 """
 """Every node with the place of its first entry that is not sealed, which may not be there yet."""
+_LAST_RUNS: Final = """
+WITH RECURSIVE known (node) AS (
+    (SELECT node FROM log_runs ORDER BY node LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.node FROM log_runs r WHERE r.node > known.node ORDER BY r.node LIMIT 1)
+    FROM known WHERE known.node IS NOT NULL
+)
+SELECT last.*, (
+    SELECT r.first_index FROM log_runs r
+    WHERE r.first_index > last.first_index ORDER BY r.first_index LIMIT 1
+) AS following
+FROM known CROSS JOIN LATERAL (
+    SELECT first_index, node, first_nseq, length FROM log_runs
+    WHERE node = known.node ORDER BY first_nseq DESC LIMIT 1
+) last
+"""
 _HEAD: Final = "SELECT size, root, checkpoint, sealed_at FROM log_head"
 _TILES: Final = """
 SELECT t.level, t.position, t.hashes
@@ -109,12 +125,15 @@ async def seal(
     """Let ``rule`` seal what has no index.
 
     Raises:
-        RuleError: ``rule`` raised something, or its seal is none.
+        RuleError: ``rule`` raised something, its seal is none, or what is stored contradicts it.
     """
     # A statement of its own: those after it see what the sequencer before has committed.
     if not await connection.fetchval(_TRY_LOCK, _LOCK):
         return None
-    unsealed = await _find(connection, limit)
+    try:
+        unsealed = await _find(connection, limit)
+    except ValueError as error:
+        raise RuleError(error) from error
     if unsealed is None:
         return None
     try:
@@ -122,7 +141,11 @@ async def seal(
         check(sealed, unsealed)
     except Exception as error:  # a rule may raise anything; its caller gets it
         raise RuleError(error) from error
-    await _store(connection, unsealed.head, sealed)
+    try:
+        await _store(connection, unsealed.head, sealed)
+    except IntegrityConstraintViolationError as error:
+        # Somebody has written rows beside which ours cannot stand: trying again mends nothing.
+        raise RuleError(ValueError("contradicted", error.sqlstate)) from error
     return sealed.head
 
 
@@ -157,14 +180,22 @@ def to_run(row: Record) -> Run:
 
 
 async def _find(connection: Connection, limit: int) -> Unsealed | None:
+    """Return what is to be sealed next, if there is anything.
+
+    Raises:
+        ValueError: The runs are not those of the head: where nodes were left is not known.
+    """
+    found = await head(connection)
+    size = 0 if found is None else found.size
+    last = await connection.fetch(_LAST_RUNS)
+    check_ends([LastRun(to_run(row), row["following"]) for row in last], size)
     entries = [rows.to_entry(row) for row in await connection.fetch(_UNSEALED, limit)]
     if not entries:
         return None
     before = await connection.fetch(_BEFORE, sorted({entry.node for entry in entries}))
-    found = await head(connection)
     return Unsealed(
         head=found,
-        edge=await tiles(connection, last_tiles(0 if found is None else found.size)),
+        edge=await tiles(connection, last_tiles(size)),
         before={row["node"]: rows.to_entry(row) for row in before},
         entries=entries,
     )

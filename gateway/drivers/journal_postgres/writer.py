@@ -3,7 +3,8 @@
 It writes on one connection, which holds the node's name (``connections.connect``):
 whoever has lost the name cannot write. A step that cannot be stored is found by
 writing its batch again one by one. When the connection is lost, those who wait are
-told at once, and another task connects anew; the end of the chain is then read anew.
+told at once, and another task connects anew; the end of the chain is then read anew, and
+followed only if it was written here (``audit.head.End``).
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import structlog
 from asyncpg import Connection, UniqueViolationError
 
 from gateway.audit.chain import leaf
-from gateway.audit.head import Head, Position
+from gateway.audit.head import End, Head, Position
 from gateway.domain.errors import (
     CommitUnknownError,
     JournalUnavailableError,
@@ -63,8 +64,8 @@ class Writer:
         self._waiting: deque[Waiting] = deque()
         self._wake = asyncio.Event()
         self._lost = asyncio.Event()
-        self._position: Position | None = None
-        self._stored: Position | None = None
+        self._end = End()
+        self._is_foreign = False
         self._series: dict[rows.Series, int] = {}
         self._connection: Connection | None = None
         self._closed = False
@@ -88,7 +89,7 @@ class Writer:
     @property
     def stored(self) -> Position | None:
         """The last entry that was committed here; ``None`` before the first."""
-        return self._stored
+        return self._end.stored
 
     async def close(self) -> None:
         """Finish what is queued, then give the connection and the name back."""
@@ -127,7 +128,7 @@ class Writer:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        self._position = None
+        self._end.doubt()
         self._lost.set()
         log.error("journal.lost", reason=reason)
         connection.terminate()
@@ -188,31 +189,28 @@ class Writer:
             if connection is None:
                 self._refuse(batch, JournalUnavailableError("disconnected"))
                 return None
-            committing = False
+            perhaps: Position | None = None
             try:
                 async with asyncio.timeout(self._access.timeout_s):
                     await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
                     head = await self._head(connection)
-                    began = head.position
                     transaction = Transaction(connection, head, self._lease, self._series)
                     await _run_steps(transaction, batch)
-                    committing = True
+                    perhaps = head.position
                     await connection.execute("COMMIT")
             except Exception as error:  # noqa: BLE001 - a value that cannot be stored may raise any
-                if committing:
-                    self._position = None
+                if perhaps is not None:
+                    self._end.doubt(perhaps)
                 kind = await self._after(connection, error)
                 if kind is Trouble.CULPRIT or (kind is Trouble.AGAIN and attempt == ATTEMPTS):
                     return error
                 if kind is Trouble.AGAIN:
                     continue
-                unknown = committing and kind is Trouble.LOST
+                unknown = perhaps is not None and kind is Trouble.LOST
                 refusal = CommitUnknownError if unknown else JournalUnavailableError
                 self._refuse(batch, refusal(subject(error)), error)
                 return None
-            self._position = head.position
-            if head.position != began:
-                self._stored = head.position
+            self._end.reach(head.position)
             self._series |= transaction.new_series
             return None
         return None
@@ -235,11 +233,20 @@ class Writer:
         return kind
 
     async def _head(self, connection: Connection) -> Head:
-        if self._position is None:
+        """Return the end of the chain.
+
+        Raises:
+            JournalUnavailableError: The chain has another end than was written here.
+        """
+        position = self._end.position
+        if position is None:
             row = await connection.fetchrow(queries.HEAD, self._access.node)
             position = Position() if row is None else Position(row["nseq"], leaf(row["data"]))
-        else:
-            position = self._position
+            was_foreign, self._is_foreign = self._is_foreign, not self._end.read(position)
+            if self._is_foreign:
+                if not was_foreign:
+                    log.error("journal.chain_taken", nseq=position.nseq)
+                raise JournalUnavailableError("chain")
         return Head(self._access.node, position)
 
     def _refuse(

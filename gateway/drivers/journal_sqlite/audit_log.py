@@ -1,5 +1,6 @@
 """The journal's sealed log."""
 
+import asyncio
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -7,7 +8,8 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from gateway.domain.entry import Entry, StoredEntry
-from gateway.domain.identifiers import ApplicationId, NodeName
+from gateway.domain.errors import JournalUnavailableError
+from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
 from gateway.drivers.journal_sqlite import auditing, sealing, searching, shredding
 from gateway.drivers.journal_sqlite.writer import Step
 from gateway.ports.audit_log import (
@@ -67,19 +69,17 @@ class SQLiteAuditLog(ABC):
 
     async def entries_behind(self, ends: Mapping[NodeName, int]) -> AsyncIterator[StoredEntry]:
         """Yield each node's entries but those up to its end."""
-        node, nseq = NodeName(""), 0
-        while page := await self._behind(node, nseq):
+        after: tuple[NodeName, int] | None = None
+        while page := await self._behind(after):
             for entry in page:
-                node, nseq = entry.node, entry.nseq
-                if 1 <= nseq <= ends.get(node, 0):
-                    nseq = ends[node]
+                after = (entry.node, entry.nseq)
+                if 1 <= entry.nseq <= ends.get(entry.node, 0):
+                    after = (entry.node, ends[entry.node])
                     break
                 yield entry
 
-    async def _behind(self, node: NodeName, nseq: int) -> list[StoredEntry]:
-        return await self._read(
-            lambda connection: auditing.behind(connection, node, nseq, PAGE_ENTRIES)
-        )
+    async def _behind(self, after: tuple[NodeName, int] | None) -> list[StoredEntry]:
+        return await self._read(lambda connection: auditing.behind(connection, after, PAGE_ENTRIES))
 
     async def runs(self, *, after: int = -1, limit: int = 1_000) -> Sequence[Run]:
         """Return runs."""
@@ -110,14 +110,31 @@ class SQLiteAuditLog(ABC):
     async def _accepted_after(self, after: bytes) -> Sequence[bytes]:
         return await self._read(lambda connection: auditing.accepted(connection, after, PAGE_IDS))
 
+    async def delivery_states(self) -> AsyncIterator[tuple[ApplicationId, DeliveryId, str]]:
+        """Yield where every delivery stands."""
+        after = b""
+        while page := await self._states_after(after):
+            for application, after, state in page:
+                yield (
+                    ApplicationId(UUID(bytes=application)),
+                    DeliveryId(UUID(bytes=after)),
+                    state,
+                )
+
+    async def _states_after(self, after: bytes) -> list[tuple[bytes, bytes, str]]:
+        return await self._read(lambda connection: auditing.states(connection, after, PAGE_IDS))
+
     async def shred(self, application_id: ApplicationId, entry: Callable[[int], Entry]) -> int:
         """Destroy keys; ``entry`` is called in the writer's thread."""
         destroyed = await self._write(
             lambda connection, head: shredding.shred(connection, head, application_id, entry)
         )
         # Also when there were none: perhaps it could not be done the last time.
-        await self._outside(shredding.empty_wal)
-        return destroyed
+        for _ in range(shredding.TRIES):
+            if await self._outside(shredding.empty_wal):
+                return destroyed
+            await asyncio.sleep(shredding.PAUSE_S)
+        raise JournalUnavailableError("details_in_use")
 
     @abstractmethod
     async def _write(self, step: Step[T]) -> T:

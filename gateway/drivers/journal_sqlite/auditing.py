@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
+from gateway.audit.acceptance import is_acceptance
 from gateway.domain.entry import StoredEntry
 from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_sqlite import rows
@@ -37,15 +38,20 @@ ORDER BY r.first_index, e.nseq
 _BEHIND: Final = """
 SELECT node, nseq, data FROM entries WHERE (node, nseq) > (?, ?) ORDER BY node, nseq LIMIT ?
 """
+# Also what stands before every place that there is: somebody has put it there.
+_FIRST: Final = "SELECT node, nseq, data FROM entries ORDER BY node, nseq LIMIT ?"
 _RUNS: Final = """
 SELECT first_index, node, first_nseq, length FROM log_runs
 WHERE first_index > ? ORDER BY first_index LIMIT ?
 """
 _ACCEPTANCE: Final = """
 SELECT node, nseq, data FROM entries
-WHERE application_id = ? AND action = 'application.accepted' ORDER BY seq LIMIT 1
+WHERE application_id = ? AND action = 'application.accepted' ORDER BY seq
 """
 _ACCEPTED: Final = "SELECT id FROM applications WHERE id > ? ORDER BY id LIMIT ?"
+_STATES: Final = """
+SELECT application_id, id, state FROM deliveries WHERE id > ? ORDER BY id LIMIT ?
+"""
 
 
 def checkpoints(connection: sqlite3.Connection) -> list[str]:
@@ -75,10 +81,14 @@ def sealed(connection: sqlite3.Connection, first: int, limit: int) -> list[Store
 
 
 def behind(
-    connection: sqlite3.Connection, node: NodeName, nseq: int, limit: int
+    connection: sqlite3.Connection, after: tuple[NodeName, int] | None, limit: int
 ) -> list[StoredEntry]:
-    """Return one page of all entries, from behind ``node`` and ``nseq``."""
-    return [rows.to_entry(row) for row in connection.execute(_BEHIND, (node, nseq, limit))]
+    """Return one page of all entries, from behind a node and place, or from the first."""
+    if after is None:
+        found = connection.execute(_FIRST, (limit,))
+    else:
+        found = connection.execute(_BEHIND, (*after, limit))
+    return [rows.to_entry(row) for row in found]
 
 
 def runs(connection: sqlite3.Connection, after: int, limit: int) -> list[Run]:
@@ -90,10 +100,25 @@ def acceptance_of(
     connection: sqlite3.Connection, application_id: ApplicationId
 ) -> StoredEntry | None:
     """Return the entry of an application's acceptance."""
-    row = connection.execute(_ACCEPTANCE, (application_id.bytes,)).fetchone()
-    return None if row is None else rows.to_entry(row)
+    stored = connection.execute(_ACCEPTANCE, (application_id.bytes,))
+    found = [
+        entry for row in stored if is_acceptance(entry := rows.to_entry(row), str(application_id))
+    ]
+    if len(found) > 1:
+        # Somebody has put another one beside it: what was sealed first counts.
+        places = [(index_of(connection, entry), entry) for entry in found]
+        sealed = [(place, entry) for place, entry in places if place is not None]
+        return min(sealed, key=lambda each: each[0])[1] if sealed else found[0]
+    return found[0] if found else None
 
 
 def accepted(connection: sqlite3.Connection, after: bytes, limit: int) -> Sequence[bytes]:
     """Return one page of the applications' ids."""
     return [row["id"] for row in connection.execute(_ACCEPTED, (after, limit))]
+
+
+def states(
+    connection: sqlite3.Connection, after: bytes, limit: int
+) -> list[tuple[bytes, bytes, str]]:
+    """Return one page of deliveries: whose they are, their ids and states."""
+    return [tuple(row) for row in connection.execute(_STATES, (after, limit))]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
-from gateway.audit.runs import check, joined, last_tiles
+from gateway.audit.runs import LastRun, check, check_ends, joined, last_tiles
 from gateway.domain.entry import StoredEntry
 from gateway.domain.identifiers import NodeName
 from gateway.drivers.journal_sqlite import rows
@@ -30,6 +30,19 @@ SELECT node, coalesce((
 FROM known WHERE node IS NOT NULL
 """
 """Every node with the place of its first entry that is not sealed, which may not be there yet."""
+_LAST_RUNS: Final = """
+WITH RECURSIVE known (node) AS (
+    SELECT min(node) FROM log_runs
+    UNION ALL
+    SELECT (SELECT min(node) FROM log_runs WHERE node > known.node) FROM known
+    WHERE known.node IS NOT NULL
+)
+SELECT r.first_index, r.node, r.first_nseq, r.length,
+    (SELECT min(first_index) FROM log_runs WHERE first_index > r.first_index) AS following
+FROM known k CROSS JOIN log_runs r
+WHERE r.node = k.node
+    AND r.first_nseq = (SELECT max(first_nseq) FROM log_runs WHERE node = k.node)
+"""
 HEAD: Final = "SELECT size, root, checkpoint, sealed_at FROM log_head"
 TILE: Final = "SELECT hashes FROM log_tiles WHERE level = ? AND position = ?"
 _UNSEALED_OF: Final = """
@@ -66,7 +79,11 @@ _HOUR_US: Final = 60 * 60 * 1_000_000
 def seal(
     connection: sqlite3.Connection, rule: Callable[[Unsealed], Seal], limit: int
 ) -> LogHead | None:
-    """Let ``rule`` seal what has no index."""
+    """Let ``rule`` seal what has no index.
+
+    Raises:
+        ValueError: ``rule``'s seal is none, or what is stored of the log contradicts itself.
+    """
     unsealed = find(connection, limit)
     if unsealed is None:
         return None
@@ -77,7 +94,14 @@ def seal(
 
 
 def find(connection: sqlite3.Connection, limit: int) -> Unsealed | None:
-    """Return what is to be sealed next, if there is anything."""
+    """Return what is to be sealed next, if there is anything.
+
+    Raises:
+        ValueError: The runs are not those of the head: where nodes were left is not known.
+    """
+    found = head(connection)
+    size = 0 if found is None else found.size
+    check_ends(_last_runs(connection), size)
     nodes = {row["node"]: row["next"] for row in connection.execute(NODES)}
     waiting = [
         connection.execute(_UNSEALED_OF, (node, place, limit)).fetchall()
@@ -92,10 +116,9 @@ def find(connection: sqlite3.Connection, limit: int) -> Unsealed | None:
         row = connection.execute(_ENTRY, (node, nodes[node] - 1)).fetchone()
         if row is not None:
             before[node] = rows.to_entry(row)
-    found = head(connection)
     return Unsealed(
         head=found,
-        edge=tiles(connection, last_tiles(0 if found is None else found.size)),
+        edge=tiles(connection, last_tiles(size)),
         before=before,
         entries=[rows.to_entry(row) for row in entries],
     )
@@ -132,6 +155,10 @@ def to_run(row: sqlite3.Row) -> Run:
         first_nseq=row["first_nseq"],
         length=row["length"],
     )
+
+
+def _last_runs(connection: sqlite3.Connection) -> list[LastRun]:
+    return [LastRun(to_run(row), row["following"]) for row in connection.execute(_LAST_RUNS)]
 
 
 def _store(connection: sqlite3.Connection, sealed: Seal) -> None:

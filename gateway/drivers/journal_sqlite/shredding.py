@@ -1,13 +1,11 @@
 """Forgetting details: their keys are overwritten where they stand, and in the WAL."""
 
 import sqlite3
-import time
 from collections.abc import Callable
 from typing import Final
 
 from gateway.audit.head import Head
 from gateway.domain.entry import Entry
-from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import ApplicationId
 from gateway.drivers.journal_sqlite import steps
 
@@ -16,8 +14,10 @@ _DESTROY: Final = """
 UPDATE detail_keys SET key = zeroblob(32) WHERE application_id = ? AND key <> zeroblob(32)
 """
 _TRUNCATE: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
-_TRIES: Final = 5
-_WAIT_S: Final = 0.1
+_WAIT_MS: Final = 20
+TRIES: Final = 50
+PAUSE_S: Final = 0.2
+"""Between two attempts to cut the WAL: others write then."""
 
 
 def shred(
@@ -33,14 +33,16 @@ def shred(
     return destroyed
 
 
-def empty_wal(connection: sqlite3.Connection) -> None:
+def empty_wal(connection: sqlite3.Connection) -> bool:
     """Bring everything into the database and cut the WAL to nothing; outside a transaction.
 
-    Raises:
-        JournalUnavailableError: Somebody was reading all the time.
+    Returns:
+        Whether that was possible: not while somebody reads, as a backup does.
     """
-    for _ in range(_TRIES):
-        if connection.execute(_TRUNCATE).fetchone()[0] == 0:
-            return
-        time.sleep(_WAIT_S)
-    raise JournalUnavailableError("wal_checkpoint")
+    # Whoever waits for readers here keeps everybody from writing.
+    [patience_ms] = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
+    try:
+        return bool(connection.execute(_TRUNCATE).fetchone()[0] == 0)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience_ms:d}")

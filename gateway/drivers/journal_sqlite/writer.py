@@ -2,8 +2,8 @@
 
 The thread takes every step that waits, runs them one after another in one
 transaction, each in a savepoint of its own, and commits once. A step's own error
-undoes that step alone; an error of the database undoes the whole transaction, and
-the end of the audit chain is then read anew.
+undoes that step alone; an error of the database undoes the whole transaction. The end of
+the audit chain is then read anew, and followed only if it was written here (``audit.head.End``).
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Final, TypeVar, cast
 import structlog
 
 from gateway.audit.chain import leaf
-from gateway.audit.head import Head, Position
+from gateway.audit.head import End, Head, Position
 from gateway.domain.errors import CommitUnknownError, JournalUnavailableError
 from gateway.domain.identifiers import NodeName
 from gateway.drivers.journal_sqlite import queries
@@ -62,8 +62,7 @@ class Writer:
         self._node = node
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
-        self._head: Head | None = None
-        self._stored: Position | None = None
+        self._end = End()
         self._lost = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
@@ -93,7 +92,7 @@ class Writer:
     @property
     def stored(self) -> Position | None:
         """The last entry that was committed here; ``None`` before the first."""
-        return self._stored
+        return self._end.stored
 
     async def close(self) -> None:
         """Finish what is queued and close the connection."""
@@ -130,21 +129,21 @@ class Writer:
         return batch, True
 
     def _write(self, batch: list[_Waiting]) -> None:
-        committing = False
+        perhaps: Position | None = None
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            head = self._head or self._read_head()
-            began = head.position
+            head = self._head()
             for waiting in batch:
                 self._run_step(waiting, head)
-            committing = True
+            perhaps = head.position
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._undo(batch, error, committing=committing)
+            self._undo(batch, error, perhaps)
+        except JournalUnavailableError as refusal:
+            # Of the chain's end: what steps raise is their callers'.
+            self._undo(batch, refusal, perhaps)
         else:
-            self._head = head
-            if head.position != began:
-                self._stored = head.position
+            self._end.reach(head.position)
             if self._lost:
                 self._lost = False
                 log.info("journal.recovered")
@@ -182,17 +181,22 @@ class Writer:
         self._connection.execute("ROLLBACK TO step")
         head.position = position
 
-    def _undo(self, batch: list[_Waiting], error: sqlite3.Error, *, committing: bool) -> None:
-        self._head = None
+    def _undo(
+        self,
+        batch: list[_Waiting],
+        error: sqlite3.Error | JournalUnavailableError,
+        perhaps: Position | None,
+    ) -> None:
+        self._end.doubt(perhaps)
         # On a full disk SQLite may have rolled back by itself (lang_transaction, 3.1).
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
         # The commit record may have reached the disk although synchronising it failed.
-        unknown = committing and code == sqlite3.SQLITE_IOERR
+        unknown = perhaps is not None and code == sqlite3.SQLITE_IOERR
         kind = CommitUnknownError if unknown else JournalUnavailableError
-        name = subject(error)
+        name = subject(error) if isinstance(error, sqlite3.Error) else str(error.args[0])
         if not self._lost:
             self._lost = True
             log.error("journal.lost", code=kind.code, reason=name)
@@ -200,9 +204,18 @@ class Writer:
             waiting.error = kind(name)
             waiting.error.__cause__ = error
 
-    def _read_head(self) -> Head:
-        row = self._connection.execute(queries.HEAD, (self._node,)).fetchone()
-        position = Position() if row is None else Position(row["nseq"], leaf(row["data"]))
+    def _head(self) -> Head:
+        """Return the end of the chain.
+
+        Raises:
+            JournalUnavailableError: The chain has another end than was written here.
+        """
+        position = self._end.position
+        if position is None:
+            row = self._connection.execute(queries.HEAD, (self._node,)).fetchone()
+            position = Position() if row is None else Position(row["nseq"], leaf(row["data"]))
+            if not self._end.read(position):
+                raise JournalUnavailableError("chain")
         return Head(self._node, position)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from gateway.domain.entry import Actor
+from gateway.services.operate.accept_restore import AcceptRestore
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
 from gateway.services.operate.destinations import OperateDestinations
@@ -34,6 +35,7 @@ class LogOperations:
     export: ExportLog
     prove: ProveEntry
     report: ReportLog
+    accept_restore: AcceptRestore
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "audit.head": _deciding(operate.log.export.head),
         "audit.entries": _deciding(operate.log.export.entries),
         "audit.tiles": _reading(operate.log.export.tiles),
+        "audit.receipt_keys": _reading(operate.log.export.receipt_keys),
         "audit.prove": _deciding(operate.log.prove.__call__),
+        "audit.accept_restore": _deciding(operate.log.accept_restore.__call__),
         "audit.report": _deciding(operate.log.report.__call__),
     }
 

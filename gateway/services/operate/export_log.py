@@ -78,6 +78,10 @@ class ExportLog:
         await self._note(actor, {"purpose": "export", "size": head.size})
         return answer
 
+    async def receipt_keys(self) -> dict[str, object]:
+        """Return the keys that sign receipts, and signed them before, as a JWKS."""
+        return {"keys": list(self._receipt_keys())}
+
     async def entries(self, first: int, count: int, *, actor: Actor) -> dict[str, object]:
         """Return ``entries`` from index ``first``: their bytes, in base64.
 

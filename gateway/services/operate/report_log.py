@@ -40,6 +40,8 @@ _KEYS: Final = frozenset(
         Action.CLIENT_KEY_REVOKED,
         Action.KEY_MADE,
         Action.KEY_CHANGED,
+        Action.KEY_GONE,
+        Action.LOG_RESTORED,
         Action.DETAIL_SHREDDED,
     }
 )

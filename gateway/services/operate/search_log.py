@@ -16,6 +16,7 @@ from gateway.domain.identifiers import ApplicationId, MunicipalityCode
 from gateway.ports.audit_log import EntryFilter, FoundEntry
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
+from gateway.services.erasure import Erasures
 from gateway.services.operate.refusals import OperationError, parse_id, printable
 from gateway.services.operate.selection import parse_moment
 from gateway.services.track import words_of
@@ -83,9 +84,10 @@ class SearchLog:
 
         Returns:
             ``entries``: the members of each, with ``index`` (``null`` until it is sealed),
-            ``position``, ``words`` (what the detail says) and ``erased`` (whether it had a
-            detail that nobody can read any more). ``before``: the position to go on from,
-            ``null`` when there may be no more.
+            ``position``, ``words`` (what the detail says), ``erased`` (whether somebody
+            erased that) and ``erasure`` (``at``, ``by``), ``words_lost`` (whether it cannot be
+            read although nobody did). ``before``: the position to go on from, ``null`` when
+            there may be no more.
 
         Raises:
             NotFoundError: ``application`` is not an id.
@@ -96,7 +98,8 @@ class SearchLog:
             raise OperationError("before: no such position")
         wanted = await self._filter(where)
         found = [] if wanted is None else await self._found(wanted, before, limit)
-        entries = [_view(each) for each in found]
+        erasures = Erasures(self._journal)
+        entries = [await _view(each, erasures) for each in found]
         await self._journal.record([self._noted(where, entries, actor)])
         full = len(found) == limit
         return {"entries": entries, "before": found[-1].position if full else None}
@@ -220,7 +223,7 @@ def _application(found: FoundEntry) -> ApplicationId | None:
     return None if named is None else ApplicationId(UUID(str(named)))
 
 
-def _view(found: FoundEntry) -> dict[str, object]:
+async def _view(found: FoundEntry, erasures: Erasures) -> dict[str, object]:
     try:
         members = dict(read(found.entry.data))
     except ValueError:
@@ -233,7 +236,7 @@ def _view(found: FoundEntry) -> dict[str, object]:
         "position": found.position,
         **members,
         "words": words,
-        "erased": detail is not None and words is None,
+        **await erasures.view(found, words, has_words=detail is not None),
     }
 
 

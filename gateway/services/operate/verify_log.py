@@ -1,20 +1,23 @@
 """Verify the audit log as it stands in the journal, and record that it was read."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from gateway.audit import note
-from gateway.audit.completeness import Completeness, Gap, Missing
+from gateway.audit.completeness import Completeness, Missing
 from gateway.audit.note import NoteKey
 from gateway.audit.reading import read
-from gateway.audit.sealed import Fault, LogReport, LogVerifier, Signed, signed
+from gateway.audit.sealed import MAX_FAULTS, Fault, LogReport, LogVerifier, Signed, signed
 from gateway.audit.sealing import Signing
-from gateway.audit.verify import Finding, Head
+from gateway.audit.tiles import WIDTH, leaf_in
+from gateway.audit.verify import Head
 from gateway.domain.entry import Action, Actor, Entry, StoredEntry
 from gateway.domain.identifiers import ApplicationId, NodeName
-from gateway.ports.audit_log import LogHead
+from gateway.ports.audit_log import LogHead, TileId
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
+from gateway.services.operate.compare_states import compare_states
 from gateway.services.operate.refusals import OperationError, parse_id
 
 _ENTRIES_BETWEEN_TILES: Final = 16_384
@@ -42,6 +45,7 @@ class VerifyLog:
         checkpoints: Mapping[str, str] | None = None,
         receipts: Mapping[str, str] | None = None,
         keys: Sequence[str] = (),
+        known: Sequence[int] = (),
     ) -> dict[str, object]:
         """Verify the log, and record that it was read.
 
@@ -51,6 +55,7 @@ class VerifyLog:
             receipts: Applications and the leaf hashes that their receipts name, 64
                 hexadecimal digits.
             keys: Verifier keys to believe instead of the gateway's own.
+            known: Indices at which what is wrong was examined before: a warning, and no failure.
 
         Returns:
             ``ok``; ``entries``, ``sealed``, ``root`` and ``matched`` (how many checkpoints
@@ -61,7 +66,7 @@ class VerifyLog:
         Raises:
             OperationError: A key or a receipt cannot be read.
         """
-        known = self._journal.chain_head
+        own = self._journal.chain_head
         # In this order: the head is sealed after every checkpoint that is kept, and with its runs.
         kept = await self._journal.checkpoints()
         indexed = await self._indexed()
@@ -70,19 +75,24 @@ class VerifyLog:
         completeness = Completeness()
         verifier = LogVerifier(
             checkpoints=[each for each in found if isinstance(each, Signed)],
-            heads={} if known is None else {self._journal.node: Head(*known)},
+            heads={} if own is None else {self._journal.node: Head(*own)},
             receipts={_id(name): _leaf(text) for name, text in (receipts or {}).items()},
             completeness=completeness,
+            known=await self._sealed_at(known),
         )
         ends = await self._read_sealed(verifier, head.size if head else 0)
+        fed = dict(ends)
         async for entry in self._journal.entries_behind(ends):
+            fed[entry.node] = max(entry.nseq, fed.get(entry.node, 0))
             verifier.feed_unsealed(entry)
-        if not verifier.is_broken:
-            await self._settle(completeness)
-            await self._compare_rows(completeness)
+        await self._settle(completeness, fed)
+        await self._compare_rows(completeness, fed)
         report = verifier.finish(complete=True)
         faults = (*report.faults, *(each for each in found if isinstance(each, Fault)))
         faults += _of_head(head, found, indexed)
+        if not (faults or report.known or report.excused):
+            # Where entries are lost, deliveries may stand where nothing says so.
+            faults = await self._compare_states(completeness, fed)
         await self._record(actor, report, ok=not faults)
         return {
             "ok": not faults,
@@ -96,7 +106,7 @@ class VerifyLog:
             },
             "failures": [fault_view(fault) for fault in faults],
             "first_bad_index": first_bad_index(faults),
-            "warnings": [warning_view(finding) for finding in report.warnings],
+            "warnings": warning_views(report),
             "unsettled": report.unsettled,
             "keys": "given" if keys else "own",
         }
@@ -119,6 +129,12 @@ class VerifyLog:
             signed(name, text.encode(), keys or _own_keys(signing, text), signing.verify)
             for name, text in texts
         ]
+
+    async def _sealed_at(self, indices: Sequence[int]) -> dict[int, bytes | None]:
+        """Return what the stored tiles say was sealed at these indices."""
+        places = {index: TileId(0, index // WIDTH) for index in indices}
+        tiles = await self._journal.tiles(sorted(set(places.values())))
+        return {index: leaf_in(tiles.get(tile), index) for index, tile in places.items()}
 
     async def _indexed(self) -> int:
         """Return how many entries were given an index, whatever the head says."""
@@ -149,17 +165,19 @@ class VerifyLog:
         verifier.compare(made, await self._journal.tiles(list(made)))
         return ends
 
-    async def _settle(self, completeness: Completeness) -> None:
+    async def _settle(self, completeness: Completeness, fed: Mapping[NodeName, int]) -> None:
         """Ask for what seems missing: it may have been stored behind what was read already."""
         for missing in list(completeness.missing())[:_MOST_ASKED]:
-            if await self._is_there(missing):
+            if await self._is_there(missing, fed):
                 completeness.settle(missing)
 
-    async def _is_there(self, missing: Missing) -> bool:
+    async def _is_there(self, missing: Missing, fed: Mapping[NodeName, int]) -> bool:
         application = ApplicationId(parse_id(missing.application))
         if missing.claim is None:
-            return await self._journal.acceptance_of(application) is not None
+            return await self._was_accepted(application, fed)
         for stored in await self._journal.entries_about(application):
+            if not _is_behind(stored, fed):
+                continue
             try:
                 members = read(stored.data)
             except ValueError:
@@ -170,18 +188,36 @@ class VerifyLog:
                 return True
         return False
 
-    async def _compare_rows(self, completeness: Completeness) -> None:
+    async def _was_accepted(self, application: ApplicationId, fed: Mapping[NodeName, int]) -> bool:
+        """Tell whether an acceptance was stored behind what was read of its node."""
+        stored = await self._journal.acceptance_of(application)
+        return stored is not None and _is_behind(stored, fed)
+
+    async def _compare_rows(self, completeness: Completeness, fed: Mapping[NodeName, int]) -> None:
         """Compare the applications of the journal with those that the log accepted."""
         found = 0
         async for application in self._journal.accepted_ids():
             if completeness.accepted(str(application)):
                 found += 1
-            elif await self._journal.acceptance_of(application) is None:
-                completeness.add(Gap(None, f"the acceptance of {application} is not in the log"))
+            elif not await self._was_accepted(application, fed):
+                problem = f"the acceptance of {application} is not in the log"
+                completeness.miss(str(application), problem)
         if found < completeness.accepted_count:
             rows = {str(each) async for each in self._journal.accepted_ids()}
             for gap in completeness.without_rows(rows):
                 completeness.add(gap)
+
+    async def _compare_states(
+        self, completeness: Completeness, fed: Mapping[NodeName, int]
+    ) -> tuple[Fault, ...]:
+        """Compare where deliveries stand with how they ended in the log."""
+        faults: list[Fault] = []
+        states = compare_states(self._journal, completeness, lambda one: _is_behind(one, fed))
+        async for problem in states:
+            faults.append(Fault(problem))
+            if len(faults) == MAX_FAULTS:
+                break
+        return tuple(faults)
 
     async def _record(self, actor: Actor, report: LogReport, *, ok: bool) -> None:
         entry = Entry(
@@ -191,6 +227,11 @@ class VerifyLog:
             facts={"purpose": "verify", "ok": ok, "entries": report.entries},
         )
         await self._journal.record([entry])
+
+
+def _is_behind(stored: StoredEntry, fed: Mapping[NodeName, int]) -> bool:
+    """Tell whether an entry was not there when its node's were read: else it was judged then."""
+    return stored.nseq > fed.get(stored.node, 0)
 
 
 def first_bad_index(faults: Sequence[Fault]) -> int | None:
@@ -208,9 +249,17 @@ def fault_view(fault: Fault) -> dict[str, object]:
     }
 
 
-def warning_view(finding: Finding) -> dict[str, object]:
-    """Return a warning as JSON has it."""
-    return {"node": finding.node, "nseq": finding.nseq, "problem": finding.problem}
+def warning_views(report: LogReport) -> list[dict[str, object]]:
+    """Return what is worth knowing and no failure, as JSON has it."""
+    known = [fault_view(replace(each, problem=f"known: {each.problem}")) for each in report.known]
+    excused = [
+        fault_view(replace(each, problem=f"perhaps for want of what is lost: {each.problem}"))
+        for each in report.excused
+    ]
+    clocks: list[dict[str, object]] = [
+        {"node": each.node, "nseq": each.nseq, "problem": each.problem} for each in report.warnings
+    ]
+    return [*known, *excused, *clocks]
 
 
 def _of_head(

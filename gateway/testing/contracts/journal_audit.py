@@ -36,6 +36,17 @@ from gateway.testing.builders import NOW, an_acceptance, an_entry, an_id
 from gateway.testing.contracts.journal import NodeMaker, RawSQL
 
 MANY = 10_000
+NOWHERE = """
+INSERT INTO entries (node, nseq, at, action, data, series)
+SELECT '{}', {}, at, action, data, series FROM entries WHERE nseq = 1
+"""
+"""Puts in an entry with a place that no gateway gives."""
+TAKEN_OVER = """
+UPDATE entries SET application_id = (
+    SELECT application_id FROM entries WHERE nseq = 2
+) WHERE nseq = 1
+"""
+"""Lets the first entry's row go for one about the second one's application."""
 GW_1, GW_2 = NodeName("gw-1"), NodeName("gw-2")
 
 
@@ -310,6 +321,40 @@ class AuditLogContract:
         assert await journal.log_head() is None
         assert await journal.unsealed() == 3
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE log_runs SET length = length - 3 WHERE first_index = 16",
+            "UPDATE log_runs SET length = length - 3 WHERE first_index = 8",
+            "UPDATE log_runs SET length = length + 3 WHERE first_index = 8",
+            "DELETE FROM log_runs WHERE first_index = 8",
+            "DELETE FROM log_runs WHERE first_index = 16",
+            "DELETE FROM log_runs",
+            "DELETE FROM log_head",
+        ],
+    )
+    async def test_nothing_is_sealed_behind_runs_that_somebody_changed(
+        self, a_node: NodeMaker, behind: RawSQL, change: str
+    ) -> None:
+        for name in ("gw-1", "gw-2", "gw-1"):
+            journal = a_node(name)
+            await journal.open()
+            await recorded(journal, 8)
+            await journal.seal(sealing(), limit=MANY)
+            await journal.close()
+        journal = a_node("gw-1")
+        await journal.open()
+        before = await journal.log_head()
+
+        await behind(change)
+        for _ in range(2):
+            with pytest.raises(ValueError, match="run"):
+                await journal.seal(sealing(), limit=MANY)
+            await recorded(journal, 1)
+
+        assert await journal.log_head() == (None if "log_head" in change else before)
+        await journal.close()
+
     async def test_entries_are_stored_and_sealed_at_the_same_time(self, journal: Journal) -> None:
         async def keep_sealing() -> None:
             while len(await sealed(journal)) < 200:
@@ -374,6 +419,17 @@ class AuditLogContract:
         assert behind == everything[-2:]
         assert [entry async for entry in journal.entries_behind({})] == everything
 
+    async def test_what_stands_before_every_place_is_read_behind_them_too(
+        self, journal: Journal, behind: RawSQL
+    ) -> None:
+        await recorded(journal, 2)
+        for statement in (*self.unguarded, *(NOWHERE.format(node, 0) for node in ("", "gw-1"))):
+            await behind(statement)
+
+        everything = [entry async for entry in journal.entries_behind({journal.node: 2})]
+
+        assert [(entry.node, entry.nseq) for entry in everything] == [("", 0), ("gw-1", 0)]
+
     async def test_a_missing_entry_ends_the_log(self, a_node: NodeMaker, behind: RawSQL) -> None:
         journal = a_node("gw-1")
         await journal.open()
@@ -390,7 +446,15 @@ class AuditLogContract:
         assert [entry.nseq for entry in await sealed(journal, 5)] == [6, 7, 8, 9]
         await journal.close()
 
-    @pytest.mark.parametrize("change", ["UPDATE entries SET action = ''", "DELETE FROM entries"])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE entries SET action = ''",
+            "DELETE FROM entries",
+            NOWHERE.format("gw-1", 0),
+            NOWHERE.format("", 1),
+        ],
+    )
     async def test_entries_are_guarded(
         self, a_node: NodeMaker, behind: RawSQL, change: str
     ) -> None:
@@ -415,6 +479,46 @@ class AuditLogContract:
         ]
         assert await journal.acceptance_of(ApplicationId(an_id())) is None
         assert [found async for found in journal.accepted_ids()] == sorted(ids)
+
+    async def test_the_state_of_every_delivery_is_found(self, journal: Journal) -> None:
+        acceptances = [an_acceptance() for _ in range(3)]
+        await asyncio.gather(*map(journal.accept, acceptances))
+        records = [each.record for one in acceptances for each in one.deliveries]
+
+        found = [each async for each in journal.delivery_states()]
+
+        records.sort(key=lambda record: record.id)
+        assert found == [(record.application_id, record.id, "pending") for record in records]
+
+    async def test_only_bytes_that_say_so_are_an_acceptance(
+        self, journal: Journal, behind: RawSQL
+    ) -> None:
+        first, second = an_acceptance(), an_acceptance()
+        await journal.accept(first)
+        await journal.accept(second)
+        own = await journal.acceptance_of(second.application.id)
+
+        for statement in (*self.unguarded, TAKEN_OVER):
+            await behind(statement)
+
+        assert own is not None
+        assert await journal.acceptance_of(second.application.id) == own
+        assert await journal.acceptance_of(first.application.id) is None
+
+    async def test_of_two_acceptances_the_one_that_was_sealed_counts(
+        self, journal: Journal, behind: RawSQL
+    ) -> None:
+        acceptance = an_acceptance()
+        await journal.accept(acceptance)
+        await journal.record([acceptance.entry])
+        both = await journal.entries_about(acceptance.application.id)
+
+        unsealed = await journal.acceptance_of(acceptance.application.id)
+        await journal.seal(sealing(), limit=MANY)
+        await behind("UPDATE log_runs SET first_nseq = 2, length = 1, first_index = 1")
+
+        assert unsealed == both[0]
+        assert await journal.acceptance_of(acceptance.application.id) == both[1]
 
     # Searching
 

@@ -1,8 +1,9 @@
 """A gateway's journal and sequencer under load; prints what was acknowledged.
 
 Usage: sealing_load.py URL NODE KEYS, with how many keys the log has. Prints, each after the call
-returned: ``accepted APPLICATION LEAF``, ``wrote COUNT`` further entries, and ``sealed CHECKPOINT``
-(in base64).
+returned: ``accepted APPLICATION LEAF``, ``wrote COUNT NSEQ LEAF`` (so many further entries; what
+the node's chain ended with then, so that all up to there are acknowledged), and
+``sealed CHECKPOINT`` (in base64).
 """
 
 import asyncio
@@ -38,14 +39,19 @@ async def open_patiently(journal: Journal) -> None:
 
 async def call_for_ever(journal: Journal) -> None:
     clock = SystemClock()
+
+    def wrote(count: int) -> None:
+        head = journal.chain_head
+        assert head is not None
+        say("wrote", count, head[0], head[1].hex())
+
     while True:
         acceptance, leaf = await accepted(journal, clock)
         say("accepted", acceptance.application.id, leaf)
-        await delivered(journal, clock, acceptance)
-        say("wrote", 3)
+        await delivered(journal, clock, acceptance, stored=lambda: wrote(1))
         observed = an_entry(action=Action.CLOCK_OBSERVED, at=clock.now())
         await journal.record([observed] * TOGETHER)
-        say("wrote", TOGETHER)
+        wrote(TOGETHER)
 
 
 async def tell_checkpoints(journal: Journal) -> None:
@@ -63,8 +69,7 @@ async def main() -> None:
     journal = journal_at(url, node)
     await open_patiently(journal)
     sealer = sealing(journal, SystemClock(), keys=int(keys))
-    for entry in await sealer.check():
-        await journal.record([entry])
+    await journal.record([an_entry(at=SystemClock().now()), *await sealer.check()])
     async with asyncio.TaskGroup() as tasks:
         for _ in range(CALLERS):
             tasks.create_task(call_for_ever(journal))

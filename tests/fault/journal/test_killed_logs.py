@@ -42,15 +42,18 @@ class Told:
 
     receipts: dict[str, str] = field(default_factory=dict)
     checkpoints: set[str] = field(default_factory=set)
+    ends: dict[tuple[str, int], str] = field(default_factory=dict)
+    """Nodes, numbers and leaf hashes of entries that were acknowledged, with all before them."""
     entries: int = 0
     kills: int = 0
 
-    def hear(self, line: bytes) -> None:
+    def hear(self, node: str, line: bytes) -> None:
         match line.decode().split():
             case ["accepted", application, leaf_hash]:
                 self.receipts[application] = leaf_hash
                 self.entries += 1
-            case ["wrote", count]:
+            case ["wrote", count, nseq, leaf_hash]:
+                self.ends[node, int(nseq)] = leaf_hash
                 self.entries += int(count)
             case ["sealed", checkpoint]:
                 self.checkpoints.add(base64.b64decode(checkpoint).decode())
@@ -76,7 +79,7 @@ async def live_and_die(url: str, node: str, keys: int, entries: int, told: Told)
             while mine.entries < entries:
                 line = await process.stdout.readline()
                 assert line, f"{node} ended by itself"
-                mine.hear(line)
+                mine.hear(node, line)
     finally:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGKILL)
@@ -84,9 +87,10 @@ async def live_and_die(url: str, node: str, keys: int, entries: int, told: Told)
         ended = await process.wait()
     for line in rest.splitlines(keepends=True):
         if line.endswith(b"\n"):
-            mine.hear(line)
+            mine.hear(node, line)
     assert ended == -signal.SIGKILL
     told.receipts |= mine.receipts
+    told.ends |= mine.ends
     told.checkpoints |= mine.checkpoints
     told.entries += mine.entries
     told.kills += 1
@@ -120,7 +124,10 @@ async def assert_honest(url: str, told: Told) -> str:
     head = await journal.log_head()
     assert head is not None
 
-    leaves = {leaf(entry.data).hex() async for entry in journal.sealed_entries()}
+    sealed: dict[tuple[str, int], str] = {
+        (entry.node, entry.nseq): leaf(entry.data).hex() async for entry in journal.sealed_entries()
+    }
+    leaves = {*sealed.values()}
     checkpoints = {f"told {number}": text for number, text in enumerate(told.checkpoints)}
     report = await verified(
         journal, SystemClock(), keys=KEYS, checkpoints=checkpoints, receipts=told.receipts
@@ -128,7 +135,9 @@ async def assert_honest(url: str, told: Told) -> str:
     await journal.close()
 
     assert told.receipts
+    assert told.ends
     assert told.checkpoints
+    assert {end: sealed.get(end) for end in told.ends} == told.ends
     assert [each for each in told.receipts.values() if each not in leaves] == []
     assert report["failures"] == []
     assert (report["ok"], report["warnings"], report["unsettled"]) == (True, [], 0)
@@ -136,7 +145,8 @@ async def assert_honest(url: str, told: Told) -> str:
     assert report["entries"] >= told.entries
     return (
         f"{url.partition(':')[0]}: {report['entries']} entries, {told.kills} kills, "
-        f"{len(told.receipts)} receipts and {len(told.checkpoints)} checkpoints agree"
+        f"{len(told.receipts)} receipts, {len(told.ends)} acknowledged ends of chains and "
+        f"{len(told.checkpoints)} checkpoints agree"
     )
 
 

@@ -31,6 +31,8 @@ SELECT pg_terminate_backend(pid) FROM pg_locks
 WHERE locktype = 'advisory' AND granted AND objid = {_LOCK & 0xFFFFFFFF} LIMIT 1
 """  # noqa: S608 - a constant
 
+SEALING = {"log.not_sealed", "log.sealed_again"}
+
 
 @asynccontextmanager
 async def sealing(sealer: SealLog) -> AsyncIterator[None]:
@@ -89,7 +91,7 @@ async def test_a_locked_table_of_the_log_holds_sealing_up_and_nothing_else(
         assert held_up.size - before.size < 10
         assert held_up.age_s is not None
         assert held_up.age_s > 0.3
-        told = [each["event"] for each in events if each["event"].startswith("log.")]
+        told = [each["event"] for each in events if each["event"] in SEALING]
         assert told == ["log.not_sealed", "log.sealed_again"]
         await town.assert_every_account_is_square()
         await assert_log_is_whole(town)
@@ -141,7 +143,7 @@ async def test_a_log_whose_tables_somebody_wrote_into_stops_no_gateway(tmp_path:
 
         assert town.refused == []
         assert (held_up.size, held_up.usable) == (before.size, False)
-        told = [each["event"] for each in events if each["event"].startswith("log.")]
+        told = [each["event"] for each in events if each["event"] in SEALING]
         assert told == ["log.not_sealed", "log.sealed_again"]
         await town.assert_every_account_is_square()
         await assert_log_is_whole(town)
@@ -183,3 +185,31 @@ async def test_a_key_that_cannot_be_read_any_more_signs_until_the_process_ends(
     assert (standing.size, standing.usable) == (2, True)
     with pytest.raises(KeyNotFoundError):
         log_signing(store)
+
+
+@pytest.mark.postgres
+async def test_a_run_that_somebody_put_there_is_told_as_what_it_is(
+    server: PostgresNode, tmp_path: Path
+) -> None:
+    url = server.database()
+    journal = PostgresJournal(url, node=NodeName("gw-1"), timeout_s=5)
+    async with World.make(tmp_path, opened=journal) as world:
+        await journal.record([an_entry()])
+        sealer = world.gateway.seal_log
+        await sealer.begin()
+        nseq = len(await world.log())
+        somebody = await asyncpg.connect(url)
+        # The next entry belongs where this row says that there is nothing.
+        await somebody.execute(
+            "INSERT INTO log_runs (first_index, node, first_nseq, length)"
+            " VALUES (1000000, 'gw-1', $1, 0)",
+            nseq + 1,
+        )
+        await somebody.close()
+        await journal.record([an_entry()])
+        with structlog.testing.capture_logs() as events:
+            await sealer.finish()
+
+        told = [(each["event"], each["code"]) for each in events if each["event"] in SEALING]
+        assert told == [("log.not_sealed", "log.unusable")]
+        assert not (await sealer.standing()).usable

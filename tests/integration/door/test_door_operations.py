@@ -1,5 +1,6 @@
 """The operations door: health and metrics for all who reach it, commands over the Unix socket."""
 
+import asyncio
 import getpass
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -222,3 +223,46 @@ async def test_a_command_whose_arguments_are_not_json_is_refused(commands: Clien
     async with commands.post("/ops/v1/echo", data=b"{") as answer:
         assert answer.status == 400
         assert (await answer.json(content_type=None))["code"] == "json.malformed"
+
+
+async def test_the_whole_log_is_read_once_at_a_time_and_only_for_who_waits(
+    journal: Journal, metrics: Metrics, tmp_path: Path
+) -> None:
+    reading, ended = asyncio.Event(), asyncio.Event()
+
+    async def verify(_: Actor, __: Mapping[str, object]) -> object:
+        if ended.is_set():
+            return {"ok": True}
+        reading.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return None
+
+    app = operations_app(
+        ready=journal.ready,
+        observe=journal.observe,
+        metrics=metrics,
+        operations={"audit.verify": verify, "echo": echo},
+    )
+    runner = FrontRunner(app)
+    await runner.setup()
+    await web.UnixSite(runner, path := str(tmp_path / "s")).start()
+    async with ClientSession("http://gateway", connector=UnixConnector(path)) as session:
+        first = asyncio.create_task(session.post("/ops/v1/audit.verify", data=b"{}"))
+        await asyncio.wait_for(reading.wait(), 10)
+        async with session.post("/ops/v1/audit.verify", data=b"{}") as answer:
+            refused = answer.status, (await answer.json(content_type=None))["code"]
+        async with session.post("/ops/v1/echo", data=b"{}") as answer:
+            assert answer.status == 200
+        first.cancel()
+        await asyncio.wait_for(ended.wait(), 10)
+        async with asyncio.timeout(10):
+            while True:
+                async with session.post("/ops/v1/audit.verify", data=b"{}") as answer:
+                    if answer.status == 200:
+                        break
+    await runner.cleanup()
+
+    assert refused == (422, "operation.refused")

@@ -15,6 +15,7 @@ from gateway.audit.chain import leaf
 from gateway.audit.completeness import Completeness
 from gateway.audit.exported import ExportedLog
 from gateway.audit.sealed import Fault, LogReport, LogVerifier, Signed, signed
+from gateway.audit.tiles import leaf_in
 from gateway.audit.verify import Head
 from gateway.crypto import keys
 from gateway.crypto.sign import Purpose, Signer
@@ -315,6 +316,52 @@ def test_both_find_what_does_not_belong_together(
     assert bool(words) == bool(said)
 
 
+@pytest.mark.parametrize(("never_claimed", "excused"), [(None, 1), (5, 0)])
+def test_a_broken_chain_hides_no_more_gaps_than_entries_that_are_lost(
+    never_claimed: int | None, excused: int, tmp_path: Path
+) -> None:
+    lives = [each for n in range(9) for each in life(n)]
+    if never_claimed is not None:
+        del lives[3 * never_claimed + 1]
+    entries = chained([*lives, late()])
+    assert b'"delivery.claimed"' in entries[4].data
+    del entries[4]
+
+    index, said = both(seal(entries), tmp_path)
+
+    assert ("without a claim" in said) == (never_claimed is not None)
+    assert "out of sequence" in said
+    assert index == (9 if never_claimed is None else 4)
+    assert len(ours(tmp_path / "export").excused) == excused
+
+
+def test_what_was_examined_is_a_note_and_what_else_is_wrong_shows_all_the_same(
+    tmp_path: Path,
+) -> None:
+    log = honest()
+    edit(log)
+    found = ours(log.write(tmp_path / "export")).faults
+    first, second = sorted({each.index for each in found if each.index is not None})
+    assert first == 150
+
+    known = {at: leaf_in(log.tiles[TileId(0, at // 256)], at) for at in (150, second)}
+    examined = LogVerifier(checkpoints=signatures(log), known=known)
+    examined.feed_all(log.entries)
+    report = examined.finish()
+
+    assert (report.ok, report.matched) == (True, 3)
+    assert {each.index for each in report.known} == {150, second}
+
+    other = LogVerifier(checkpoints=signatures(log), known=known)
+    other.feed_all([*rechained(log.entries, 400, b"131016", b"131024")])
+    assert [each.index for each in other.finish().faults] == [None]
+
+
+def signatures(log: SealedLog) -> list[Signed]:
+    found = [signed(str(n), text, [note_key()], verify_signature) for n, text in log.notes.items()]
+    return [each for each in found if isinstance(each, Signed)]
+
+
 def test_what_is_missing_at_the_very_end_may_still_come(tmp_path: Path) -> None:
     log = seal(chained([(ONE, accepted(1)), (ONE, delivered(1))]))
 
@@ -396,16 +443,32 @@ def test_a_receipt_is_looked_for(
     assert verifier.finish().fault_count == code
 
 
-def test_a_receipt_with_a_bad_signature_is_not_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("known", "cut", "words"),
+    [
+        (False, False, "signature not checked: by a key that is not here; not compared"),
+        (True, True, "a signature does not verify; not compared"),
+    ],
+)
+def test_a_receipt_that_anybody_may_have_written_says_nothing_of_the_log(
+    known: bool,  # noqa: FBT001 - a column of the table
+    cut: bool,  # noqa: FBT001 - likewise
+    words: str,
+    tmp_path: Path,
+) -> None:
     folder = honest().write(tmp_path / "export")
-    jwks = {"keys": [json.loads(keys.public_half(SIGNING_KEY))]}
-    (folder / "receipt-keys.json").write_text(json.dumps(jwks), encoding="utf-8")
-    header, payload, _ = a_receipt(7, bytes(32)).split(".")
-    (tmp_path / "receipt").write_text(f"{header}.{payload}.{'A' * 86}", encoding="utf-8")
+    jwks = {"keys": [json.loads(keys.public_half(SIGNING_KEY))] if known else []}
+    (tmp_path / "jwks").write_text(json.dumps(jwks), encoding="utf-8")
+    header, payload, signature = a_receipt(999, bytes(32)).split(".")
+    signature = "A" * 86 if cut else signature
+    (tmp_path / "receipt").write_text(f"{header}.{payload}.{signature}", encoding="utf-8")
+    arguments = [folder, "--receipt", tmp_path / "receipt", "--receipt-keys", tmp_path / "jwks"]
 
-    code, words = theirs(folder, "--receipt", tmp_path / "receipt")
+    code, said = theirs(*arguments)
 
-    assert (code, "a signature does not verify" in words) == (2, True)
+    assert (code, words in said, "ok: " in said) == (2, True, True)
+    (folder / "entries/0.jsonl").write_bytes(b"")
+    assert theirs(*arguments)[0] == 1
 
 
 @pytest.mark.parametrize("index", [0, 255, 256, 600])

@@ -98,7 +98,7 @@ def test_an_empty_log_verifies() -> None:
 def test_the_first_bad_entry_is_named(entries: list[StoredEntry], nseq: int, words: str) -> None:
     report = verify(entries)
 
-    [failure] = report.failures
+    failure = report.failures[0]
     assert (report.ok, failure.node, failure.nseq) == (False, ONE, nseq)
     assert words in failure.problem
 
@@ -107,8 +107,51 @@ def test_each_broken_chain_is_named_once_and_others_go_on() -> None:
     report = verify([LOG[0], *LOG[2:], *a_log(3, TWO)])
 
     assert [failure.node for failure in report.failures] == [ONE]
-    assert (report.heads[ONE].nseq, report.heads[TWO].nseq) == (1, 3)
+    assert (report.heads[ONE].nseq, report.heads[TWO].nseq) == (5, 3)
     assert report.entries == 7
+
+
+NINE = a_log(9)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(NINE[1:4], id="deleted"),
+        pytest.param([*NINE[:2], NINE[1], *NINE[2:4]], id="doubled"),
+        pytest.param([NINE[0], row(NINE[1], data=b"{}"), *NINE[2:4]], id="destroyed"),
+        pytest.param(
+            [row(NINE[0], data=NINE[0].data.replace(b'"number":1', b'"number":9')), *NINE[1:4]],
+            id="edited",
+        ),
+    ],
+)
+def test_a_break_is_named_once_and_hides_no_later_one(first: list[StoredEntry]) -> None:
+    assert len(verify([*first, *NINE[4:]]).failures) == 1
+
+    report = verify([*first, *NINE[5:]], expected_heads={ONE: Head(9, leaf(NINE[8].data))})
+
+    assert [failure.nseq for failure in report.failures][1:] == [6]
+    assert report.heads[ONE] == Head(9, leaf(NINE[8].data))
+
+
+def test_a_chain_with_nothing_but_breaks_is_counted_and_named_in_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verify_module, "MAX_FAILURES", 3)
+
+    report = verify(reversed(NINE))
+
+    assert (len(report.failures), report.failure_count, report.ok) == (3, 9, False)
+
+
+def test_what_is_lost_is_counted_by_numbers_and_not_by_what_a_forger_claims() -> None:
+    verifier = Verifier()
+    for entry in [NINE[0], row(NINE[1], nseq=1_000), *NINE[3:]]:
+        verifier.feed(entry)
+
+    # The forged number counts nothing: one did not come, and another is not where it belongs.
+    assert verifier.lost == 2
 
 
 def test_a_cut_off_tail_is_seen_with_an_expected_head_only() -> None:
@@ -145,6 +188,29 @@ def test_a_clock_set_back_is_a_warning() -> None:
         Finding(ONE, 2, "the clock had gone back by 69 s"),
         Finding(ONE, 4, "the clock had gone back by 69 s"),
     )
+
+
+@pytest.mark.parametrize(
+    ("action", "node", "is_told"),
+    [
+        (Action.NODE_STARTED, ONE, False),
+        (Action.KEY_MADE, ONE, False),
+        (Action.KEY_CHANGED, ONE, False),
+        (Action.CLIENT_KEY_ADDED, NodeName("cli"), False),
+        (Action.DELIVERY_CONFIRMED, ONE, True),
+    ],
+)
+def test_a_chain_that_no_gateway_began_is_a_warning(
+    action: Action, node: NodeName, *, is_told: bool
+) -> None:
+    first = Entry(action=action, at=START, actor=Actor(ActorKind.GATEWAY, "gw-1"))
+    data = encode(first, node=node, nseq=1, nprev=GENESIS)
+
+    report = verify([StoredEntry(node=node, nseq=1, data=data)])
+
+    problem = "no gateway began this chain: no start stands here"
+    assert report.ok
+    assert report.warnings == ((Finding(node, 1, problem),) if is_told else ())
 
 
 def test_entries_a_little_out_of_order_are_no_warning() -> None:

@@ -19,6 +19,7 @@ from gateway.crypto import keys
 from gateway.domain.errors import ConfigError, JournalUnavailableError, NodeNameTakenError
 from gateway.domain.identifiers import NodeName
 from gateway.domain.lifecycle import State
+from gateway.drivers.memory_keys import MemoryKeys
 from gateway.sdk import Application, Delivery, Receipt
 from gateway.settings.model import SOCKET_NAME
 from gateway.testing.faults import FlakyBroker, FlakyJournal
@@ -133,6 +134,35 @@ async def test_keys_are_noted_when_they_are_first_used_and_a_change_of_settings_
         entry["facts"]["configuration"] for entry in entries if entry["action"] == "node.started"
     ]
     assert settings[0] == settings[1] != settings[2]
+
+
+async def test_a_key_that_is_gone_is_written_down_once_and_again_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    private, store = keys.new_signing_key(), MemoryKeys()
+    store.add("worker/gone", private, private=True)
+    first = a_world(tmp_path, store=store)
+    async with running(first, asyncio.Event()):
+        pass
+    without = MemoryKeys()
+    for name in first.store.names():
+        if name != "worker/gone":
+            without.add(name, first.store.private(name), private=True)
+    for _ in range(2):
+        async with running(a_world(tmp_path, store=without), asyncio.Event()):
+            pass
+    without.add("worker/gone", private, private=True)
+    async with running(a_world(tmp_path, store=without), asyncio.Event()):
+        pass
+
+    entries, _ = await logged(tmp_path)
+
+    noted = [
+        entry["action"]
+        for entry in entries
+        if entry["action"].startswith("key.") and entry["facts"]["key"] == "worker/gone"
+    ]
+    assert noted == ["key.made", "key.gone", "key.made"]
 
 
 async def test_what_a_worker_holds_at_the_signal_is_finished_and_written_down(

@@ -1,6 +1,8 @@
 """``kakehashi audit key|shred``."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +77,23 @@ def test_shredded_words_are_told_as_erased(terminal: Terminal, parked: Acceptanc
     assert done == {"application": application, "details": 1}
     shown = terminal.run("status", application)
     assert "山田様より" not in shown
-    assert "erased" in shown
+    assert "words erased on" in shown
     assert terminal.ask("status", application)[0]["timeline"][-2]["erased"]
+
+
+def test_words_whose_key_was_removed_are_not_told_as_erased(
+    terminal: Terminal, parked: Acceptance
+) -> None:
+    application = str(parked.application.id)
+    terminal.run("parked", "cancel", str(parked.deliveries[0].record.id), "--reason", "x")
+    [journal] = Path("var").rglob("*.db")
+    with closing(sqlite3.connect(journal)) as database, database:
+        database.execute("DELETE FROM detail_keys")
+
+    for command in (["status", application], ["audit", "search", "--application", application]):
+        text = " ".join(terminal.run(*command).split())
+        assert "nobody erased them" in text
+        assert "words erased" not in text
 
 
 def test_what_cannot_be_shredded_is_said_in_words(terminal: Terminal, parked: Acceptance) -> None:

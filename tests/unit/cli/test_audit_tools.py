@@ -2,7 +2,6 @@
 
 import json
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,8 @@ import pytest
 from gateway.audit.chain import leaf
 from gateway.cli.report.page import Report, page
 from gateway.cli.report.words import ACTIONS
+from gateway.crypto import keys
+from gateway.crypto.sign import Purpose, Signer
 from gateway.domain.entry import Action
 from gateway.ports.journal import Acceptance
 from gateway.testing.builders import MUNICIPALITY
@@ -73,9 +74,12 @@ def test_an_entry_that_is_not_sealed_yet_is_not_proved(terminal: Terminal, keep:
     assert not list(Path().glob("*.tlog-proof"))
 
 
+SIGNING_KEY = keys.new_signing_key()
+
+
 def a_receipt(application: str, leaf_hash: bytes) -> str:
     claims = {"application": application, "leaf": leaf_hash.hex()}
-    return f"h.{urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.s"
+    return Signer(SIGNING_KEY).sign_attached(json.dumps(claims).encode(), Purpose.RECEIPT)
 
 
 def test_a_proof_is_verified_without_a_gateway(
@@ -94,13 +98,18 @@ def test_a_proof_is_verified_without_a_gateway(
     proven = terminal.ask(*verify, key, "--receipt", "receipt")
 
     assert (proven["index"], proven["size"]) == (0, 5)
-    assert proven["receipt"] == {"agrees": True, "signature_verified": False}
+    unchecked = "signature not checked: by a key that is not here"
+    assert proven["receipt"] == {"agrees": True, "signature_verified": False, "note": unchecked}
     assert "proven: entry 0 of a log of 5" in terminal.run(*verify, key)
     assert "NOT proven" in terminal.run(*verify, note_key().vkey(), code=1)
     assert "another" not in terminal.run(*verify, "x", code=2)
     assert "NOT proven" in terminal.run(*verify, key, "--receipt", "answer.json", code=1)
     Path("jwks").write_text('{"keys": []}')
     signed = ("--receipt", "receipt", "--receipt-keys", "jwks")
+    assert unchecked in terminal.run(*verify, key, *signed, code=2)
+    Path("jwks").write_text(json.dumps({"keys": [json.loads(keys.public_half(SIGNING_KEY))]}))
+    assert terminal.ask(*verify, key, *signed)["receipt"]["signature_verified"]
+    Path("receipt").write_text(a_receipt(application, leaf(data)).rpartition(".")[0] + ".AAAA")
     assert "NOT proven" in terminal.run(*verify, key, *signed, code=1)
     Path("jwks").write_text("{}")
     assert "not a JWKS" in terminal.run(*verify, key, *signed, code=2)

@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from gateway.cli.failures import CommandError, ExitCode, failure, unexpected
+from gateway.cli.failures import CommandError, ExitCode, failure, of_code, unexpected
 from gateway.domain.errors import (
     BrokerUnavailableError,
     ConfigError,
@@ -123,3 +123,14 @@ def test_an_unexpected_error_is_named_by_class_and_never_by_its_text() -> None:
 
 def test_every_error_of_ours_is_expected() -> None:
     assert failure(KakehashiError("x")) is not None
+
+
+def test_an_erasure_that_a_backup_holds_up_says_what_to_do_also_through_a_gateway(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    error = JournalUnavailableError("details_in_use")
+
+    for found in (failure(error), of_code(error.code, str(error), transient=True)):
+        assert found is not None
+        assert "run it again" in str(found.hint)

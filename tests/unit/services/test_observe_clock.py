@@ -44,6 +44,7 @@ async def test_a_clock_says_how_far_it_moved_since_it_was_last_written_down(worl
         clock=clocks,
         steady=clocks.steady,
         synchronised=lambda: True,
+        sealed=lambda: (7, None),
     )
 
     clocks.pass_(60.0)
@@ -64,12 +65,32 @@ async def test_it_says_what_the_kernel_says_of_its_synchronisation(world: World)
         clock=clocks,
         steady=clocks.steady,
         synchronised=lambda: next(said),
+        sealed=lambda: (7, 3),
     )
 
     for _ in range(3):
         await observe.write()
 
     assert [entry["synchronised"] for entry in await observed(world)] == [True, False, None]
+
+
+async def test_it_says_how_far_the_log_is_sealed_and_how_old_that_is(world: World) -> None:
+    clocks = Clocks()
+    sealed: list[tuple[int, int | None]] = [(0, None), (41, 2), (41, 3_602)]
+    stands = iter(sealed)
+    observe = ObserveClock(
+        journal=world.gateway.journal,
+        clock=clocks,
+        steady=clocks.steady,
+        synchronised=lambda: True,
+        sealed=lambda: next(stands),
+    )
+
+    for _ in sealed:
+        await observe.write()
+
+    told = [(entry["sealed_size"], entry["sealed_age_s"]) for entry in await observed(world)]
+    assert told == sealed
 
 
 async def test_it_is_written_every_minute_and_again_after_an_outage(
@@ -84,7 +105,11 @@ async def test_it_is_written_every_minute_and_again_after_an_outage(
         asked += 1
 
     observe = ObserveClock(
-        journal=journal, clock=clocks, steady=clocks.steady, synchronised=synchronised
+        journal=journal,
+        clock=clocks,
+        steady=clocks.steady,
+        synchronised=synchronised,
+        sealed=lambda: (7, 3),
     )
     clocks.pass_(60.0, moved_s=2.0)
     journal.is_down = True

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -14,12 +14,15 @@ from gateway.bootstrap.key_names import log_key
 from gateway.bootstrap.log_signing import log_signing
 from gateway.crypto import keys
 from gateway.domain.errors import ConfigError, LogUnusableError
+from gateway.domain.identifiers import NodeName
 from gateway.drivers.memory_keys import MemoryKeys
 from gateway.drivers.system_clock import SystemClock
+from gateway.ports.audit_log import LogHead, Seal, Unsealed
+from gateway.services import watch_sealing
 from gateway.services.seal_log import BATCH, SealLog
 from gateway.testing.builders import an_entry
 from gateway.testing.faults import FlakyJournal
-from gateway.testing.world import World
+from gateway.testing.world import World, eventually
 
 ORIGIN: Final = "audit.example.lg.jp/kakehashi"
 
@@ -255,3 +258,111 @@ async def test_an_outage_of_the_journal_is_told_once_and_its_end_too(
     assert told == ["log.not_sealed", "log.sealed_again"]
     assert down.usable
     assert (await sealer.standing()).size == 2
+
+
+class Contended(FlakyJournal):
+    """A journal at which somebody else may have the sequencer's turn."""
+
+    is_taken = False
+
+    async def seal(self, rule: Callable[[Unsealed], Seal], *, limit: int) -> LogHead | None:
+        if self.is_taken:
+            return None
+        return await super().seal(rule, limit=limit)
+
+
+@pytest.fixture
+async def contended(tmp_path: Path) -> AsyncIterator[World]:
+    journal = Contended(tmp_path / "journal.db", node=NodeName("gw-1"))
+    async with World.make(tmp_path, opened=journal) as world:
+        yield world
+
+
+async def told(world: World) -> list[str]:
+    return [each["action"] for each in await world.log() if each["action"].startswith("log.")]
+
+
+async def until_told(world: World, *actions: str) -> None:
+    async with asyncio.timeout(10):
+        while await told(world) != list(actions):  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(0.01)
+
+
+async def test_sealing_that_is_kept_from_its_turn_is_told_in_the_log_and_so_is_its_end(
+    contended: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert watch_sealing.STALLED_S == 10.0
+    monkeypatch.setattr(watch_sealing, "STALLED_S", 0.05)
+    journal = contended.gateway.journal
+    assert isinstance(journal, Contended)
+    await put(contended, 1)
+    sealer = a_sealer(contended)
+    await sealer.begin()
+
+    with structlog.testing.capture_logs() as events:
+        async with running(sealer):
+            journal.is_taken = True
+            await put(contended, 1)
+            await until_told(contended, "log.not_sealed")
+            stalled = await sealer.standing()
+            journal.is_taken = False
+            await until_told(contended, "log.not_sealed", "log.sealed_again")
+
+    assert (stalled.size, stalled.usable) == (1, False)
+    assert (await sealer.standing()).usable
+    facts = [each["facts"] for each in await contended.log() if each["action"].startswith("log.")]
+    assert (facts[0]["code"], facts[0]["size"]) == ("log.no_turn", 1)
+    assert facts[1]["size"] == 3
+    said = [each for each in events if each["event"].startswith("log.")]
+    assert [(each["event"], each["log_level"]) for each in said] == [
+        ("log.not_sealed", "error"),
+        ("log.sealed_again", "info"),
+    ]
+
+
+async def test_a_run_that_nobody_sealed_hides_no_entry_that_is_not_sealed(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_sealing, "STALLED_S", 0.05)
+    await put(world, 1)
+    sealer = a_sealer(world)
+    await sealer.begin()
+    tamper(tmp_path, "INSERT INTO log_runs VALUES (1000000, 'gw-1', 2, 1000000)")
+
+    async with running(sealer):
+        await put(world, 1)
+        await until_told(world, "log.not_sealed")
+
+    assert not (await sealer.standing()).usable
+
+
+async def test_what_another_gateway_seals_is_neither_old_nor_waited_for(world: World) -> None:
+    await put(world, 1)
+    one, other = a_sealer(world), a_sealer(world)
+    await one.begin()
+    await put(world, 2)
+    await other.finish()
+
+    await one.finish()
+
+    assert one.sealed()[0] == other.sealed()[0] == 3
+    assert (await one.standing()).age_s == pytest.approx((await other.standing()).age_s, abs=5)
+
+
+async def test_a_stall_through_an_outage_is_told_afterwards(
+    flaky: World, journal: FlakyJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_sealing, "STALLED_S", 0.05)
+    await put(flaky, 1)
+    sealer = a_sealer(flaky)
+    await sealer.begin()
+    await put(flaky, 1)
+
+    with structlog.testing.capture_logs() as events:
+        async with running(sealer):
+            journal.is_down = True
+            await eventually(lambda: "error" in {each["log_level"] for each in events})
+            journal.is_down = False
+            await until_told(flaky, "log.sealed_again")
+
+    assert (await sealer.standing()).usable

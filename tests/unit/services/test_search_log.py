@@ -107,7 +107,31 @@ async def test_a_reason_is_shown_until_it_is_erased(world: World) -> None:
     await perform["audit.shred"](ME, erased)
 
     [entry] = (await search(world, actions=["delivery.cancelled"]))["entries"]
-    assert (entry["words"], entry["erased"]) == (None, True)
+    assert (entry["words"], entry["erased"], entry["words_lost"]) == (None, True, False)
+    [erasure] = (await search(world, actions=["detail.shredded"]))["entries"]
+    assert entry["erasure"] == {"at": erasure["at"], "by": "operator:sato"}
+
+
+async def test_words_whose_key_was_removed_are_not_taken_for_erased(world: World) -> None:
+    one, other = await world.accepted(), await world.accepted()
+    perform = operations(world.gateway.operate)
+    for each in (one, other):
+        await perform["parked.cancel"](ME, {"delivery": str(each.id), "reason": "電話"})
+    await perform["audit.shred"](ME, {"application": str(other.application_id), "reason": "請求"})
+    with closing(sqlite3.connect(world.gateway.settings.home / "journal.db")) as journal, journal:
+        journal.execute("DELETE FROM detail_keys")
+
+    found = (await search(world, actions=["delivery.cancelled", "detail.shredded"]))["entries"]
+    told = [(each["application"], each["erased"], each["words_lost"]) for each in found]
+    [timeline] = await world.gateway.operate.look.status(str(one.application_id), actor=ME)
+
+    assert told == [
+        (str(other.application_id), False, True),
+        (str(other.application_id), True, False),
+        (str(one.application_id), False, True),
+    ]
+    hop: Any = timeline["timeline"][-1]  # type: ignore[index]
+    assert (hop["erased"], hop["erasure"], hop["words_lost"]) == (False, None, True)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The log proves itself, and says where it was altered."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,13 @@ import pytest
 from gateway.audit.chain import leaf
 from gateway.audit.note import NoteKey
 from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
+from gateway.drivers.journal_sqlite import SQLiteJournal
+from gateway.drivers.system_clock import SystemClock
 from gateway.services.operate.refusals import OperationError
 from gateway.testing.world import World
+from tests.integration.lives import accepted, delivered
+from tests.integration.lives import verified as verified_as
 
 ME = Actor(ActorKind.OPERATOR, "sato")
 
@@ -120,6 +125,22 @@ async def test_the_first_bad_index_is_named(sealed: World, tmp_path: Path) -> No
     assert report["failures"][0]["problem"].startswith("the entry is not what was sealed")
 
 
+async def test_what_was_examined_is_a_warning_and_what_comes_later_is_not(
+    sealed: World, tmp_path: Path
+) -> None:
+    rewrite(tmp_path, "UPDATE entries SET data = replace(data, 'portal', 'partal') WHERE nseq = 2")
+    known = [each["index"] for each in (await verified(sealed))["failures"] if each["index"]]
+
+    examined = await verified(sealed, known=known)
+    rewrite(tmp_path, "UPDATE entries SET data = replace(data, 'portal', 'partal') WHERE nseq = 4")
+    again = await verified(sealed, known=known)
+
+    assert examined["ok"], examined["failures"]
+    noted = {each["index"] for each in examined["warnings"] if each["problem"].startswith("known:")}
+    assert noted == set(known)
+    assert (again["ok"], again["first_bad_index"]) == (False, 3)
+
+
 async def test_a_sealed_entry_that_is_gone_is_named(sealed: World, tmp_path: Path) -> None:
     rewrite(tmp_path, "DELETE FROM entries WHERE nseq = 2")
 
@@ -202,5 +223,131 @@ async def test_applications_and_acceptances_go_together(sealed: World, tmp_path:
     assert report["first_bad_index"] is not None
 
 
+_FORGED_ROW = """
+INSERT INTO entries (node, nseq, at, action, application_id, data, series)
+SELECT '{node}', {nseq}, at, 'application.accepted', zeroblob(16), {data}, series
+FROM entries WHERE nseq = 1
+"""
+_FORGED_APPLICATION = (
+    "UPDATE applications SET id = zeroblob(16) WHERE id = (SELECT max(id) FROM applications)"
+)
+
+
+@pytest.mark.parametrize(
+    ("node", "nseq", "data"),
+    [
+        ("", 0, "CAST('{}' AS BLOB)"),
+        ("", 0, "replace(data, '\"nseq\":1', '\"nseq\":0')"),
+        ("gw-1", 0, "CAST('{}' AS BLOB)"),
+        ("gw-1", -1, "data"),
+    ],
+)
+async def test_a_row_that_is_never_sealed_vouches_for_no_application(
+    sealed: World, tmp_path: Path, node: str, nseq: int, data: str
+) -> None:
+    row = _FORGED_ROW.format(node=node, nseq=nseq, data=data)
+
+    rewrite(tmp_path, _FORGED_APPLICATION, row)
+    report = await verified(sealed)
+
+    assert not report["ok"]
+    assert (node, nseq) in [(each["node"], each["nseq"]) for each in report["failures"]]
+
+
+async def test_a_sealed_entry_whose_row_claims_another_application_vouches_for_none(
+    sealed: World, tmp_path: Path
+) -> None:
+    rewrite(
+        tmp_path,
+        _FORGED_APPLICATION,
+        "UPDATE entries SET application_id = zeroblob(16) WHERE nseq = 1",
+    )
+
+    problems = [each["problem"] for each in (await verified(sealed))["failures"]]
+
+    missing = "the acceptance of 00000000-0000-0000-0000-000000000000 is not in the log"
+    assert missing in problems
+
+
 def _replace(data: bytes, old: str, new: str) -> bytes:
     return data.replace(old.encode(), new.encode())
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("delivered", "stands as delivered in the journal; in the log it did not end"),
+        ("cancelled", "stands as cancelled in the journal; in the log it did not end"),
+    ],
+)
+async def test_a_delivery_that_is_finished_in_the_database_alone_is_named(
+    tmp_path: Path, state: str, told: str
+) -> None:
+    async with World.make(tmp_path, paused=True) as world:
+        delivery = await world.accepted()
+        await world.accepted()
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as journal, journal:
+            change = "UPDATE deliveries SET state = ? WHERE id = ?"
+            assert journal.execute(change, (state, delivery.id.bytes)).rowcount == 1
+
+        report: Any = await world.gateway.operate.verify_log(actor=ME)
+
+    assert not report["ok"]
+    assert [each["problem"] for each in report["failures"]] == [f"delivery {delivery.id} {told}"]
+
+
+async def test_a_delivery_that_is_not_in_the_database_is_named(tmp_path: Path) -> None:
+    async with World.make(tmp_path, paused=True) as world:
+        delivery = await world.accepted()
+        await world.accepted()
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as journal, journal:
+            journal.execute("DELETE FROM deliveries WHERE id = ?", (delivery.id.bytes,))
+
+        report: Any = await world.gateway.operate.verify_log(actor=ME)
+
+    [failure] = report["failures"]
+    assert failure["problem"] == f"delivery {delivery.id} is in the log, and the journal lacks it"
+
+
+async def test_a_delivery_that_is_unfinished_in_the_database_alone_is_named(
+    tmp_path: Path,
+) -> None:
+    async with World.make(tmp_path, paused=True) as world:
+        delivery = await world.accepted()
+        await world.gateway.operate.decide.cancel(str(delivery.id), actor=ME, reason="x")
+        before: Any = await world.gateway.operate.verify_log(actor=ME)
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as journal, journal:
+            journal.execute("UPDATE deliveries SET state = 'pending'")
+
+        report: Any = await world.gateway.operate.verify_log(actor=ME)
+
+    assert before["ok"]
+    [failure] = report["failures"]
+    assert failure["problem"] == (
+        f"delivery {delivery.id} is unfinished in the journal; in the log it was cancelled"
+    )
+
+
+class BusyJournal(SQLiteJournal):
+    """Ends a delivery when all entries have been read, and before the states are."""
+
+    async def delivery_states(self) -> AsyncIterator[tuple[ApplicationId, DeliveryId, str]]:
+        """Yield what stands there after the step."""
+        await self.step
+        async for each in super().delivery_states():
+            yield each
+
+    step: Awaitable[None]
+
+
+async def test_a_delivery_that_ends_while_it_is_read_is_no_alarm(tmp_path: Path) -> None:
+    journal = BusyJournal(tmp_path / "journal.db", node=NodeName("gw-1"))
+    await journal.open()
+    acceptance, _ = await accepted(journal, SystemClock())
+    journal.step = delivered(journal, SystemClock(), acceptance)
+
+    report = await verified_as(journal, SystemClock(), keys=1)
+
+    assert (report["ok"], report["failures"]) == (True, [])
+    assert report["entries"] == 1
+    await journal.close()
