@@ -54,7 +54,8 @@ async def test_an_upgrade_beside_a_gateway_that_runs_is_refused_and_changes_noth
 
     assert refused == [1]
     assert await versions(url) == [1, 2, 3, 4, 5]
-    assert [one["versions"] for one in logs if one["event"] == "journal.migrating"] == [[2, 3, 4, 5]]
+    migrated = [one["versions"] for one in logs if one["event"] == "journal.migrating"]
+    assert migrated == [[2, 3, 4, 5]]
 
 
 async def test_gateways_that_start_together_upgrade_once_and_all_open(url: str) -> None:
