@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import ClassVar, Final, TypeVar
 from unittest import TestCase
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -38,6 +39,8 @@ _MOST_ROUNDS: Final = 60
 _LESS_THAN_A_SEND: Final = timedelta(seconds=45)
 _A_ROUND: Final = timedelta(seconds=400)
 _A_JUMP: Final = timedelta(hours=1)
+_MOST_S: Final = 600
+"""A failing history is made short for up to five minutes before it is printed."""
 
 
 class DeliveryHistory(RuleBasedStateMachine):
@@ -392,6 +395,7 @@ def as_test(history: type[DeliveryHistory], *, examples: int) -> type[TestCase]:
     They differ in every run: a failing one is printed with what repeats it.
     """
 
+    @pytest.mark.timeout(_MOST_S)
     class Test(history.TestCase):  # type: ignore[name-defined,misc]
         settings = settings(
             max_examples=examples * int(os.environ.get("KAKEHASHI_HISTORIES", "1")),

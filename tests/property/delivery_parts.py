@@ -80,7 +80,8 @@ class CoreSystem:
     def take(self, delivery: DeliveryId, now: datetime) -> None:
         """Have an effect, unless the key is known and remembered."""
         taken = self._taken.setdefault(delivery, [])
-        knows = self._idempotency == Idempotency.NATIVE and taken and now < taken[0] + KEY_MEMORY
+        # A key that was forgotten and came again is remembered from then on.
+        knows = self._idempotency == Idempotency.NATIVE and taken and now < taken[-1] + KEY_MEMORY
         if not knows:
             taken.append(now)
 
