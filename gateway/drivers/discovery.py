@@ -8,6 +8,8 @@ a broken or heavy adapter costs nobody anything until a destination uses it.
 import difflib
 import sys
 import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -49,6 +51,7 @@ class Features(_Data):
     max_in_flight: int = Field(ge=1, le=2000, description="Sends it can take at once at most.")
     feedback: bool = Field(description="Whether it gives statuses back.")
     dry_run: bool = Field(description="Whether it honours `dry_run` with a preview.")
+    batch: bool = Field(default=False, description="Whether it takes several sends in one.")
 
 
 class Exemption(_Data):
@@ -78,6 +81,9 @@ class Manifest(_Data):
     )
     features: Features
     quality: Quality
+    waivers: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict, description="Checks of the contract kit it does not pass, and why."
+    )
 
 
 def available() -> tuple[Manifest, ...]:
@@ -104,6 +110,22 @@ def manifest(name: str) -> Manifest:
     return _manifest(_entry_point(name))
 
 
+def manifest_in(folder: Path) -> Manifest:
+    """Return the manifest that lies in an adapter's folder, installed or not.
+
+    Raises:
+        ConfigError: It cannot be read, or is wrong.
+    """
+    where = f"adapter {folder.name}"
+    try:
+        document = tomllib.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+        return Manifest.model_validate(document)
+    except OSError as error:
+        raise ConfigError(f"{where}: {MANIFEST_NAME} cannot be read") from error
+    except (ValueError, ValidationError) as error:
+        raise ConfigError(f"{where}: {MANIFEST_NAME}: {error}") from error
+
+
 def load(name: str) -> type[Destination]:
     """Import an adapter and return its class.
 
@@ -120,7 +142,8 @@ def load(name: str) -> type[Destination]:
     spec = getattr(adapter, "spec", None)
     if not isinstance(adapter, type) or not isinstance(spec, AdapterSpec):
         raise ConfigError(f"adapter {name}: its class has no spec")
-    _compare(promised, spec)
+    for difference in differences(promised, spec):
+        raise ConfigError(f"adapter {name}: {difference.key}", difference.words)
     return adapter
 
 
@@ -148,13 +171,7 @@ def _manifest(entry_point: metadata.EntryPoint) -> Manifest:
     folder = _package_folder(entry_point.module)
     if folder is None:
         raise ConfigError(f"{where}: its package is not there")
-    try:
-        document = tomllib.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
-        found = Manifest.model_validate(document)
-    except OSError as error:
-        raise ConfigError(f"{where}: {MANIFEST_NAME} cannot be read") from error
-    except (ValueError, ValidationError) as error:
-        raise ConfigError(f"{where}: {MANIFEST_NAME}: {error}") from error
+    found = manifest_in(folder)
     if found.name != entry_point.name:
         raise ConfigError(f"{where}: {MANIFEST_NAME} calls it {found.name}")
     return found
@@ -193,8 +210,21 @@ def _find(module: str, search: list[str] | None) -> ModuleSpec | None:
     return None
 
 
-def _compare(promised: Manifest, spec: AdapterSpec) -> None:
-    """Refuse an adapter whose code and manifest disagree."""
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A key of which an adapter's code and its manifest say different things.
+
+    Attributes:
+        key: As in the manifest.
+        words: What each says.
+    """
+
+    key: str
+    words: str
+
+
+def differences(promised: Manifest, spec: AdapterSpec) -> Iterator[Difference]:
+    """Yield where an adapter's code and manifest disagree."""
     pairs: tuple[tuple[str, object, object], ...] = (
         ("name", promised.name, spec.name),
         ("version", promised.version, spec.version),
@@ -204,7 +234,4 @@ def _compare(promised: Manifest, spec: AdapterSpec) -> None:
     )
     for key, in_manifest, in_code in pairs:
         if in_manifest != in_code:
-            raise ConfigError(
-                f"adapter {promised.name}: {key}",
-                f"is {in_manifest} in its manifest, {in_code} in its code",
-            )
+            yield Difference(key, f"is {in_manifest} in its manifest, {in_code} in its code")

@@ -1,0 +1,177 @@
+"""What an adapter leaves open, and what it lets slip: tasks, sockets, threads, log lines."""
+
+import asyncio
+import io
+import logging
+import os
+import socket
+import threading
+import weakref
+from collections.abc import Coroutine, Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+PATIENCE_S: Final = 3.0
+"""How long what is being closed may take to be gone; a loaded machine is slow."""
+
+_LOOK_EVERY_S: Final = 0.02
+_DESCRIPTORS: Final = Path("/proc/self/fd")
+_POOLED: Final = "asyncio_"
+"""Names of the threads of ``asyncio.to_thread``, which the loop keeps for everybody."""
+
+_is_adapter: ContextVar[bool] = ContextVar("is_adapter", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What is open at one moment.
+
+    Attributes:
+        tasks: Unfinished tasks of the adapter.
+        sockets: Inodes of TCP sockets that are no server's; none where the system has no
+            ``/proc/self/fd``.
+        threads: Threads that are nobody's pool.
+    """
+
+    tasks: frozenset[asyncio.Task[Any]]
+    sockets: frozenset[str]
+    threads: frozenset[int]
+
+
+class Watch:
+    """Tells the adapter's tasks from the peer's by the context in which they were made."""
+
+    def __init__(self) -> None:
+        """Watch nothing yet."""
+        self._tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Note every task that is made in a context that was marked."""
+        loop = asyncio.get_running_loop()
+        before = loop.get_task_factory()
+        loop.set_task_factory(self._make)
+        try:
+            yield
+        finally:
+            loop.set_task_factory(before)
+
+    @staticmethod
+    def mark() -> None:
+        """Count what this context makes from now on as the adapter's."""
+        _is_adapter.set(True)
+
+    @contextmanager
+    def not_watching(self) -> Iterator[None]:
+        """Leave out what the peer makes when it is told something."""
+        before = _is_adapter.get()
+        _is_adapter.set(False)
+        try:
+            yield
+        finally:
+            _is_adapter.set(before)
+
+    def open_now(self) -> Open:
+        """Return what is open at this moment, but for the task that asks."""
+        asking = asyncio.current_task()
+        return Open(
+            tasks=frozenset(task for task in self._tasks if not task.done() and task is not asking),
+            sockets=frozenset(_client_sockets()),
+            threads=frozenset(
+                thread.ident or 0
+                for thread in threading.enumerate()
+                if not thread.name.startswith(_POOLED)
+            ),
+        )
+
+    async def left_open(self, before: Open) -> str | None:
+        """Return what is open now, was not before, and does not go away; ``None`` if nothing."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + PATIENCE_S
+        while (left := _more(self.open_now(), before)) is not None and loop.time() < end:  # noqa: ASYNC110 - a socket tells nobody
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return left
+
+    def _make(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        **options: Any,
+    ) -> asyncio.Task[Any]:
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        if _is_adapter.get():
+            self._tasks.add(task)
+        return task
+
+
+def _more(now: Open, before: Open) -> str | None:
+    tasks = [task.get_coro() for task in now.tasks - before.tasks]
+    if tasks:
+        names = sorted({getattr(each, "__qualname__", "a task") for each in tasks})
+        return f"{len(tasks)} task(s): {', '.join(names)}"
+    if now.sockets - before.sockets:
+        return f"{len(now.sockets - before.sockets)} socket(s)"
+    left = [each for each in threading.enumerate() if each.ident in now.threads - before.threads]
+    return f"{len(left)} thread(s): {', '.join(each.name for each in left)}" if left else None
+
+
+def _client_sockets() -> Iterator[str]:
+    """Yield the TCP sockets that neither listen nor were taken from one that listens."""
+    if not _DESCRIPTORS.is_dir():
+        return
+    ports: dict[str, int] = {}
+    listening: set[int] = set()
+    for entry in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - names are numbers here
+        try:
+            inode = os.readlink(_DESCRIPTORS / entry)  # noqa: PTH115 - what it names is no path
+            if not inode.startswith("socket:"):
+                continue
+            with socket.socket(fileno=os.dup(int(entry))) as each:
+                if each.family not in (socket.AF_INET, socket.AF_INET6):
+                    continue
+                ports[inode] = each.getsockname()[1]
+                if each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    listening.add(ports[inode])
+        except OSError:
+            continue  # closed while we looked
+    yield from (inode for inode, port in ports.items() if port not in listening)
+
+
+class Slips:
+    """Everything that an adapter shows to whoever reads logs and errors."""
+
+    def __init__(self) -> None:
+        """Hold nothing."""
+        self._shown = io.StringIO()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Keep every log line, structlog's and the standard library's, from ``INFO`` on."""
+        root = logging.getLogger()
+        handler = logging.StreamHandler(self._shown)
+        level = root.level
+        root.addHandler(handler)
+        root.setLevel(min(level, logging.INFO))
+        try:
+            with structlog.testing.capture_logs() as lines:
+                try:
+                    yield
+                finally:
+                    self._shown.writelines(f"{line!r}\n" for line in lines)
+        finally:
+            root.removeHandler(handler)
+            root.setLevel(level)
+
+    def add(self, text: str) -> None:
+        """Keep a text that was shown otherwise."""
+        self._shown.write(f"{text}\n")
+
+    def first_of(self, values: list[str]) -> str | None:
+        """Return the first of ``values`` that was shown, or ``None``."""
+        shown = self._shown.getvalue()
+        return next((value for value in values if value in shown), None)
