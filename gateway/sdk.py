@@ -1,18 +1,14 @@
-"""All that an adapter author imports.
+"""All that an adapter author imports: the contract between the runtime and an adapter.
 
-An adapter is a class with a ``spec`` and four methods; the runtime constructs it
-from its validated ``Config``, opens it once, calls ``send`` for one delivery after
-another (up to ``max_in_flight`` at once), and closes it. Version 1 of the contract.
+An adapter is a class with a ``spec`` and the four methods of ``Destination`` (or of
+``Source``). The runtime constructs it from its validated ``Config``, opens it once, calls
+``send`` for one delivery after another, and closes it. What a method may rely on and what
+it owes stands in its docstring, and nowhere else; the contract kit
+(``gateway.testing.adapter_kit``) proves most of it.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from enum import StrEnum
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar, Final, Protocol, runtime_checkable
-
-from pydantic import BaseModel, ConfigDict
 
 from gateway.domain.errors import (
     ConfigError,
@@ -23,9 +19,28 @@ from gateway.domain.errors import (
     UnknownOutcomeError,
 )
 from gateway.domain.outcome import FeedbackStatus
+from gateway.sdk_values import (
+    JST,
+    Accepted,
+    AdapterConfig,
+    AdapterSpec,
+    Application,
+    Context,
+    Delivery,
+    Feedback,
+    FieldSpan,
+    Health,
+    Idempotency,
+    Incoming,
+    Preview,
+    Receipt,
+    Refused,
+)
 
 __all__ = [
+    "CONTRACT_VERSION",
     "JST",
+    "Accepted",
     "AdapterConfig",
     "AdapterSpec",
     "Application",
@@ -36,248 +51,138 @@ __all__ = [
     "DestinationUnavailableError",
     "Feedback",
     "FeedbackStatus",
+    "FieldSpan",
     "GivesFeedback",
     "Health",
     "Idempotency",
+    "Incoming",
     "LooksUp",
+    "Preview",
     "Receipt",
+    "Refused",
     "RejectedError",
+    "SendResult",
+    "SendsBatch",
+    "Source",
     "ThrottledError",
     "TransientError",
     "UnknownOutcomeError",
 ]
 
+CONTRACT_VERSION: Final = "1.1"
+"""Version of all that ``__all__`` names. Additions raise the second number; an adapter
+written for 1.0 works with 1.9. Anything that could break an adapter raises the first."""
+
 TransientError = DestinationTransientError
 
-JST: Final = timezone(timedelta(hours=9), "JST")
-"""Japan Standard Time, for what core systems read; it has had no summer time since 1951."""
-
-
-class AdapterConfig(BaseModel):
-    """Base of every adapter's ``Config``: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Idempotency(StrEnum):
-    """What the core system offers against doubles; configured per destination.
-
-    ``NONE`` and ``LOOKUP`` and ``NATIVE`` are ordered: an adapter that supports
-    one supports those before it.
-    """
-
-    NONE = "none"
-    """Nothing: a delivery in doubt waits for a person."""
-    LOOKUP = "lookup"
-    """It can be asked whether it has a key: ``lookup`` is called when in doubt."""
-    NATIVE = "native"
-    """It ignores a key it has seen and answers as before: ``send`` is repeated when in doubt."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdapterSpec:
-    """What the runtime knows of an adapter without opening it.
-
-    Attributes:
-        name: As in the manifest and the configuration's ``adapter:``.
-        version: The adapter's own version.
-        config: The pydantic model of the destination's ``config:``.
-        idempotency: The most it can support.
-        max_in_flight: How many sends it can take at once at most.
-        feedback: Whether it implements ``GivesFeedback``.
-        settle_s: After the end of a send, how long its ``lookup`` may still wrongly say
-            "no"; ``None`` when only the operator can know, for each core system.
-    """
-
-    name: str
-    version: str
-    config: type[AdapterConfig]
-    idempotency: Idempotency = Idempotency.NONE
-    max_in_flight: int = 1
-    feedback: bool = False
-    settle_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """One application in clear. Keep it no longer than ``send`` lasts; never log it.
-
-    Attributes:
-        id: The gateway's UUIDv7.
-        municipality: Six-digit 全国地方公共団体コード.
-        procedure: ``area/procedure``.
-        version: The procedure's version, which says how ``applicant`` and ``content`` look.
-        receipt_number: 受付番号 of the front end.
-        supersedes: Id of the application it replaces, or ``None``.
-        submitted_at: When the resident submitted it, aware.
-        accepted_at: When the gateway accepted it, aware UTC.
-        applicant: A票, as JSON values.
-        content: B票, as JSON values.
-    """
-
-    id: str
-    municipality: str
-    procedure: str
-    version: int
-    receipt_number: str
-    supersedes: str | None
-    submitted_at: datetime
-    accepted_at: datetime
-    applicant: Mapping[str, object] = field(repr=False)
-    content: Mapping[str, object] = field(repr=False)
-
-    def document(self, idempotency_key: str) -> dict[str, object]:
-        """Return it as one JSON object, named as in the front-end API.
-
-        JSON pointers into it are those of the front end's body, where both have
-        the field. Times are ISO 8601 in JST, to the second (行政基本情報データ連携モデル
-        日付及び時刻).
-        """
-        return {
-            "idempotency_key": idempotency_key,
-            "id": self.id,
-            "municipality": self.municipality,
-            "procedure": self.procedure,
-            "version": self.version,
-            "receipt_number": self.receipt_number,
-            "supersedes": self.supersedes,
-            "submitted_at": self.submitted_at.astimezone(JST).isoformat(timespec="seconds"),
-            "accepted_at": self.accepted_at.astimezone(JST).isoformat(timespec="seconds"),
-            "applicant": self.applicant,
-            "content": self.content,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One attempt to hand an application over.
-
-    Attributes:
-        idempotency_key: The same for every attempt of this delivery, unique for ever;
-            36 characters of ``[0-9a-f-]``.
-        attempt: From 1.
-        deadline: Aware UTC; after it the runtime cancels ``send`` and the delivery is in doubt.
-        dry_run: Do everything but the effect.
-        traceparent: W3C trace context to hand on, or ``None``.
-    """
-
-    idempotency_key: str
-    attempt: int
-    deadline: datetime
-    dry_run: bool = False
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """The core system has it, durably.
-
-    Attributes:
-        reference: The core system's own number (整理番号), file name, …; at most 200
-            characters, no personal data.
-        preview: With ``dry_run``: what would have been sent, for the author's eyes.
-    """
-
-    reference: str | None = None
-    preview: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """What ``check`` found.
-
-    Attributes:
-        ok: Whether ``send`` can be expected to work.
-        detail: One line for an operator; no secrets.
-    """
-
-    ok: bool
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feedback:
-    """A status that the core system gave out after delivery.
-
-    Attributes:
-        id: Stable: reading the same result twice gives the same id; at most 200 characters.
-        idempotency_key: Of the delivery it is about.
-        status: 受理, 差戻し, 却下, 取下げ or 完了.
-        at: When the core system decided, aware.
-        code: Its reason code, or ``None``; never free text.
-        reference: Its own number, or ``None``.
-    """
-
-    id: str
-    idempotency_key: str
-    status: FeedbackStatus
-    at: datetime
-    code: str | None = None
-    reference: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What the runtime gives an adapter at ``open``.
-
-    Attributes:
-        destination: The configured name.
-        municipality: Whose core system it is.
-        folder: A durable folder of its own, which exists, e.g. for cursors.
-    """
-
-    destination: str
-    municipality: str
-    folder: Path
+SendResult = Receipt | RejectedError | TransientError | UnknownOutcomeError
+"""What became of one application of a batch: what ``send`` would return, or raise."""
 
 
 class Destination(Protocol):
     """Sends applications to one core system.
 
-    ``__init__(config)`` has no side effect. After ``open`` the methods are called
-    from one event loop, ``send`` by at most ``max_in_flight`` tasks at once.
+    ``__init__(config)`` has no side effect. Everything is called from one event loop, which
+    no method may block for more than 50 ms. Order of calls: ``open`` until it succeeds, then
+    ``check``, ``send`` and the optional capabilities, at the same time; ``close`` last.
+    No error, log line or ``repr`` holds a secret or anything of an application.
     """
 
     spec: ClassVar[AdapterSpec]
 
     async def open(self, context: Context) -> None:
-        """Get ready: connections, folders.
+        """Get ready: connections, folders; no effect on the core system.
+
+        Called again after it failed, so it begins anew or goes on. Cancelled when it takes
+        longer than the destination's ``send_timeout_s``; ``close`` gives back what it had.
 
         Raises:
-            ConfigError: It can never work as configured.
-            DestinationUnavailableError: It cannot be reached now; called again later.
+            ConfigError: It can never work as configured: the worker stops and says so.
+            DestinationUnavailableError: It cannot be reached now. So does any other error.
         """
 
     async def check(self) -> Health:
-        """Tell whether the core system is there, without any effect on it."""
+        """Tell whether ``send`` can be expected to work, without any effect on the core system.
+
+        Called before the first ``send``, every 30 s beside running ones, and when an open
+        breaker wants to know. Bad credentials are not ``ok``. Deadline: ``send_timeout_s``.
+
+        Raises:
+            ConfigError: It can never work as configured: the worker stops and says so.
+            TransientError: As ``Health(ok=False)`` with the error's code. So does any other.
+        """
 
     async def send(self, application: Application, delivery: Delivery) -> Receipt:
         """Hand ``application`` over; return only when the core system has it durably.
 
-        Cancellation means that the deadline has passed or the worker stops: stop,
-        leave nothing open, let it propagate; the delivery is then in doubt.
+        Called by at most ``max_in_flight`` tasks at once, never twice at once with the same
+        key. A receipt survives a crash of either side; where the answer does not prove that,
+        raise ``UnknownOutcomeError``. With ``delivery.dry_run`` it has no effect at all and
+        the receipt has a ``preview``.
+
+        ``CancelledError`` comes when ``delivery.deadline`` has passed or the worker stops:
+        stop, leave nothing open, let it propagate; the delivery is then in doubt. Own limits
+        should end earlier, as they can tell "had no effect" from "may have had one".
+
+        With ``Idempotency.NATIVE`` it is called again with a key whose outcome is unknown,
+        and returns the first receipt again.
 
         Raises:
-            RejectedError: The core system, or the mapping, refuses it for good.
-            TransientError: It certainly had no effect; try again (counted).
-            ThrottledError: The same, because of a limit (not counted).
-            DestinationUnavailableError: The same, because nothing can be reached (not counted).
-            UnknownOutcomeError: It may have had an effect. So does any other error.
+            RejectedError: The core system, or the mapping, refuses it for good: parked, with
+                the code and the pointer of the field.
+            TransientError: It certainly had no effect; tried again later, attempt counted.
+            ThrottledError: The same, because of a limit; waits as told, not counted.
+            DestinationUnavailableError: The same, because nothing can be reached, or our
+                credentials are refused; not counted, the breaker opens.
+            UnknownOutcomeError: It may have had an effect: in doubt. So does any other error,
+                which is also reported as the adapter's defect.
+            ConfigError: It can never work as configured: the worker stops; in doubt.
         """
 
     async def close(self) -> None:
-        """Give everything back. Idempotent; safe after a failed ``open``."""
+        """Give everything back; sends that still run end or raise.
+
+        Idempotent; safe without, during and after a failed ``open``. Afterwards no task,
+        thread, socket or file of it is left. It does not raise.
+        """
 
 
 @runtime_checkable
 class LooksUp(Protocol):
-    """An adapter that can find out whether a delivery has arrived."""
+    """An adapter that can find out whether a delivery has arrived (``Idempotency.LOOKUP``)."""
 
     async def lookup(self, idempotency_key: str) -> Receipt | None:
         """Return the receipt of the delivery, or ``None`` if it never had an effect.
 
+        Has no effect itself. Called beside ``send``, never for a key that is being sent. A
+        "no" counts only ``settle_s`` after the send ended: what was on its way may still
+        arrive until then. Deadline and cancellation as for ``send``; the doubt stays.
+
         Raises:
-            TransientError: Cannot tell now.
+            TransientError: Cannot tell now; asked again. So does any other error.
+        """
+
+
+@runtime_checkable
+class SendsBatch(Protocol):
+    """An adapter that hands several applications over at once (一括, 方式4).
+
+    Not yet called by the runtime, which calls ``send`` for each; the kit tests it.
+    """
+
+    async def send_batch(
+        self, items: Sequence[tuple[Application, Delivery]]
+    ) -> Sequence[SendResult]:
+        """Hand ``items`` over, 1 to ``max_batch``, in their order; return what became of each.
+
+        The results stand in the order of ``items``, one for each: one that is refused keeps
+        no other from being delivered. Each result promises what ``send`` promises. All items
+        have the same ``dry_run``; the earliest deadline counts for all.
+
+        Raises:
+            TransientError: None of them had an effect; so say its subclasses.
+            UnknownOutcomeError: Any of them may have: all are in doubt. So does any other
+                error, and cancellation.
         """
 
 
@@ -288,7 +193,53 @@ class GivesFeedback(Protocol):
     def feedback(self) -> AsyncIterator[Feedback]:
         """Yield statuses as they come, without end, waiting in between.
 
-        Asking for the next one tells that the one before is durable in the gateway:
-        only then may it be taken away from the core system. After a crash the
-        same one comes again, with the same id.
+        Run by one task, beside ``send``. Asking for the next one tells that the one before is
+        durable in the gateway: only then may it be taken away from the core system. After a
+        crash the same one comes again, with the same id; the gateway keeps it once.
+        Cancellation comes when the worker stops, at any ``yield`` or ``await``.
+
+        Raises:
+            ConfigError: It can never work as configured: the worker stops.
+            TransientError: Cannot be read now; called again after 1 to 30 s. So does any
+                other error, and the end of the iterator.
         """
+
+
+class Source(Protocol):
+    """Takes applications from a front end that does not speak our API.
+
+    Not yet called by the runtime: front ends send to the front-end API. The lifecycle and its
+    rules are those of ``Destination``.
+    """
+
+    spec: ClassVar[AdapterSpec]
+
+    async def open(self, context: Context) -> None:
+        """As ``Destination.open``."""
+
+    async def check(self) -> Health:
+        """As ``Destination.check``: without any effect on the front end."""
+
+    def receive(self) -> AsyncIterator[Incoming]:
+        """Yield applications as they come, without end, waiting in between.
+
+        Run by one task. It does not wait for ``ack``: several may be out at once. What was
+        not acknowledged comes again after a crash, with the same id and the same body.
+
+        Raises:
+            ConfigError: It can never work as configured.
+            TransientError: Cannot be read now; called again later. So does any other error.
+        """
+
+    async def ack(self, incoming: Incoming, result: Accepted | Refused) -> None:
+        """Tell the front end what became of ``incoming``; only now may it be taken away.
+
+        Called once the acceptance is durable, in any order, possibly again with the same
+        result: the second time changes nothing.
+
+        Raises:
+            TransientError: Not told; called again. So does any other error.
+        """
+
+    async def close(self) -> None:
+        """As ``Destination.close``; ends ``receive``."""

@@ -32,3 +32,6 @@ marshal  # aiormq calls it
 amqp  # members of a tuple, unpacked by place
 dist
 BEFORE  # one of the cuts, which a test goes through
+send_batch  # of the contract with adapters, which the runtime does not call yet
+max_batch
+incoming
