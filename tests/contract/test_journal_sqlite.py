@@ -1,5 +1,6 @@
 """The SQLite journal keeps the contract, and a few promises of its own."""
 
+import asyncio
 import sqlite3
 import stat
 from contextlib import closing
@@ -15,6 +16,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_sqlite import SQLiteJournal
+from gateway.drivers.journal_sqlite.checkpointing import EVERY_CHANGES
 from gateway.testing.builders import an_entry, an_id
 from gateway.testing.contracts.journal import (
     JournalContract,
@@ -27,6 +29,9 @@ from gateway.testing.contracts.journal_controls import ControlsContract
 from gateway.testing.contracts.journal_order import OrderContract
 from gateway.testing.contracts.journal_repairs import RepairsContract
 from gateway.testing.contracts.journal_totals import TotalsContract
+
+_WRITERS_LIMIT = 16_000 * 4096
+"""From here on a commit brings the WAL into the database itself (``WRITER_SETTINGS``)."""
 
 
 @pytest.fixture
@@ -150,3 +155,35 @@ async def test_a_locked_database_refuses_and_recovers_by_itself(path: Path) -> N
     await accepted(journal)
     assert await chain_of(journal) == {"gw-1": 1}
     await journal.close()
+
+
+async def test_the_wal_reaches_the_database_while_commits_go_on(path: Path) -> None:
+    journal = SQLiteJournal(path, node=NodeName("gw-1"))
+    await journal.open()
+    empty = path.stat().st_size
+
+    for _ in range(6):
+        await journal.record([an_entry() for _ in range(EVERY_CHANGES // 5)])
+    wal = path.with_name("journal.db-wal").stat().st_size
+    async with asyncio.timeout(10):
+        while path.stat().st_size < empty + EVERY_CHANGES * 100:  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(0.02)
+    await journal.close()
+
+    assert wal < _WRITERS_LIMIT, "the commits may have done it"
+
+
+async def test_a_reader_keeps_the_wal_and_nobody_waits_for_it(path: Path) -> None:
+    journal = SQLiteJournal(path, node=NodeName("gw-1"))
+    await journal.open()
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        seen = reader.execute("SELECT count(*) FROM entries").fetchone()
+
+        for _ in range(6):
+            await journal.record([an_entry() for _ in range(EVERY_CHANGES // 5)])
+
+        assert reader.execute("SELECT count(*) FROM entries").fetchone() == seen
+    await journal.close()
+
+    assert not path.with_name("journal.db-wal").exists()

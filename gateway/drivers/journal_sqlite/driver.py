@@ -33,6 +33,7 @@ from gateway.domain.repair import (
 )
 from gateway.drivers.journal_sqlite import controls, reading, repairs, steps, totals
 from gateway.drivers.journal_sqlite.audit_log import PAGE_ENTRIES, SQLiteAuditLog
+from gateway.drivers.journal_sqlite.checkpointing import Checkpointer
 from gateway.drivers.journal_sqlite.database import FileLock, open_database
 from gateway.drivers.journal_sqlite.reading import Readers
 from gateway.drivers.journal_sqlite.writer import Step, Writer
@@ -91,11 +92,12 @@ class SQLiteJournal(SQLiteAuditLog):
         lock = await asyncio.to_thread(FileLock, lock_path, self._node)
         try:
             connection = await asyncio.to_thread(open_database, self._path, self._node)
+            checkpointer = await asyncio.to_thread(Checkpointer, self._path)
             readers = await asyncio.to_thread(Readers, self._path)
         except BaseException:
             lock.release()
             raise
-        self._opened = _Opened(lock, Writer(connection, self._node), readers)
+        self._opened = _Opened(lock, Writer(connection, self._node, checkpointer), readers)
 
     async def close(self) -> None:
         """Finish what is being written and give the file back."""

@@ -15,12 +15,19 @@ WRITER_SETTINGS: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
     "PRAGMA busy_timeout = 5000",
-    # Checkpoints every 32 MiB and a cache of 16 MiB: pages of the indexes on keyed hashes,
-    # which are hit at random, are then written to the database once for many changes.
-    "PRAGMA wal_autocheckpoint = 8000",
+    # ``checkpointing`` makes checkpoints every 32 MiB; a commit makes one only from 64 MiB.
+    # With that and a cache of 16 MiB, pages of the indexes on keyed hashes, which are hit at
+    # random, are written to the database once for many changes.
+    "PRAGMA wal_autocheckpoint = 16000",
     "PRAGMA cache_size = -16384",
     # The WAL is cut back to 64 MiB after a burst.
     "PRAGMA journal_size_limit = 67108864",
+)
+CHECKPOINT_SETTINGS: Final = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA fullfsync = ON",
+    # It waits for nobody: what cannot be brought in now is next time.
+    "PRAGMA busy_timeout = 0",
 )
 READER_SETTINGS: Final = ("PRAGMA query_only = ON", "PRAGMA busy_timeout = 5000")
 

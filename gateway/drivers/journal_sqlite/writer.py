@@ -22,6 +22,7 @@ from gateway.audit.head import End, Head, Position
 from gateway.domain.errors import CommitUnknownError, JournalUnavailableError
 from gateway.domain.identifiers import NodeName
 from gateway.drivers.journal_sqlite import queries
+from gateway.drivers.journal_sqlite.checkpointing import Checkpointer
 from gateway.drivers.journal_sqlite.database import subject
 
 T = TypeVar("T")
@@ -56,9 +57,12 @@ class _Waiting:
 class Writer:
     """Runs steps on the only connection that writes. Submit from one event loop."""
 
-    def __init__(self, connection: sqlite3.Connection, node: NodeName) -> None:
-        """Take over ``connection``, which must be in autocommit mode."""
+    def __init__(
+        self, connection: sqlite3.Connection, node: NodeName, checkpointer: Checkpointer
+    ) -> None:
+        """Take over ``connection``, which must be in autocommit mode, and ``checkpointer``."""
         self._connection = connection
+        self._checkpointer = checkpointer
         self._node = node
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -95,10 +99,12 @@ class Writer:
         return self._end.stored
 
     async def close(self) -> None:
-        """Finish what is queued and close the connection."""
+        """Finish what is queued and close the connections."""
         self._closed = True
         self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
+        # The last connection to close empties the WAL, and it must be one that writes.
+        await asyncio.to_thread(self._checkpointer.close)
         await asyncio.to_thread(self._connection.close)
 
     def _run(self) -> None:
@@ -144,6 +150,7 @@ class Writer:
             self._undo(batch, refusal, perhaps)
         else:
             self._end.reach(head.position)
+            self._checkpointer.note(self._connection.total_changes)
             if self._lost:
                 self._lost = False
                 log.info("journal.recovered")
