@@ -51,7 +51,7 @@ class Features(_Data):
     max_in_flight: int = Field(ge=1, le=2000, description="Sends it can take at once at most.")
     feedback: bool = Field(description="Whether it gives statuses back.")
     dry_run: bool = Field(description="Whether it honours `dry_run` with a preview.")
-    batch: bool = Field(default=False, description="Whether it takes several sends in one.")
+    max_batch: int = Field(default=1, ge=1, description="Applications in one batch at most.")
 
 
 class Exemption(_Data):
@@ -230,6 +230,7 @@ def differences(promised: Manifest, spec: AdapterSpec) -> Iterator[Difference]:
         ("version", promised.version, spec.version),
         ("idempotency", promised.features.idempotency, spec.idempotency),
         ("max_in_flight", promised.features.max_in_flight, spec.max_in_flight),
+        ("max_batch", promised.features.max_batch, spec.max_batch),
         ("feedback", promised.features.feedback, spec.feedback),
     )
     for key, in_manifest, in_code in pairs:

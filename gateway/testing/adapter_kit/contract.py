@@ -1,24 +1,53 @@
 """What an adapter's contract test is made of."""
 
+import inspect
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import ClassVar
+from types import MappingProxyType
+from typing import ClassVar, Final
 
 import pytest
 
+from gateway.drivers.discovery import manifest_in
 from gateway.sdk import Destination
+from gateway.testing.adapter_kit.bench import Bench, fail
+from gateway.testing.adapter_kit.checks.arrivals import ArrivalChecks
+from gateway.testing.adapter_kit.checks.configuration import ConfigurationChecks
+from gateway.testing.adapter_kit.checks.features import FeatureChecks
+from gateway.testing.adapter_kit.checks.health import HealthChecks
+from gateway.testing.adapter_kit.checks.lifecycle import LifecycleChecks
+from gateway.testing.adapter_kit.checks.outcomes import OutcomeChecks
+from gateway.testing.adapter_kit.checks.privacy import PrivacyChecks
+from gateway.testing.adapter_kit.checks.resend import ResendChecks
+from gateway.testing.adapter_kit.checks.text import TextChecks
+from gateway.testing.adapter_kit.checks.together import TogetherChecks
 from gateway.testing.adapter_kit.peer import Peer
+from gateway.testing.adapter_kit.samples import samples_in
+
+_TEST: Final = "test_"
 
 
-class AdapterContract:
+class AdapterContract(
+    ConfigurationChecks,
+    LifecycleChecks,
+    HealthChecks,
+    OutcomeChecks,
+    ResendChecks,
+    TogetherChecks,
+    ArrivalChecks,
+    TextChecks,
+    PrivacyChecks,
+    FeatureChecks,
+):
     """Subclass it, name the adapter and its samples, and give the fixture ``peer``.
 
     Attributes:
         adapter: The class under test, with its real client.
         samples: Folder of ``NAME.message.json`` (a request body), ``NAME.native.*`` (byte for
-            byte what arrives) and, if the sample needs it, ``NAME.config.json`` (laid over
-            ``Peer.config()``).
-        text_pointer: JSON pointer to a free text of every sample that reaches the core system
-            as it is.
+            byte what arrives) and, if the sample needs it, ``NAME.config.json`` (laid under
+            ``Peer.config()``, whose keys win).
+        text_pointer: JSON pointer to a free text of the first sample that reaches the core
+            system as it is.
         deadline_s: Seconds that a send may take where a check waits for its end.
     """
 
@@ -27,7 +56,53 @@ class AdapterContract:
     text_pointer: ClassVar[str] = "/applicant/person/name/family"
     deadline_s: ClassVar[float] = 1.0
 
+    is_kakehashi_contract: ClassVar[bool] = True
+    """By this the pytest plugin knows it, without importing the kit."""
+
     @pytest.fixture
     def peer(self) -> Peer:
         """Give a controllable core system; a subclass does, and ends it afterwards."""
-        pytest.fail("The contract test gives no fixture called peer.", pytrace=False)
+        fail("The contract test gives no fixture called peer.")
+
+    @pytest.fixture
+    async def bench(self, peer: Peer, tmp_path: Path) -> AsyncIterator[Bench]:
+        """Give one check all that it needs."""
+        bench = self.bench_with(peer, tmp_path / "own")
+        with bench.watch.watching():
+            yield bench
+
+    @classmethod
+    def bench_with(cls, peer: Peer, folder: Path) -> Bench:
+        """Return a bench for one check; ``folder`` becomes the adapter's own."""
+        home = cls.home()
+        folder.mkdir()
+        samples = samples_in(cls.samples)
+        if not samples:
+            fail("There is no NAME.message.json in the folder of samples.")
+        return Bench(
+            adapter=cls.adapter,
+            manifest=manifest_in(home),
+            checks=frozenset(checks()),
+            samples=samples,
+            peer=peer,
+            folder=folder,
+            home=home,
+            text_pointer=cls.text_pointer,
+            deadline_s=cls.deadline_s,
+        )
+
+    @classmethod
+    def home(cls) -> Path:
+        """Return the folder of the adapter's package, where its manifest lies."""
+        return Path(inspect.getfile(cls.adapter)).parent
+
+
+def checks() -> Mapping[str, str]:
+    """Return the names of all checks, in the order of their files, with their docstrings."""
+    found = {
+        name.removeprefix(_TEST): inspect.getdoc(method) or ""
+        for mixin in AdapterContract.__bases__
+        for name, method in vars(mixin).items()
+        if name.startswith(_TEST)
+    }
+    return MappingProxyType(found)

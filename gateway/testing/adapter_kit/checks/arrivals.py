@@ -1,0 +1,72 @@
+"""Does the right thing arrive, with what belongs to it, and nothing in a dry run?"""
+
+from functools import cache
+from typing import Final
+
+from gateway.schema.catalogue import Catalogue, load_catalogue
+from gateway.sdk import Receipt
+from gateway.testing.adapter_kit.bench import TRACE, Bench, does_not_apply, fail, told
+from gateway.testing.adapter_kit.samples import FIRST_KEY
+
+_TRACE_ID: Final = TRACE.split("-")[1]
+
+
+class ArrivalChecks:
+    """Of what the core system gets."""
+
+    async def test_dry_run_sends_nothing(self, bench: Bench) -> None:
+        """Do everything but the effect, and return what would have been sent as ``preview``."""
+        if not bench.features.dry_run:
+            does_not_apply("it has no dry run")
+        async with bench.opened() as destination:
+            before = bench.peer.touched()
+            result = await bench.send(destination, bench.delivery(dry_run=True))
+            if bench.peer.touched() != before:
+                fail("A dry run had an effect on the core system.")
+        if not isinstance(result, Receipt) or not result.preview:
+            fail(f"A dry run came to {told(result)} without a preview.")
+
+    async def test_trace_is_forwarded(self, bench: Bench) -> None:
+        """Send the idempotency key and ``delivery.traceparent`` where the protocol has a place.
+
+        One without headers waives this check in its manifest.
+        """
+        async with bench.opened() as destination:
+            delivery = bench.delivery(traceparent=TRACE)
+            await bench.send(destination, delivery)
+        key = delivery.idempotency_key
+        for arrived in bench.arrived(key):
+            if not any(_TRACE_ID in value for value in arrived.headers.values()):
+                fail("What arrives has no header with the trace of delivery.traceparent.")
+            if key not in arrived.headers.values() and key.encode() not in arrived.data:
+                fail("What arrives has the idempotency key in no header and nowhere else.")
+
+    async def test_samples_arrive_as_written(self, bench: Bench) -> None:
+        """Keep ``NAME.native.*`` beside each sample: byte for byte what arrives of it.
+
+        Each version of a procedure that there is a sample of has one. When the mapping is
+        meant to change, look at the difference, then write the file anew.
+        """
+        versions = {(sample.body["procedure"], sample.body["version"]) for sample in bench.samples}
+        for procedure in _catalogue().procedures():
+            known = {name for name, _ in versions}
+            if procedure.name in known and (procedure.name, procedure.version) not in versions:
+                fail(f"No sample is of {procedure.name} version {procedure.version}.")
+        if all(sample.native is None for sample in bench.samples):
+            fail("No sample says what arrives: put NAME.native.* beside NAME.message.json.")
+        for sample in bench.samples:
+            if sample.native is None:
+                continue
+            async with bench.opened(bench.config(sample)) as destination:
+                delivery = bench.delivery()
+                await bench.send(destination, delivery, sample.application())
+            key = delivery.idempotency_key.encode()
+            datas = [each.data for each in bench.arrived(delivery.idempotency_key)]
+            written = [data.replace(key, FIRST_KEY.encode()) for data in datas]
+            if written not in ([sample.native], [sample.native.removesuffix(b"\n")]):
+                fail(f"What arrives of the sample {sample.name} is not its {sample.name}.native.*.")
+
+
+@cache
+def _catalogue() -> Catalogue:
+    return load_catalogue()
