@@ -24,7 +24,7 @@ def an_application(sample: str = "childcare-allowance-claim", **over: Any) -> Ap
     body = json.loads((SAMPLES / f"{sample}.message.json").read_text(encoding="utf-8"))
     application = Application(
         id="01934539-0000-7000-8000-000000000001",
-        municipality="131016",
+        municipality=body["applicant"]["destination"]["municipality_code"],
         procedure=body["procedure"],
         version=body["version"],
         receipt_number=body["receipt_number"],

@@ -3,7 +3,7 @@
 ===========================  ==========================================================
 ``POST /applications``       takes one; 201 ``{"reference"}``, or what it was told to do
 ``GET /applications/{key}``  200 ``{"reference"}`` if it has the key, else 404
-``GET /health``              200, or 503 while it is told to be down
+``GET /health``              200; 503 or 401 while it is told to be down or unauthorised
 ``GET /stats``               ``{"arrived", "distinct", "doubled"}``
 ``POST /behaviour``          ``{"mode", "times", "seconds"}``: how the next ones are treated
 ===========================  ==========================================================
@@ -60,6 +60,8 @@ class Mode(StrEnum):
     """+ 200 with 8 MiB."""
     REDIRECT = "redirect"
     """302 to another address."""
+    EMPTY = "empty"
+    """+ 201 with an empty body."""
     NO_REFERENCE = "no-reference"
     """+ 201 with an empty object."""
 
@@ -92,18 +94,47 @@ class Behaviour:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one arrival consisted of.
+
+    Attributes:
+        key: The delivery's idempotency key.
+        body: Byte for byte.
+        headers: With lower-case names.
+    """
+
+    key: str
+    body: bytes
+    headers: dict[str, str]
+
+
 class HTTPCore:
     """The core system. It is not careful about doubles unless told to be."""
 
-    def __init__(self, ledger: Ledger, *, deduplicates: bool = True) -> None:
-        """Keep the ledger; ``deduplicates`` makes it answer a known key as before."""
+    def __init__(
+        self, ledger: Ledger, *, deduplicates: bool = True, keeps_bodies: bool = False
+    ) -> None:
+        """Keep the ledger.
+
+        Args:
+            ledger: Where arrivals are written down.
+            deduplicates: Answer a known key as before.
+            keeps_bodies: Remember in ``taken`` what each arrival consisted of.
+        """
         self._ledger = ledger
         self._deduplicates = deduplicates
+        self._keeps_bodies = keeps_bodies
+        self._in_hand = 0
         self._behaviour = Behaviour()
         self._lock = asyncio.Lock()
         self._runner: web.AppRunner | None = None
         self.requests: list[dict[str, str]] = []
         """Headers of every request to ``/applications``, with lower-case names."""
+        self.taken: list[Taken] = []
+        """What arrived, in order, with ``keeps_bodies``."""
+        self.most_at_once = 0
+        """How many applications it had in hand at one moment at most."""
 
     @property
     def ledger(self) -> Ledger:
@@ -138,7 +169,16 @@ class HTTPCore:
             await runner.cleanup()
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append({name.lower(): value for name, value in request.headers.items()})
+        self._in_hand += 1
+        self.most_at_once = max(self.most_at_once, self._in_hand)
+        try:
+            return await self._treat(request)
+        finally:
+            self._in_hand -= 1
+
+    async def _treat(self, request: web.Request) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.requests.append(headers)
         document = await request.json()
         key = request.headers.get(KEY_HEADER) or str(document["idempotency_key"])
         mode, seconds = self._next()
@@ -149,6 +189,8 @@ class HTTPCore:
             if known is None:
                 facts = {"receipt_number": str(document["receipt_number"])}
                 known = await asyncio.to_thread(self._ledger.add, key, facts)
+                if self._keeps_bodies:
+                    self.taken.append(Taken(key, await request.read(), headers))
         return await _answer(mode, seconds, request, known)
 
     def _next(self) -> tuple[Mode, float]:
@@ -165,8 +207,8 @@ class HTTPCore:
         return web.json_response({"reference": arrival.reference})
 
     async def _health(self, _: web.Request) -> web.Response:
-        is_down = self._behaviour.times > 0 and self._behaviour.mode is Mode.DOWN
-        return web.Response(status=503 if is_down else 200)
+        mode = self._behaviour.mode if self._behaviour.times > 0 else Mode.NORMAL
+        return web.Response(status={Mode.DOWN: 503, Mode.UNAUTHORISED: 401}.get(mode, 200))
 
     async def _stats(self, _: web.Request) -> web.Response:
         arrivals = self._ledger.arrivals
@@ -229,6 +271,8 @@ async def _answer(
             return _page_of_html(200)
         case Mode.HUGE:
             return web.Response(body=b" " * _HUGE_BYTES)
+        case Mode.EMPTY:
+            return web.Response(status=201)
         case Mode.NO_REFERENCE:
             body = {}
         case _:
