@@ -44,6 +44,9 @@ DRAIN_S: Final = 8.0
 _SEAL_S: Final = 1.0
 """How long a gateway that stops may take to seal its own last entries."""
 
+READY_S: Final = 2.0
+"""A journal that has not answered by then does not take applications in time either."""
+
 _PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 10.0
 
@@ -226,8 +229,9 @@ async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Add
 
     async def ready() -> Mapping[str, bool]:
         try:
-            await gateway.journal.ping()
-        except JournalUnavailableError:
+            async with asyncio.timeout(READY_S):
+                await gateway.journal.ping()
+        except (JournalUnavailableError, TimeoutError):
             return {"journal": False, "running": not stop.is_set()}
         return {"journal": True, "running": not stop.is_set()}
 

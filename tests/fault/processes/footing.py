@@ -140,6 +140,7 @@ class Footing:
             sink.mkdir()
         front_port, operations_port = free_ports(2)
         self._front_url = f"http://127.0.0.1:{front_port}"
+        self.readiness = f"http://127.0.0.1:{operations_port}/readyz"
         config = folder / "kakehashi.yaml"
         document = {
             "node": "gw-1",

@@ -1,10 +1,11 @@
-"""SIGTERM while PostgreSQL hangs: the gateway ends in order and in time."""
+"""While PostgreSQL hangs: SIGTERM ends the gateway in order and in time, and readiness tells."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import asyncpg
 import pytest
 
@@ -16,6 +17,8 @@ from tests.acceptance.harness.processes import STOP_S
 from tests.fault.processes.footing import Footing
 
 pytestmark = pytest.mark.postgres
+_LISTENS_S = 8.0
+"""A journal's own patience is longer, and load balancers' mostly shorter."""
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
@@ -53,6 +56,24 @@ async def test_a_database_that_hangs_holds_up_no_end(
         footing.kill()
 
     assert seconds <= STOP_S
+
+
+async def test_a_database_that_hangs_is_told_while_who_asks_still_listens(
+    tmp_path: Path, postgres_node: PostgresNode, line: ProxiedLine
+) -> None:
+    url = postgres_node.database().replace(f":{postgres_node.port}/", f":{line.port}/")
+    footing = Footing(tmp_path / "up", journal=url)
+    try:
+        await asyncio.to_thread(footing.start)
+        async with aiohttp.ClientSession() as asking:
+            line.black_hole()
+            patience = aiohttp.ClientTimeout(_LISTENS_S)
+            async with asking.get(footing.readiness, timeout=patience) as answer:
+                status, told = answer.status, await answer.json()
+    finally:
+        footing.kill()
+
+    assert (status, told["checks"]) == (503, {"journal": False, "running": True})
 
 
 async def test_a_gateway_that_waits_to_migrate_is_stopped_at_once(
