@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from functools import partial
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final
 
 import structlog
 
+from adapters.file.batches import BatchFolder, Entry
 from adapters.file.client import DropFolder
 from adapters.file.config import FileConfig
 from adapters.file.inbox import ResultFolder
-from adapters.file.mapping import file_bytes, preview
+from adapters.file.mapping import checked_document, file_bytes, preview
+from adapters.file.open_batch import OpenBatch
+from adapters.file.threads import Threads
 from gateway.sdk import (
     AdapterSpec,
     Application,
@@ -28,16 +30,15 @@ from gateway.sdk import (
     TransientError,
 )
 
-T = TypeVar("T")
-
-MAX_IN_FLIGHT: Final = 8
+MAX_IN_FLIGHT: Final = 2000
+"""As many as a batch may have records: each waits for its file."""
 PRUNE_EVERY_S: Final = 24 * 3600.0
 
 log = structlog.get_logger()
 
 
 class FileDestination:
-    """Writes one file for each application; see ``client`` for what a crash leaves."""
+    """Writes files of one application or of many; what a crash leaves: ``client``, ``batches``."""
 
     spec: ClassVar[AdapterSpec] = AdapterSpec(
         name="file",
@@ -53,53 +54,60 @@ class FileDestination:
     def __init__(self, config: FileConfig) -> None:
         """Keep the configuration; touches no file."""
         self._config = config
+        self._threads = Threads()
+        records = config.records
         self._folder = DropFolder(
-            config.folder, suffix=config.suffix, min_free_mib=config.min_free_mib
+            config.folder, suffix=records.suffix, min_free_mib=config.min_free_mib
         )
+        self._batches = BatchFolder(self._folder, records, config.batch)
+        self._batch: OpenBatch | None = None
+        if config.batch is not None:
+            self._batch = OpenBatch(self._batches, self._threads, config.batch)
         self._results = ResultFolder.of(config)
-        self._threads: ThreadPoolExecutor | None = None
         self._prune_at = 0.0
 
     async def open(self, context: Context) -> None:
         """Make the folders and recognise the drop folder."""
-        if self._threads is None:
-            # Threads of its own: a share that hangs must not hold up other destinations.
-            self._threads = ThreadPoolExecutor(
-                max_workers=MAX_IN_FLIGHT + 2, thread_name_prefix=f"file-{context.destination}"
-            )
+        self._threads.open(context.destination)
         try:
-            await self._in_thread(partial(self._folder.open, context.folder / "drop-folder-id"))
+            await self._threads.run(partial(self._folder.open, context.folder / "drop-folder-id"))
         except TransientError as error:
             raise DestinationUnavailableError(error.reason) from error
         self._prune_at = time.monotonic() + PRUNE_EVERY_S
-        await self._in_thread(self._prune)
+        await self._threads.run(self._prune)
+        if self._batch is not None:
+            self._batch.keep_the_day()
 
     async def check(self) -> Health:
         """Tell whether the folder is the known one, writable and not full."""
         try:
-            await self._in_thread(self._folder.check)
+            await self._threads.run(self._folder.check)
         except TransientError as error:
             return Health(ok=False, detail=error.reason)
         return Health(ok=True)
 
     async def send(self, application: Application, delivery: Delivery) -> Receipt:
-        """Write the application's file, once for each idempotency key."""
+        """Write the application's file, or wait until its batch is written; once for each key."""
         key = delivery.idempotency_key
-        content = file_bytes(application, key, self._config)
         if delivery.dry_run:
-            return Receipt(preview=preview(content, self._config))
+            shown = preview(file_bytes(application, key, self._config), self._config)
+            return Receipt(preview=shown)
         self._prune_daily()
+        if self._batch is not None:
+            entry = Entry(key, checked_document(application, key, self._config), delivery.deadline)
+            return Receipt(reference=await self._batch.add(entry))
+        content = file_bytes(application, key, self._config)
         stop = threading.Event()
         try:
-            name = await self._in_thread(partial(self._folder.put, key, content, stop))
+            name = await self._threads.run(partial(self._folder.put, key, content, stop))
         except asyncio.CancelledError:
             stop.set()  # the thread cannot be cancelled; it stops before the rename, if not past it
             raise
         return Receipt(reference=name)
 
     async def lookup(self, idempotency_key: str) -> Receipt | None:
-        """Tell from the intent record whether the file was delivered, even if taken away since."""
-        name = await self._in_thread(partial(self._folder.find, idempotency_key))
+        """Tell from the records whether it was delivered, even if the file was taken away since."""
+        name = await self._threads.run(partial(self._find, idempotency_key))
         return None if name is None else Receipt(reference=name)
 
     async def feedback(self) -> AsyncIterator[Feedback]:
@@ -109,35 +117,35 @@ class FileDestination:
             await asyncio.Event().wait()  # without end, as the contract says
             return
         while True:
-            for path in await self._in_thread(results.settled):
-                read = await self._in_thread(partial(results.read, path))
+            for path in await self._threads.run(results.settled):
+                read = await self._threads.run(partial(results.read, path))
                 if read is None:
                     continue
                 for item in read.feedback:
                     yield item
-                await self._in_thread(partial(results.finish, read))
+                await self._threads.run(partial(results.finish, read))
             await asyncio.sleep(results.poll_interval_s)
 
     async def close(self) -> None:
-        """Wait for running writes and end the threads."""
-        threads, self._threads = self._threads, None
-        if threads is not None:
-            await asyncio.to_thread(threads.shutdown)
+        """Close the batch, wait for running writes and end the threads."""
+        if self._batch is not None:
+            await self._batch.drain()
+        await self._threads.close()
+
+    def _find(self, key: str) -> str | None:
+        """Look into files of one and of many: the configuration may have been the other once."""
+        return self._folder.find(key) or self._batches.find(key)
 
     def _prune(self) -> None:
         """Forget old deliveries."""
         with contextlib.suppress(TransientError):  # tomorrow, then
-            removed = self._folder.prune(self._config.key_memory)
+            memory = self._config.key_memory
+            removed = self._folder.prune(memory) + self._batches.prune(memory)
             if removed:
                 log.info("file.keys_forgotten", files=removed)
 
     def _prune_daily(self) -> None:
         """Forget old deliveries beside the others, once a day: no delivery waits for it."""
-        if self._threads is not None and time.monotonic() >= self._prune_at:
+        if time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + PRUNE_EVERY_S
-            self._threads.submit(self._prune)
-
-    async def _in_thread(self, call: Callable[[], T]) -> T:
-        if self._threads is None:
-            raise DestinationUnavailableError("file.not_open")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            self._threads.start(self._prune)

@@ -18,7 +18,6 @@ An unfinished delivery is forgotten in the opposite order: first the intent.
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 import re
@@ -31,6 +30,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from adapters.file.durable import (
+    FILE_MODE,
+    as_ours,
+    changed_before,
+    read_text,
+    surely_exists,
+    sync_folder,
+    write_synced,
+)
 from gateway.sdk import DestinationUnavailableError, TransientError, UnknownOutcomeError
 
 STATE_FOLDER: Final = ".kakehashi"
@@ -38,25 +46,7 @@ FOLDER_ID: Final = "folder-id"
 LOCKS: Final = 64
 
 _KEY: Final = re.compile(r"[0-9a-f-]{36}")
-_FILE_MODE: Final = 0o640
 _MIB: Final = 1024 * 1024
-
-_UNAVAILABLE: Final = {
-    errno.ENOSPC: "file.disk_full",
-    errno.EDQUOT: "file.disk_full",
-    errno.EFBIG: "file.disk_full",
-    errno.EACCES: "file.permission_denied",
-    errno.EPERM: "file.permission_denied",
-    errno.EROFS: "file.read_only",
-    errno.ENOENT: "file.folder_missing",
-    errno.ENOTDIR: "file.folder_missing",
-    errno.ESTALE: "file.folder_missing",
-    errno.EIO: "file.device_failed",
-    errno.ENODEV: "file.device_failed",
-    errno.ETIMEDOUT: "file.device_failed",
-    errno.EHOSTDOWN: "file.device_failed",
-}
-"""Errors that meet every delivery alike: nobody's attempt is counted."""
 
 
 class DropFolder:
@@ -64,8 +54,8 @@ class DropFolder:
 
     def __init__(self, folder: Path, *, suffix: str, min_free_mib: int = 0) -> None:
         """Remember where; touches nothing."""
-        self._folder = folder
-        self._state = folder / STATE_FOLDER
+        self.folder: Final = folder
+        self.state: Final = folder / STATE_FOLDER
         self._suffix = suffix
         self._min_free_mib = min_free_mib
         self._id: str | None = None
@@ -81,15 +71,15 @@ class DropFolder:
             DestinationUnavailableError: It cannot be used now, or it is another folder
                 than before (``file.folder_unfamiliar``).
         """
-        with _as_ours():
-            known = _read_text(remembered)
+        with as_ours():
+            known = read_text(remembered)
             if known is None:
-                self._state.mkdir(parents=True, exist_ok=True)
+                self.state.mkdir(parents=True, exist_ok=True)
                 known = self._name_folder()
-                _write_synced(remembered, known.encode())
-                _sync_folder(remembered.parent)
+                write_synced(remembered, known.encode())
+                sync_folder(remembered.parent)
             self._id = known
-            self._require_familiar()
+            self.require_familiar()
 
     def check(self) -> None:
         """Return if a delivery could be written now; changes nothing.
@@ -97,12 +87,12 @@ class DropFolder:
         Raises:
             DestinationUnavailableError: It could not.
         """
-        with _as_ours():
-            self._require_familiar()
-            for folder in (self._folder, self._state):
+        with as_ours():
+            self.require_familiar()
+            for folder in (self.folder, self.state):
                 if not os.access(folder, os.W_OK | os.X_OK):
                     raise DestinationUnavailableError("file.permission_denied")
-            space = os.statvfs(self._folder)
+            space = os.statvfs(self.folder)
             if space.f_bavail * space.f_frsize < self._min_free_mib * _MIB:
                 raise DestinationUnavailableError("file.disk_full")
 
@@ -116,7 +106,7 @@ class DropFolder:
             TransientError: Nothing was delivered (also as ``DestinationUnavailableError``).
             UnknownOutcomeError: The file has its name, but perhaps not for good.
         """
-        with _as_ours(), self._locked(key):
+        with as_ours(), self._locked(key):
             if self._delivered(key):
                 return self._settled(key)
             try:
@@ -138,7 +128,7 @@ class DropFolder:
         Raises:
             TransientError: Cannot tell now.
         """
-        with _as_ours(), self._locked(key):
+        with as_ours(), self._locked(key):
             if self._delivered(key):
                 return self._settled(key)
             self._forget(key)
@@ -148,22 +138,22 @@ class DropFolder:
         """Forget deliveries older than ``key_memory``; return how many files were removed."""
         before = time.time() - key_memory.total_seconds()
         removed = 0
-        with _as_ours():
-            self._require_familiar()
-            keys = {path.stem for path in self._records() if _changed_before(path, before)}
+        with as_ours():
+            self.require_familiar()
+            keys = {path.stem for path in self._records() if changed_before(path, before)}
         for key in sorted(keys):
-            with _as_ours(), self._locked(key):
+            with as_ours(), self._locked(key):
                 removed += self._forget(key)
         return removed
 
     def _records(self) -> list[Path]:
-        return [*self._state.glob("*.intent"), *self._state.glob("*.tmp")]
+        return [*self.state.glob("*.intent"), *self.state.glob("*.tmp")]
 
     def _temporary(self, key: str) -> Path:
-        return self._state / f"{key}.tmp"
+        return self.state / f"{key}.tmp"
 
     def _intent(self, key: str) -> Path:
-        return self._state / f"{key}.intent"
+        return self.state / f"{key}.intent"
 
     def _name(self, key: str) -> str:
         return f"{key}{self._suffix}"
@@ -172,34 +162,34 @@ class DropFolder:
         """Tell it by the table at the head of this file; a final name alone is ours too."""
         if self._temporary(key).exists():
             return False
-        return self._intent(key).exists() or (self._folder / self._name(key)).exists()
+        return self._intent(key).exists() or (self.folder / self._name(key)).exists()
 
     def _prepare(self, key: str, content: bytes) -> None:
         """Write the content, then the intent; both are durable afterwards, in this order."""
-        _write_synced(self._temporary(key), content)
+        write_synced(self._temporary(key), content)
         # The temporary name must be durable before the intent is: the intent alone
         # would mean that the file had been delivered.
-        _sync_folder(self._state)
-        _write_synced(self._intent(key), self._name(key).encode())
-        _sync_folder(self._state)
+        sync_folder(self.state)
+        write_synced(self._intent(key), self._name(key).encode())
+        sync_folder(self.state)
 
     def _rename(self, key: str, stop: threading.Event) -> None:
         temporary = self._temporary(key)
         if stop.is_set():
             raise TransientError("file.stopped")
         try:
-            os.rename(temporary, self._folder / self._name(key))  # noqa: PTH104 - one system call each here
+            os.rename(temporary, self.folder / self._name(key))  # noqa: PTH104 - one system call each here
         except OSError as error:
             # On a network file system a rename can succeed and still report a failure.
-            if _surely_exists(temporary):
+            if surely_exists(temporary):
                 raise
             raise UnknownOutcomeError("file.rename_unclear") from error
 
     def _settled(self, key: str) -> str:
         """Make the final name durable before anybody is told of it."""
         try:
-            _sync_folder(self._folder)
-            _sync_folder(self._state)
+            sync_folder(self.folder)
+            sync_folder(self.state)
         except OSError as error:
             raise UnknownOutcomeError("file.not_synced") from error
         return self._name(key)
@@ -210,31 +200,31 @@ class DropFolder:
         for path in (self._intent(key), self._temporary(key)):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
-                _sync_folder(self._state)
+                sync_folder(self.state)
                 removed += 1
         return removed
 
     def _name_folder(self) -> str:
         """Return the folder's random name, giving it one if it has none."""
-        path = self._state / FOLDER_ID
-        name = _read_text(path)
+        path = self.state / FOLDER_ID
+        name = read_text(path)
         if name is None:
             name = secrets.token_hex(16)
             temporary = path.with_suffix(f".{name}")
-            _write_synced(temporary, name.encode())
+            write_synced(temporary, name.encode())
             with contextlib.suppress(FileExistsError):
                 os.link(temporary, path)  # unlike a rename, does not take another process's place
             temporary.unlink()
-            _sync_folder(self._state)
-            _sync_folder(self._folder)
+            sync_folder(self.state)
+            sync_folder(self.folder)
             name = path.read_text(encoding="ascii")
         return name
 
-    def _require_familiar(self) -> None:
+    def require_familiar(self) -> None:
         """Refuse a folder that has lost its memory, such as an empty mount point."""
-        if not self._folder.is_dir():
+        if not self.folder.is_dir():
             raise DestinationUnavailableError("file.folder_missing")
-        if self._id is None or _read_text(self._state / FOLDER_ID) != self._id:
+        if self._id is None or read_text(self.state / FOLDER_ID) != self._id:
             raise DestinationUnavailableError("file.folder_unfamiliar")
 
     @contextlib.contextmanager
@@ -243,67 +233,23 @@ class DropFolder:
         if not _KEY.fullmatch(key):
             raise ValueError("idempotency key")  # it becomes a file name
         number = zlib.crc32(key.encode()) % LOCKS
-        # The thread lock is for file systems that emulate flock per process (NFS).
-        with self._locks[number]:
-            self._require_familiar()
-            path = self._state / f"lock-{number:02}"
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+        with self.locked(f"lock-{number:02}", self._locks[number]):
+            yield
+
+    @contextlib.contextmanager
+    def locked(self, name: str, threads: threading.Lock) -> Iterator[None]:
+        """Hold one lock file of the folder; refuse a strange folder.
+
+        Args:
+            name: Of the lock file.
+            threads: For file systems that emulate flock per process (NFS).
+        """
+        with threads:
+            self.require_familiar()
+            path = self.state / name
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 yield
             finally:
                 os.close(handle)
-
-
-@contextlib.contextmanager
-def _as_ours() -> Iterator[None]:
-    """Translate errors of the operating system."""
-    try:
-        yield
-    except OSError as error:
-        reason = _UNAVAILABLE.get(error.errno or 0)
-        if reason is None:
-            raise TransientError("file.failed") from error
-        raise DestinationUnavailableError(reason) from error
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    """Write a new file and return once its content is on the disk."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _FILE_MODE)
-    try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Return once the names in ``folder`` are on the disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _surely_exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return False
-
-
-def _changed_before(path: Path, moment: float) -> bool:
-    try:
-        return path.stat().st_mtime < moment
-    except FileNotFoundError:
-        return False
-
-
-def _read_text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="ascii")
-    except FileNotFoundError:
-        return None

@@ -6,7 +6,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from gateway import __version__
+from gateway.bootstrap.field_mapping import require_fitting_mapping
 from gateway.bootstrap.key_names import GATEWAY_KEY, destination_key, worker_key
+from gateway.bootstrap.stores import open_catalogue
 from gateway.crypto import keys
 from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer, Verifier
@@ -101,7 +103,8 @@ def build_worker(
     """Put one destination's worker together; connects to nothing yet.
 
     Raises:
-        ConfigError: The destination is not configured, or its adapter does not fit.
+        ConfigError: The destination is not configured, or its adapter or its field mapping
+            does not fit.
         KeyNotFoundError: Missing: the destination's private key, the worker's own, or the
             gateway's public one.
     """
@@ -110,6 +113,8 @@ def build_worker(
         known = ", ".join(settings.destinations) or "none"
         raise ConfigError(f"destinations.{destination}: not configured (known: {known})")
     adapter = build_adapter(destination, configured)
+    config = adapter_config(destination, configured, adapter.spec.config)
+    require_fitting_mapping(destination, config, settings, lambda: open_catalogue(settings))
     gateway_key = store.public(GATEWAY_KEY)
     folder = settings.home / "adapters" / destination
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

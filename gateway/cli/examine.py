@@ -5,9 +5,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cache, partial
 from urllib.parse import urlsplit
 
+from gateway.bootstrap.field_mapping import require_fitting_mapping
 from gateway.bootstrap.key_names import (
     GATEWAY_KEY,
     PSEUDONYM_KEY,
@@ -17,10 +18,11 @@ from gateway.bootstrap.key_names import (
     worker_key,
 )
 from gateway.bootstrap.stores import open_catalogue, open_journal, open_keys
-from gateway.bootstrap.worker import build_adapter
+from gateway.bootstrap.worker import adapter_config, build_adapter
 from gateway.cli.failures import CommandError, ExitCode, of_code
 from gateway.domain.errors import ConfigError, KeyNotFoundError, KeyUnusableError
 from gateway.ports.keys import KeyStore
+from gateway.schema.catalogue import Catalogue
 from gateway.settings.model import Settings
 
 
@@ -144,14 +146,23 @@ def _procedures(settings: Settings) -> Iterator[Problem]:
 def _destinations(settings: Settings) -> Iterator[Problem]:
     routed = {name for route in settings.routes for name in route.to}
     served = {name for worker in settings.workers.values() for name in worker.destinations}
-    for name, destination in settings.destinations.items():
-        yield from _refusals(partial(build_adapter, name, destination))
+    catalogue = cache(partial(open_catalogue, settings))
+    for name in settings.destinations:
+        yield from _refusals(partial(_fit, settings, name, catalogue))
         if name not in routed:
             yield _note(f"destinations.{name}: no route leads to it")
         if name not in served:
             yield _note(f"destinations.{name}: no worker may work for it")
     if not settings.clients:
         yield _note("clients: nobody may send anything")
+
+
+def _fit(settings: Settings, name: str, catalogue: Callable[[], Catalogue]) -> None:
+    """Construct a destination's adapter and hold its field mapping against the procedures."""
+    destination = settings.destinations[name]
+    adapter = build_adapter(name, destination)
+    config = adapter_config(name, destination, adapter.spec.config)
+    require_fitting_mapping(name, config, settings, catalogue)
 
 
 def _missing_keys(

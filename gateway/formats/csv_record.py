@@ -1,280 +1,73 @@
-"""One application as one CSV record, written exactly as the core system reads it.
+"""Applications as CSV records, written exactly as the core system reads them.
 
-Rows end with CR LF (RFC 4180). Lengths are bytes after encoding. A value that cannot
-be written as configured is refused with a code and its JSON pointer; nothing is cut,
-replaced or guessed.
+Rows end with CR LF (RFC 4180). Header and trailer rows of a batch are rows of their own
+columns, between the row of names and the end.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from gateway.domain.errors import PermanentError
-from gateway.domain.values import calendar_date, era, kana
-from gateway.formats import cp932
-from gateway.formats.pointer import at
+from gateway.formats.charset import Encoding, encode
+from gateway.formats.column import Column, text_of
+from gateway.formats.record import BatchFacts
 
-Encoding = Literal["cp932", "utf-8"]
-DateStyle = Literal["iso", "yyyymmdd", "era7", "era_short", "era_kanji"]
-EraCodes = Literal["ordinal", "odd", "letter"]
-Width = Literal["full", "half", "kana_full", "kana_half"]
-LineBreaks = Literal["refuse", "space", "keep"]
 Quoting = Literal["minimal", "all"]
-Side = Literal["left", "right"]
 
-_ROW_END: Final = "\r\n"
-_LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_ROW_END: Final = b"\r\n"
 _MUST_QUOTE: Final = re.compile(r'[",\r\n]')
-_ISO_DAY_LENGTH: Final = 10
-_SCHEMES: Final = {
-    "ordinal": era.CodeScheme.ORDINALS,
-    "odd": era.CodeScheme.ODD,
-    "letter": era.CodeScheme.LETTERS,
-}
-
-_FULL_ASCII: Final = str.maketrans({0x21 + i: 0xFF01 + i for i in range(94)} | {0x20: 0x3000})
-_HALF_ASCII: Final = str.maketrans({0xFF01 + i: 0x21 + i for i in range(94)} | {0x3000: 0x20})
-"""The 94 characters of ASCII and the space, against U+FF01–FF5E and U+3000."""
-
-
-class FieldRefusedError(PermanentError):
-    """A value cannot be written as configured.
-
-    Attributes:
-        reason: Stable code; of an unmappable character with its code point after a colon.
-        pointer: JSON pointer of the value; ``None`` for a literal.
-    """
-
-    code = "record.field_refused"
-
-    def __init__(self, reason: str, pointer: str | None) -> None:
-        """Keep what and where."""
-        super().__init__(reason, pointer)
-        self.reason = reason
-        self.pointer = pointer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Padding:
-    """Fill a value up to a length.
+class CSVRecords:
+    """A record's columns and how the file is written; a ``RecordFormat``.
 
     Attributes:
-        length: In encoded bytes.
-        fill: One character.
-        side: Where the filling stands.
+        columns: Of each record.
+        encoding: Of the file.
+        header: Whether the first row holds the columns' names.
+        quoting: Which values stand in quotes.
+        batch_header: Columns of the row before a batch's records; none without any.
+        batch_trailer: Columns of the row after them.
     """
-
-    length: int
-    fill: str = " "
-    side: Side = "right"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column. Steps run in this order: codes, date, width, line breaks, padding, length.
-
-    Attributes:
-        name: Written in the header row.
-        pointers: JSON pointers of the value (RFC 6901), or of its parts; empty with a literal.
-        separator: Between parts; a missing part leaves none behind.
-        literal: Fixed text, in place of pointers.
-        required: Refuse a missing, null or empty value or part (``field.missing``).
-        codes: Value to code; what is not in it is refused (``field.no_code``).
-        date: How a date is written.
-        era_codes: Codes of ``era7``.
-        width: Conversion of width; never touches kanji.
-        line_breaks: What becomes of them.
-        padding: To a fixed length.
-        max_bytes: Longest encoded value.
-    """
-
-    name: str
-    pointers: tuple[str, ...] = ()
-    separator: str = ""
-    literal: str = ""
-    required: bool = False
-    codes: Mapping[str, str] | None = None
-    date: DateStyle | None = None
-    era_codes: EraCodes = "ordinal"
-    width: Width | None = None
-    line_breaks: LineBreaks = "refuse"
-    padding: Padding | None = None
-    max_bytes: int | None = None
-
-    @property
-    def pointer(self) -> str | None:
-        """Where an error points that concerns the whole value."""
-        return self.pointers[0] if self.pointers else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """A record's columns and how the file is written."""
 
     columns: tuple[Column, ...]
     encoding: Encoding = "cp932"
     header: bool = True
     quoting: Quoting = "minimal"
+    batch_header: tuple[Column, ...] = ()
+    batch_trailer: tuple[Column, ...] = ()
 
+    suffix = ".csv"
 
-def write_record(layout: Layout, document: Mapping[str, object]) -> bytes:
-    """Return the optional header row and the document's row, encoded.
+    def head(self, batch: BatchFacts | None) -> bytes:
+        """Return the row of names and the batch's header row, as far as there are any."""
+        names = self._row([column.name for column in self.columns]) if self.header else b""
+        return names + self._frame(self.batch_header, batch)
 
-    Raises:
-        FieldRefusedError: The first value that cannot be written.
-    """
-    rows = []
-    if layout.header:
-        names = (column.name for column in layout.columns)
-        rows.append([encode(name, layout.encoding) for name in _quoted(names, layout)])
-    texts = [_cell(column, document, layout.encoding) for column in layout.columns]
-    rows.append([encode(text, layout.encoding) for text in _quoted(texts, layout)])
-    return b"".join(b",".join(row) + _ROW_END.encode() for row in rows)
+    def record(self, document: Mapping[str, object]) -> bytes:
+        """Return the document's row."""
+        return self._row([text_of(column, document, self.encoding) for column in self.columns])
 
+    def tail(self, batch: BatchFacts | None) -> bytes:
+        """Return the batch's trailer row, if it has one."""
+        return self._frame(self.batch_trailer, batch)
 
-def encode(text: str, encoding: Encoding, pointer: str | None = None) -> bytes:
-    """Return ``text`` in the record's encoding.
+    def shown(self, content: bytes) -> str:
+        """Return the rows as text."""
+        return content.decode(self.encoding)
 
-    Raises:
-        FieldRefusedError: ``text.unmappable:U+XXXX``.
-    """
-    try:
-        return cp932.encode(text) if encoding == "cp932" else text.encode()
-    except cp932.UnmappableError as error:
-        raise FieldRefusedError(f"{error.code}:{error.code_point}", pointer) from None
-    except UnicodeEncodeError as error:
-        point = f"U+{ord(text[error.start]):04X}"
-        raise FieldRefusedError(f"text.unmappable:{point}", pointer) from None
+    def _frame(self, columns: Sequence[Column], batch: BatchFacts | None) -> bytes:
+        if batch is None or not columns:
+            return b""
+        document = batch.document()
+        return self._row([text_of(column, document, self.encoding) for column in columns])
 
+    def _row(self, texts: Iterable[str]) -> bytes:
+        return b",".join(encode(self._quoted(text), self.encoding) for text in texts) + _ROW_END
 
-def _cell(column: Column, document: Mapping[str, object], encoding: Encoding) -> str:
-    """Return one column's text, not yet quoted."""
-    text = _text(column, document, encoding)
-    if text and column.codes is not None:
-        if text not in column.codes:
-            raise FieldRefusedError("field.no_code", column.pointer)
-        text = column.codes[text]
-    if text and column.date is not None:
-        text = _date(text, column)
-    if column.width is not None:
-        text = _in_width(text, column.width)
-    text = _breaks(text, column)
-    length = len(encode(text, encoding, column.pointer))
-    if column.padding is not None:
-        text = _padded(text, length, column, encoding)
-        length = max(length, column.padding.length)
-    if column.max_bytes is not None and length > column.max_bytes:
-        raise FieldRefusedError("text.too_long", column.pointer)
-    return text
-
-
-def _text(column: Column, document: Mapping[str, object], encoding: Encoding) -> str:
-    if not column.pointers:
-        return column.literal
-    parts = []
-    for pointer in column.pointers:
-        part = _scalar(at(document, pointer), pointer)
-        if part:
-            # Here, so that of several parts the right one is named.
-            encode(part, encoding, pointer)
-            parts.append(part)
-        elif column.required:
-            raise FieldRefusedError("field.missing", pointer)
-    return column.separator.join(parts)
-
-
-def _scalar(value: object, pointer: str) -> str:
-    match value:
-        case None:
-            return ""
-        case str(text):
-            return text
-        case bool(truth):
-            return "true" if truth else "false"
-        case int() | float() as number:
-            return str(number)
-        case _:
-            raise FieldRefusedError("field.not_a_value", pointer)
-
-
-def _date(text: str, column: Column) -> str:
-    """Write the day of an ISO date or time in the column's style."""
-    day = calendar_date.parse(text[:_ISO_DAY_LENGTH])
-    if day is None or (len(text) > _ISO_DAY_LENGTH and text[_ISO_DAY_LENGTH] != "T"):
-        # An open or partly unknown date (不詳) is no day: which code means it is not ours to guess.
-        raise FieldRefusedError("date.not_exact", column.pointer)
-    match column.date:
-        case "iso" | None:
-            return day.isoformat()
-        case "yyyymmdd":
-            return f"{day:%Y%m%d}"
-        case style:
-            written = _in_era(era.from_date(day), style, _SCHEMES[column.era_codes])
-            if written is None:
-                raise FieldRefusedError("date.before_era", column.pointer)
-            return written
-
-
-def _in_era(
-    day: era.EraDate | None,
-    style: Literal["era7", "era_short", "era_kanji"],
-    codes: era.CodeScheme,
-) -> str | None:
-    if day is None:
-        return None
-    if style == "era7":
-        return era.encode(day, codes)
-    if style == "era_short":
-        short = era.encode(day, era.CodeScheme.LETTERS)
-        return None if short is None else f"{short[:3]}.{short[3:5]}.{short[5:]}"
-    year = "元" if day.year == 1 else str(day.year)
-    return f"{day.era.value}{year}年{day.month}月{day.day}日"
-
-
-def _in_width(text: str, width: Width) -> str:
-    match width:
-        case "full":
-            return kana.to_full(text).translate(_FULL_ASCII)
-        case "half":
-            return kana.to_half(text).translate(_HALF_ASCII)
-        case "kana_full":
-            return kana.to_full(text)
-        case "kana_half":
-            return kana.to_half(text)
-
-
-def _breaks(text: str, column: Column) -> str:
-    """Refuse control characters and treat line breaks as the column says."""
-    if _CONTROL.search(text):
-        raise FieldRefusedError("text.control_character", column.pointer)
-    if not _LINE_BREAK.search(text):
+    def _quoted(self, text: str) -> str:
+        if self.quoting == "all" or _MUST_QUOTE.search(text):
+            return '"' + text.replace('"', '""') + '"'
         return text
-    match column.line_breaks:
-        case "refuse":
-            raise FieldRefusedError("text.line_break", column.pointer)
-        case "space":
-            return _LINE_BREAK.sub(" ", text)
-        case "keep":
-            return _LINE_BREAK.sub(_ROW_END, text)
-
-
-def _padded(text: str, length: int, column: Column, encoding: Encoding) -> str:
-    padding = column.padding or Padding(length=0)
-    if length > padding.length:
-        raise FieldRefusedError("text.too_long", column.pointer)
-    count, uneven = divmod(padding.length - length, len(encode(padding.fill, encoding)))
-    if uneven:
-        raise FieldRefusedError("text.padding_uneven", column.pointer)
-    filling = padding.fill * count
-    return filling + text if padding.side == "left" else text + filling
-
-
-def _quoted(texts: Iterable[str], layout: Layout) -> list[str]:
-    """Put quotes round the texts that need them, or round all."""
-    every = layout.quoting == "all"
-    return [
-        '"' + text.replace('"', '""') + '"' if every or _MUST_QUOTE.search(text) else text
-        for text in texts
-    ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.formats import cp932
-from gateway.formats.csv_record import Encoding
+from gateway.formats.charset import Encoding
 
 _END_OF_FILE: Final = b"\x1a"
 """Ctrl-Z, which CP/M and MS-DOS programs write after the last line."""

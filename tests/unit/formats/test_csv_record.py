@@ -1,6 +1,9 @@
 import pytest
 
-from gateway.formats.csv_record import Column, FieldRefusedError, Layout, Padding, write_record
+from gateway.formats.charset import FieldRefusedError
+from gateway.formats.column import Column, Padding
+from gateway.formats.csv_record import CSVRecords
+from gateway.formats.record import write_single
 
 DOCUMENT = {
     "name": {"family": "髙﨑", "given": "健一", "kana": "タカサキ　ケンイチ"},
@@ -23,8 +26,8 @@ DOCUMENT = {
 
 def cell(*, encoding: str = "cp932", **over: object) -> str:
     column = Column(**{"name": "c", **over})
-    written = write_record(
-        Layout(columns=(column,), encoding=encoding, header=False),
+    written = write_single(
+        CSVRecords(columns=(column,), encoding=encoding, header=False),
         DOCUMENT,  # type: ignore[arg-type]
     )
     return written.decode(encoding).removesuffix("\r\n")
@@ -42,7 +45,7 @@ def test_a_record_is_a_header_and_a_row_ended_by_cr_lf_in_microsofts_codes() -> 
         Column(name="氏名", pointers=("/name/family", "/name/given"), separator="　"),
     )
 
-    written = write_record(Layout(columns=columns), DOCUMENT)
+    written = write_single(CSVRecords(columns=columns), DOCUMENT)
 
     assert written == "受付,氏名\r\n1,".encode("cp932") + bytes.fromhex("FBFCFAB1") + (
         "　健一\r\n".encode("cp932")
@@ -130,9 +133,9 @@ def test_a_lone_surrogate_is_refused_in_utf_8_too() -> None:
 
 
 def test_all_values_are_quoted_on_demand() -> None:
-    layout = Layout(columns=(Column(name="性", pointers=("/sex",)),), quoting="all")
+    records = CSVRecords(columns=(Column(name="性", pointers=("/sex",)),), quoting="all")
 
-    assert write_record(layout, DOCUMENT).decode("cp932") == '"性"\r\n"1"\r\n'
+    assert write_single(records, DOCUMENT).decode("cp932") == '"性"\r\n"1"\r\n'
 
 
 def test_a_refusal_never_holds_the_value() -> None:

@@ -1,0 +1,80 @@
+"""How result files are configured: the part that adapters share.
+
+An adapter's configuration of its result files inherits ``ResultFileConfig`` and adds where
+they are found.
+"""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from gateway.domain.outcome import FeedbackStatus
+from gateway.formats.charset import Encoding
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ResultColumns(_Model):
+    """Which column (CSV: its name, or its number from 1) or member (JSON) says what."""
+
+    key: str = Field(
+        default="key",
+        description="The delivery's idempotency key, or the name of the file that carried it.",
+    )
+    status: str | None = Field(
+        default="status",
+        description="The status, a key of `statuses`; `null` with `status_of_all`.",
+    )
+    decided_at: str = Field(default="decided_at", description="When the core system decided.")
+    reason: str | None = Field(default=None, description="Its reason code, if it gives one.")
+    reference: str | None = Field(default=None, description="Its own number, if it gives one.")
+
+
+class ResultFileConfig(_Model):
+    """What a result file looks like."""
+
+    format: Literal["csv", "json"] = Field(
+        default="csv", description="`csv`, or `json` (an object or an array of objects)."
+    )
+    encoding: Encoding = Field(default="cp932", description="Of the files.")
+    header: bool = Field(default=True, description="CSV: whether the first row holds names.")
+    columns: ResultColumns = Field(default=ResultColumns(), description="Which column says what.")
+    statuses: dict[str, FeedbackStatus] = Field(
+        default={status.japanese: status for status in FeedbackStatus},
+        min_length=1,
+        description="The core system's word or code to `accepted`, `returned`, `rejected`, "
+        "`withdrawn` or `completed`.",
+    )
+    status_of_all: FeedbackStatus | None = Field(
+        default=None,
+        description="What every line means in files that only list, such as a file of errors.",
+    )
+    decided_at_format: str = Field(
+        default="iso",
+        description="`iso`, or a strptime pattern such as `%Y%m%d%H%M%S`; JST if it says no zone.",
+    )
+
+    @field_validator("decided_at_format")
+    @classmethod
+    def _has_a_day(cls, pattern: str) -> str:
+        if pattern != "iso" and "%" not in pattern:
+            raise ValueError("neither iso nor a strptime pattern")
+        return pattern
+
+    @model_validator(mode="after")
+    def _columns_fit(self) -> Self:
+        columns = self.columns
+        if (columns.status is None) != (self.status_of_all is not None):
+            raise ValueError("columns.status is null with status_of_all, and only then")
+        names = (columns.key, columns.status, columns.decided_at, columns.reason, columns.reference)
+        if self.format == "csv" and not self.header:
+            wrong = [name for name in names if name is not None and not _is_position(name)]
+            if wrong:
+                raise ValueError(f"without a header columns are numbers from 1, not {wrong[0]}")
+        return self
+
+
+def _is_position(name: str) -> bool:
+    return name.isascii() and name.isdigit() and int(name) >= 1
