@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
 
 from gateway.sdk import ConfigError, Receipt, TransientError
 from gateway.testing.adapter_kit.bench import Bench, Result, claims_no_effect, fail, told
 from gateway.testing.adapter_kit.peer import Fault
 from gateway.testing.adapter_kit.watch import PATIENCE_S
 
-_UNDER_WAY_S = 0.3
-"""How long a send is under way while it is closed or cancelled."""
+_UNDER_WAY: Final = 0.3
+"""How long a send is under way while it is closed, as a part of the deadline."""
+
+_LOOK_EVERY_S: Final = 0.01
 
 
 class LifecycleChecks:
@@ -66,12 +68,13 @@ class LifecycleChecks:
         async with bench.opened() as destination:
             await bench.send(destination)
             if Fault.SLOW in bench.peer.faults:
-                await bench.behave(Fault.SLOW, seconds=_UNDER_WAY_S)
+                under_way_s = _UNDER_WAY * bench.deadline_s
+                await bench.behave(Fault.SLOW, seconds=under_way_s)
                 deliveries = [bench.delivery() for _ in range(min(3, bench.spec.max_in_flight))]
                 for each in deliveries:
                     send = bench.send(destination, each)
                     sends.add(asyncio.create_task(send, name=each.idempotency_key))
-                await asyncio.sleep(_UNDER_WAY_S / 3)
+                await asyncio.sleep(under_way_s / 3)
             await _calmly(destination.close(), "close, while sends run,")
         if sends:
             _, hanging = await asyncio.wait(sends, timeout=PATIENCE_S)
@@ -96,7 +99,7 @@ class LifecycleChecks:
         async with bench.opened() as destination:
             await bench.behave(Fault.SILENT)
             sending = asyncio.create_task(destination.send(bench.application(), bench.delivery()))
-            await asyncio.wait({sending}, timeout=_UNDER_WAY_S)
+            await _taken(bench)
             sending.cancel()
             await asyncio.wait({sending}, timeout=PATIENCE_S)
             if not sending.done():
@@ -111,6 +114,14 @@ class LifecycleChecks:
         left = await bench.watch.left_open(before)
         if left is not None:
             fail(f"After a send was cancelled it left open: {left}.")
+
+
+async def _taken(bench: Bench) -> None:
+    """Wait until the peer has an application, but not for ever: it may be on its way yet."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + bench.deadline_s
+    while not bench.peer.arrivals() and loop.time() < end:  # noqa: ASYNC110 - a peer tells nobody
+        await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def _calmly(call: Coroutine[Any, Any, None], what: str) -> None:

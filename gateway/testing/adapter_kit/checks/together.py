@@ -11,7 +11,9 @@ from gateway.testing.adapter_kit.peer import Fault
 from gateway.testing.adapter_kit.samples import with_every_text
 
 _MOST_SENDS: Final = 32
-_HELD_S: Final = 0.2
+_HELD: Final = 0.2
+"""How long the peer holds each, as a part of the deadline."""
+
 _IN_A_ROW: Final = 8
 
 _LONGEST_BLOCK_S: Final = 0.05
@@ -30,7 +32,7 @@ class TogetherChecks:
         sends = min(bench.features.max_in_flight, _MOST_SENDS)
         async with bench.opened() as destination:
             if Fault.SLOW in bench.peer.faults:
-                await bench.behave(Fault.SLOW, seconds=_HELD_S)
+                await bench.behave(Fault.SLOW, seconds=_HELD * bench.deadline_s)
             results = await asyncio.gather(*(bench.send(destination) for _ in range(sends)))
         for result in results:
             if not isinstance(result, Receipt):
