@@ -38,7 +38,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "schema": ("gateway.cli.commands.schema", "Procedures: list, show, check a body."),
     "config": ("gateway.cli.commands.config", "The configuration: check, show, schema."),
     "topology": ("gateway.cli.commands.topology", "What there is on the broker: show, apply."),
-    "adapter": ("gateway.cli.commands.adapter", "Adapters: list, check, run samples through."),
+    "adapter": (
+        "gateway.cli.commands.adapter",
+        "Adapters: new, test, list, check, run samples through.",
+    ),
     "audit": ("gateway.cli.commands.audit", "The audit log: search, verify, export, report."),
     "openapi": ("gateway.cli.commands.openapi", "Print the front-end API as OpenAPI 3.1."),
 }

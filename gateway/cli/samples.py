@@ -40,9 +40,11 @@ from gateway.settings.model import DestinationSettings
 SEND_TIMEOUT_S: Final = 60.0
 """As a destination's ``send_timeout_s`` unless it is configured."""
 
+ANYBODY: Final = "131016"
+"""Whose an adapter's core system is, where no destination says it."""
+
 _MESSAGE: Final = ".message.json"
 _CONFIG: Final = ".config.json"
-_ANYBODY: Final = "131016"
 
 Result = dict[str, Any]
 
@@ -75,6 +77,11 @@ class Run:
     dry_run: bool
 
 
+def one_sample(path: Path) -> list[Sample]:
+    """Return a file as the only sample."""
+    return [Sample(path, path.read_bytes())]
+
+
 def find_samples(folder: Path) -> list[Sample]:
     """Return the folder's ``*.message.json``, or all its ``*.json`` if it has none.
 
@@ -97,7 +104,7 @@ def configured_as(
         ConfigError: The adapter refuses a config.
     """
     if config is not None:
-        return [(_built(name, config), samples)]
+        return [(adapter_of(name, config), samples)]
     batches: list[tuple[Destination, list[Sample]]] = []
     for sample in samples:
         beside = sample.path.with_name(sample.path.name.removesuffix(_MESSAGE) + _CONFIG)
@@ -107,18 +114,23 @@ def configured_as(
                 ExitCode.USAGE,
                 "Give the adapter's configuration with --adapter-config FILE.",
             )
-        batches.append((_built(name, beside), [sample]))
+        batches.append((adapter_of(name, beside), [sample]))
     return batches
 
 
-def _built(name: str, config: Path) -> Destination:
+def adapter_of(name: str, config: Path) -> Destination:
+    """Return the adapter called ``name``, configured by a file of YAML or JSON.
+
+    Raises:
+        ConfigError: The file, or what it says, cannot be used.
+    """
     try:
         document = yaml.safe_load(config.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{config}: neither YAML nor JSON") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{config}: must be a mapping of keys")
-    settings = DestinationSettings(municipality=_ANYBODY, adapter=name, config=document)
+    settings = DestinationSettings(municipality=ANYBODY, adapter=name, config=document)
     return build_adapter(name, settings)
 
 
@@ -132,7 +144,7 @@ async def run_samples(batches: list[tuple[Destination, list[Sample]]], run: Run)
     results: list[Result] = []
     for adapter, samples in batches:
         with tempfile.TemporaryDirectory(prefix="kakehashi-adapter-") as folder:
-            context = Context(destination=run.name, municipality=_ANYBODY, folder=Path(folder))
+            context = Context(destination=run.name, municipality=ANYBODY, folder=Path(folder))
             try:
                 await adapter.open(context)
                 for sample in samples:

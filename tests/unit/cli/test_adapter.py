@@ -117,3 +117,34 @@ def test_what_cannot_be_run_is_a_usage_error(
     Path("x.yaml").write_text("[]")
 
     assert expected in terminal.run("adapter", "run", *words, code=2)
+
+
+def test_one_sample_is_run_alone(terminal: Terminal) -> None:
+    sample = str(Path(VALID) / "01-new-for-the-father.json")
+
+    (result,) = terminal.ask("adapter", "run", "delivered", "--sample", sample, "--dry-run")
+
+    assert result["sample"] == "01-new-for-the-father.json"
+    assert '"receipt_number"' in terminal.run(
+        "adapter", "run", "delivered", "--sample", sample, "--dry-run"
+    )
+    assert "--sample" in terminal.run("adapter", "run", "delivered", code=2)
+
+
+def test_the_health_of_every_destination_is_listed_where_it_is_asked_for(
+    terminal: Terminal,
+) -> None:
+    listed = terminal.ask("adapter", "list", "--health")
+
+    assert listed["destinations"] == [
+        {"destination": "delivered", "adapter": "file", "ok": True, "detail": ""}
+    ]
+    assert "ok  delivered" in terminal.run("adapter", "list", "--health")
+    assert "delivered" not in terminal.run("adapter", "list")
+
+
+def test_an_adapter_is_checked_with_a_config_of_its_own(terminal: Terminal) -> None:
+    Path("config.json").write_text('{"folder": "dropped"}')
+
+    assert terminal.ask("adapter", "check", "file", "--adapter-config", "config.json")["ok"]
+    assert "--adapter-config" in terminal.run("adapter", "check", "file", code=2)

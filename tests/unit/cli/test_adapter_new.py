@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Terminal
+
+
+def test_a_new_adapter_is_a_package_with_an_entry_point(terminal: Terminal) -> None:
+    written = terminal.ask("adapter", "new", "my-core", "--owner", "Integrators, Inc.")
+
+    assert written["folder"] == "my-core"
+    assert 'my-core = "my_core:MyCoreDestination"' in Path("my-core/pyproject.toml").read_text()
+    assert 'owner = "Integrators, Inc."' in Path("my-core/my_core/manifest.toml").read_text()
+    left = [name for name in written["files"] if "{{" in Path(name).read_text(encoding="utf-8")]
+    assert left == []
+
+
+def test_a_new_adapter_says_what_comes_next(terminal: Terminal) -> None:
+    told = terminal.run("adapter", "new", "my-core", "--into", "elsewhere")
+
+    assert "kakehashi adapter test elsewhere" in told
+    assert "pip install -e elsewhere" in told
+
+
+def test_a_new_adapter_has_a_sample_of_the_procedure_that_is_named(terminal: Terminal) -> None:
+    terminal.run("adapter", "new", "my-core", "--procedure", "care/certification-claim")
+
+    body = Path("my-core/my_core/samples/care-certification-claim.message.json").read_bytes()
+    assert json.loads(body)["procedure"] == "care/certification-claim"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["My_Core"], "not a name"),
+        (["1core"], "not a name"),
+        (["http"], "an installed adapter is called so"),
+        (["my-core", "--title", 'a "quote"'], "no quotes"),
+        (["my-core", "--procedure", "no/such"], "no such procedure"),
+        (["my-core", "--into", "full"], "not empty"),
+    ],
+)
+def test_what_cannot_become_an_adapter_is_a_usage_error(
+    terminal: Terminal, words: list[str], expected: str
+) -> None:
+    Path("full").mkdir()
+    Path("full/a").touch()
+
+    assert expected in terminal.run("adapter", "new", *words, code=2)
+    assert [path.name for path in Path().iterdir()] == ["full"]
+
+
+def test_a_folder_without_tests_does_not_pass(terminal: Terminal) -> None:
+    Path("empty").mkdir()
+
+    assert "no tests in it" in terminal.run("adapter", "test", "empty", code=2)
+
+
+def test_a_failing_test_is_not_well(terminal: Terminal) -> None:
+    Path("test_x.py").write_text("def test_x():\n    assert False\n")
+
+    terminal.run("adapter", "test", "test_x.py", code=1)
+
+
+def test_a_missing_pytest_is_told_with_the_extra_to_install(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+
+    assert "kakehashi[testing]" in terminal.run("adapter", "test", ".", code=2)
