@@ -1,19 +1,31 @@
-"""The page of every stable code: refusals at the door, errors of a field, errors inside."""
+"""The page of every stable code: what it means, and what the operator does.
+
+Refusals at the door, errors of a field, what keeps a delivery from arriving, errors inside,
+and what adapters say, from their READMEs.
+"""
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import gateway
 from gateway.domain.errors import KakehashiError, PermanentError, TransientError
 from gateway.http.problems import DETAILS
 from gateway.schema.errors import SENTENCES
+from reference import operator_actions
 from reference.source import GENERATED, table
+
+_ADAPTERS: Final = Path(__file__).parent.parent.parent / "adapters"
+_OUTCOMES: Final = re.compile(r"^## Outcomes\n(.*?)(?=^## )", re.DOTALL | re.MULTILINE)
+_ROW: Final = re.compile(r"^\|(?! *-|-).*\|$", re.MULTILINE)
 
 _INTRODUCTION = """# Error codes
 
 A code is stable: it stands unchanged in HTTP answers, audit entries, metrics, logs and here.
-Decide on codes, never on sentences, which may be reworded.
+Decide on codes, never on sentences, which may be reworded. Look a code up by searching this page.
 
 ## The front-end API refuses a request
 
@@ -25,8 +37,24 @@ _FIELDS = """
 ## One field is wrong
 
 These stand in `errors` of a problem with the code `application.invalid`, each with the JSON
-pointer of its field. All errors of a body come at once, at most 100.
+pointer of its field. All errors of a body come at once, at most 100. The operator's action:
+{action}
 
+"""
+
+_DELIVERIES = """
+## A delivery waits, is parked or in doubt
+
+`kakehashi status` and `parked list` show these. A code that does not stand here is the core
+system's own, or its [adapter's](#adapters-say). Several deliveries with one code are dealt with
+[at once](../howto/replay-after-a-fix.md).
+
+"""
+
+_FROM_ADAPTERS = """
+## Adapters say
+
+From the README of each shipped adapter; one from another package has its own.
 """
 
 _INSIDE = """
@@ -43,12 +71,17 @@ def page() -> str:
     return (
         GENERATED.format(
             source="`gateway/http/problems.py`, `gateway/schema/errors.py`, "
-            "`gateway/domain/errors.py`"
+            "`gateway/domain/errors.py`, `tools/reference/operator_actions.py`, "
+            "`adapters/*/README.md`"
         )
         + _INTRODUCTION
         + _refusals()
-        + _FIELDS
+        + _FIELDS.format(action=operator_actions.FIELD)
         + _fields()
+        + _DELIVERIES
+        + _deliveries()
+        + _FROM_ADAPTERS
+        + "".join(_from_adapters())
         + _INSIDE
         + _inside()
     )
@@ -59,9 +92,19 @@ def _refusals() -> str:
         (status, code, japanese, english) for code, (status, japanese, english) in DETAILS.items()
     )
     return table(
-        ["status", "code", "日本語", "English"],
-        [[str(status), f"`{code}`", japanese, english] for status, code, japanese, english in rows],
+        ["status", "code", "日本語", "English", "the operator's action"],
+        [
+            [str(status), f"`{code}`", japanese, english, _at_the_door(status, code)]
+            for status, code, japanese, english in rows
+        ],
     )
+
+
+def _at_the_door(status: int, code: str) -> str:
+    """Return what an operator does; what the gateway itself causes must be told."""
+    if status >= 500:  # noqa: PLR2004 - the server's fault (RFC 9110, 15.6)
+        return operator_actions.AT_THE_DOOR[code]
+    return operator_actions.AT_THE_DOOR.get(code, operator_actions.FRONT_END)
 
 
 def _fields() -> str:
@@ -71,12 +114,33 @@ def _fields() -> str:
     )
 
 
+def _deliveries() -> str:
+    return table(
+        ["code", "state", "meaning", "the operator's action"],
+        [[f"`{code}`", *told] for code, told in sorted(operator_actions.DELIVERIES.items())],
+    )
+
+
+def _from_adapters() -> Iterator[str]:
+    for readme in sorted(_ADAPTERS.glob("[!_]*/README.md")):
+        name = readme.parent.name
+        found = _OUTCOMES.search(readme.read_text(encoding="utf-8"))
+        rows = _ROW.findall(found[1]) if found else []
+        yield f"\n### `{name}`\n\n"
+        yield "".join(f"{row}\n" for row in [*rows[:1], "| --- | --- | --- |", *rows[1:]])
+
+
 def _inside() -> str:
     rows = {error.code: error for error in _every(KakehashiError) if "code" in vars(error)}
     return table(
-        ["code", "whose fault", "meaning"],
+        ["code", "whose fault", "meaning", "the operator's action"],
         [
-            [f"`{code}`", _fault(error), (error.__doc__ or "").split("\n\n")[0].replace("\n", " ")]
+            [
+                f"`{code}`",
+                _fault(error),
+                (error.__doc__ or "").split("\n\n")[0].replace("\n", " "),
+                operator_actions.INSIDE[code],
+            ]
             for code, error in sorted(rows.items())
             if isinstance(code, str)
         ],

@@ -1,0 +1,28 @@
+"""Every code that a delivery can come to has a meaning and an action on the page of codes."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+PAGE = (ROOT / "docs/reference/errors.md").read_text(encoding="utf-8")
+
+
+def codes_of_deliveries() -> Iterator[str]:
+    """Yield the literal codes with which the services report or hold a delivery."""
+    for file in (ROOT / "gateway/services").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.keyword(arg="code", value=ast.Constant(value=str(code))):
+                    yield code
+                case ast.Call(
+                    func=ast.Name(id="_doubtful"), args=[ast.Constant(value=str(code)), *_]
+                ):
+                    yield code
+
+
+def test_every_code_of_a_delivery_stands_on_the_page_of_codes() -> None:
+    codes = {code for code in codes_of_deliveries() if code != "check.ok"}
+
+    assert "delivery.crash_loop" in codes
+    assert {code for code in codes if f"| `{code}` |" not in PAGE} == set()

@@ -1,0 +1,185 @@
+"""What an operator does about each code; ``docs/reference/errors.md`` is made of it.
+
+A code that the source has and no table here has keeps the page from being made.
+"""
+
+from typing import Final
+
+FRONT_END: Final = "None. The front end's developers correct the request."
+"""Whatever else the front door refuses, but for what ``AT_THE_DOOR`` names."""
+
+FIELD: Final = "None. The front end shows the sentence at its field, and sends it corrected."
+
+AT_THE_DOOR: Final[dict[str, str]] = {
+    "application.already_received": "None. Nothing is lost: `existing` is the application.",
+    "client.key_revoked": "If that was not meant: `kakehashi client add`, and hand the key over.",
+    "client.key_unknown": "`kakehashi client list`: was it ever made, on this journal?",
+    "client.municipality_not_allowed": "If it may: `clients.NAME.municipalities`.",
+    "client.procedure_not_allowed": "If it may: `clients.NAME.procedures`.",
+    "client.rate_exceeded": "None; if it is everyday load, raise `http.requests_per_s`.",
+    "gateway.busy": "Add a gateway, or see what keeps this one: `/metrics`, the journal's disk.",
+    "internal": "A mistake in the gateway: find `http.failed` in the log, and report it.",
+    "journal.backlog_full": "Core systems or the broker are down: "
+    "[a broker outage](../howto/a-broker-outage.md).",
+    "journal.commit_unknown": "None; the front end asks again by its key. Look at the journal.",
+    "journal.unavailable": "Restore the journal's database or disk; nothing was lost.",
+    "municipality.unknown": "If it is a tenant: `municipalities` in the configuration.",
+    "operator.unknown": "Run `kakehashi` as the gateway's own user, on its machine.",
+    "operation.unknown": "Use the `kakehashi` of the gateway's own release.",
+    "procedure.not_offered": "If it is taken here: a route for it in `routes`.",
+    "procedure.unknown": "If it should be there: `schemas.folders`; `kakehashi schema list`.",
+    "proof.not_sealed_yet": "None; if it stays so for minutes, is sealing held up? `log.not_sealed` in the log.",
+    "request.timeout": "None; if all clients have it, the network before the gateway is slow.",
+    "request.too_large": "None; if they are lawful, raise `http.max_body_bytes`.",
+}
+"""Code to action, where a refusal at the front door is not the front end's business alone."""
+
+DELIVERIES: Final[dict[str, tuple[str, str, str]]] = {
+    "adapter.defect": (
+        "in doubt",
+        "The adapter raised what the contract does not have, or ended its own task.",
+        "Ask the core system, then confirm or replay; tell the adapter's owner the error's class.",
+    ),
+    "check.deadline": (
+        "–",
+        "The adapter's check took longer than `send_timeout_s`.",
+        "Is the core system slow? `kakehashi adapter check DEST`.",
+    ),
+    "check.not_ok": (
+        "–",
+        "The adapter's check said no; the breaker stays open.",
+        "`kakehashi adapter check DEST` says why.",
+    ),
+    "delivery.abandoned": (
+        "in doubt",
+        "It was claimed, and no worker came back with an outcome.",
+        "Is its worker gone? With `idempotency: none` ask the core system, then confirm or replay.",
+    ),
+    "delivery.crash_loop": (
+        "parked",
+        "Its copy came back from dying workers until the broker gave it up.",
+        "Look at what ends the worker (memory, the adapter's library); then replay it.",
+    ),
+    "delivery.effect_unknown": (
+        "in doubt",
+        "A copy came again that a worker had claimed, and nothing tells what became of it.",
+        "Ask the core system whether it has it, then `kakehashi parked confirm` or `replay`.",
+    ),
+    "delivery.unresolved": (
+        "parked",
+        "In doubt, and sent again as often as allowed, or as long as the core system keeps keys.",
+        "Ask the core system whether it has it, then confirm or replay.",
+    ),
+    "destination.closed": (
+        "waits",
+        "Outside the destination's maintenance window.",
+        "None; `kakehashi destination show` says when it opens.",
+    ),
+    "destination.paused": ("waits", "An operator paused it.", "`kakehashi destination resume`."),
+    "destination.rate_limited": (
+        "waits",
+        "The destination's `rate_per_s` is used up.",
+        "None; raise it if the core system may take more.",
+    ),
+    "destination.rejected": (
+        "parked",
+        "The core system refused it, and its code was none that may be kept.",
+        "Ask the core system's operators; correct and replay, or cancel.",
+    ),
+    "destination.throttled": (
+        "retrying",
+        "The core system asked to slow down.",
+        "None; if it is everyday load, set `rate_per_s`.",
+    ),
+    "destination.transient": (
+        "retrying",
+        "It had no effect; tried again with backoff.",
+        "None, until the budget is spent and it is parked.",
+    ),
+    "destination.unavailable": (
+        "waits",
+        "The breaker is open: the core system cannot be reached.",
+        "[A core system down overnight](../howto/a-core-system-down-overnight.md).",
+    ),
+    "destination.unknown_outcome": (
+        "in doubt",
+        "Something was sent, and no answer tells what became of it.",
+        "None with `native` or `lookup`; else ask the core system, then confirm or replay.",
+    ),
+    "feedback.code": (
+        "–",
+        "Stands for a status' code that was none.",
+        "Report it to the adapter's owner: a code is no free text.",
+    ),
+    "lookup.deadline": (
+        "in doubt",
+        "The lookup took too long.",
+        "None; it is asked again.",
+    ),
+    "lookup.not_found": (
+        "retrying",
+        "The core system does not have it; it is sent again.",
+        "None.",
+    ),
+    "lookup.settling": (
+        "in doubt",
+        "The core system does not show it yet; `settle_s` is not over.",
+        "None; it is asked again.",
+    ),
+    "outcome.code_unusable": (
+        "any",
+        "Stands for a worker's code that was none.",
+        "Report it to the adapter's owner: a code is no free text.",
+    ),
+    "send.deadline": (
+        "in doubt",
+        "The adapter was not done within `send_timeout_s`.",
+        "Ask the core system, then confirm or replay; if it is frequent, raise `send_timeout_s`.",
+    ),
+    "worker.standing_by": (
+        "waits",
+        "Another copy tries first whether the core system is back.",
+        "None.",
+    ),
+    "worker.stopping": ("waits", "The worker was being stopped.", "None; another takes it."),
+}
+"""Code to the delivery's state, what happened, and what to do."""
+
+INSIDE: Final[dict[str, str]] = {
+    "broker.queue_full": "Is a worker running for it? The journal keeps the rest and goes on.",
+    "broker.topology_mismatch": "Stop gateways and workers; `kakehashi topology apply --recreate`.",
+    "broker.unavailable": "[A broker outage](../howto/a-broker-outage.md); accepting goes on.",
+    "broker.unroutable": "`kakehashi topology apply`; what is pending is published again.",
+    "config.invalid": "Correct the key that is named; `kakehashi config check`.",
+    "delivery.illegal_transition": "Somebody else was faster: look at it again, then decide.",
+    "delivery.not_found": "`kakehashi parked list` shows the deliveries' ids.",
+    "destination.rejected": "The core system's own code stands with it: its manual, or the "
+    "adapter's README.",
+    "destination.throttled": "None; it waits as it was told.",
+    "destination.transient": "None; it is tried again.",
+    "destination.unavailable": "Restore the core system or the way to it; it resumes by itself.",
+    "destination.unknown_outcome": "None with `native` or `lookup`; else ask the core system.",
+    "internal": "A mistake in the gateway: report it, with the log's line.",
+    "journal.commit_unknown": "None; whoever asked asks again under the same key.",
+    "journal.node_taken": "Stop the other process, or give this one another `node`.",
+    "journal.unavailable": "Restore the journal's database or disk; nothing is lost.",
+    "journal.unusable": "Do not go on: the error says which setting, version or checksum; "
+    "[restore](../howto/restore.md).",
+    "json.malformed": "None. The sender corrects it.",
+    "keys.not_found": "`kakehashi keys list`; then `keys new` or `keys import`.",
+    "keys.unusable": "Mode 0600 and the process' own user; else import it again from its backup.",
+    "log.unusable": "Do not go on: [the audit log](../explanation/audit-log.md); tell the "
+    "security team.",
+    "message.malformed": "Gateway and worker of one release? Else somebody else publishes: tell "
+    "the security team.",
+    "operation.not_found": "Check the id; `kakehashi status`, `client list`, `keys list`.",
+    "operation.refused": "It says why.",
+    "record.field_refused": "The code beside it says which; see the adapter's README, Outcomes.",
+    "seal.invalid": "Has the worker the destination's current key? `kakehashi keys list`.",
+    "seal.signature_invalid": "Are the keys those of the gateway and of its workers? If so, "
+    "somebody else publishes: tell the security team.",
+    "text.undecodable": "The core system's file is in another charset than configured.",
+    "text.unmappable": "A character that the core system's charset lacks: correct and replay, or "
+    "say in the configuration what stands for it.",
+}
+"""Code of an error to what the operator does."""
