@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
 from uuid import uuid4
 
 import structlog
@@ -12,13 +10,14 @@ import structlog
 from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
 from gateway.bootstrap.log_operations import log_operations
 from gateway.bootstrap.log_signing import kept_checkpoint, log_public, log_signing
+from gateway.bootstrap.policies import policies
 from gateway.bootstrap.stores import open_journal
+from gateway.bootstrap.webhooks import endpoints, with_endpoint
 from gateway.crypto import keys
 from gateway.crypto.at_rest import WordsAtRest
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.crypto.seal import Sealer
 from gateway.crypto.sign import Signer, Verifier
-from gateway.domain.breaker import BreakerPolicy
 from gateway.domain.errors import KeyNotFoundError, KeyUnusableError
 from gateway.domain.identifiers import (
     ClientName,
@@ -27,10 +26,10 @@ from gateway.domain.identifiers import (
     MunicipalityCode,
     WorkerName,
 )
-from gateway.domain.window import Window, parse_openings
 from gateway.drivers import kernel_clock
 from gateway.drivers.memory_broker import MemoryBroker
 from gateway.drivers.system_clock import SystemClock, new_id
+from gateway.drivers.webhook_client import WebhookClient
 from gateway.ports.broker import Broker
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
@@ -55,25 +54,23 @@ from gateway.services.operate.look import Look
 from gateway.services.operate.repair import Repair
 from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
+from gateway.services.operate.webhooks import OperateWebhooks
 from gateway.services.ordering import Ordering
-from gateway.services.policy import DestinationPolicy
 from gateway.services.prove import Prove
 from gateway.services.reconcile import Reconcile
+from gateway.services.record_feedback import RecordFeedback
 from gateway.services.record_heartbeats import RecordHeartbeats
 from gateway.services.record_outcomes import RecordOutcomes
 from gateway.services.relay import Relay
 from gateway.services.routing import Grant, Route, RoutingTable
 from gateway.services.seal_log import SealLog
+from gateway.services.send_webhooks import SendWebhooks
 from gateway.services.track import Track
 from gateway.services.watch_backlog import WatchBacklog
 from gateway.services.workers import WorkerGrant, WorkerRegister
-from gateway.settings.holidays import load_holidays, shipped_holidays
 from gateway.settings.model import Settings
 
 log = structlog.get_logger()
-
-_NOTICE: Final = timedelta(days=60)
-"""So long before the list of holidays ends is said that it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +95,7 @@ class Gateway:
     bury_dead_letters: BuryDeadLetters
     watch_backlog: WatchBacklog
     carry_out_replays: CarryOutReplays
+    send_webhooks: SendWebhooks
     reconcile: Reconcile
     destinations: Destinations
     seal_log: SealLog
@@ -106,39 +104,6 @@ class Gateway:
     note_keys: NoteKeys
     configuration: str
     """Stands for the effective configuration: another one, another text."""
-
-
-def policies(settings: Settings) -> dict[DestinationName, DestinationPolicy]:
-    """Return how the gateway treats each destination, as configured.
-
-    Raises:
-        ConfigError: The list of holidays cannot be read.
-    """
-    calendar = settings.calendar
-    listed = load_holidays(calendar.file or shipped_holidays())
-    is_read = any(one.window.open for one in settings.destinations.values())
-    if is_read and listed.known_until < SystemClock().now().date() + _NOTICE:
-        log.warning("calendar.ends", known_until=listed.known_until.isoformat())
-    closed_on = (listed.days | set(calendar.closed_on)) - set(calendar.open_on)
-    return {
-        DestinationName(name): DestinationPolicy(
-            name=DestinationName(name),
-            municipality=MunicipalityCode(destination.municipality),
-            idempotency=destination.idempotency,
-            retry=destination.retry.policy(),
-            breaker=BreakerPolicy(**destination.breaker.model_dump()),
-            window=Window(
-                openings=parse_openings(destination.window.open),
-                closed_on=closed_on if destination.window.on_holidays == "closed" else frozenset(),
-            ),
-            holidays=closed_on,
-            rate_per_s=destination.rate_per_s,
-            max_in_flight=destination.max_in_flight,
-            paused=destination.paused,
-            send_timeout_s=destination.send_timeout_s,
-        )
-        for name, destination in settings.destinations.items()
-    }
 
 
 def build_operate(
@@ -165,12 +130,14 @@ def build_operate(
     at_rest = WordsAtRest(store.private(PSEUDONYM_KEY))
     destinations = destinations or Destinations(policies(settings), journal=journal, clock=clock)
     pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
+    webhooks = OperateWebhooks(journal=journal, clients=with_endpoint(settings), clock=clock)
     return Operations(
         look=Look(
             journal=journal,
             pseudonyms=pseudonyms,
             municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
             destinations=destinations,
+            webhooks=webhooks,
             clock=clock,
         ),
         decide=Decide(journal=journal, clock=clock),
@@ -181,6 +148,7 @@ def build_operate(
             clock=clock,
             keys_changed=keys_changed,
         ),
+        webhooks=webhooks,
         destinations=OperateDestinations(
             destinations=destinations, journal=journal, clock=clock, at_rest=at_rest
         ),
@@ -211,7 +179,8 @@ def build_gateway(
     Raises:
         ConfigError: Something configured cannot work.
         KeyNotFoundError: A key that it needs is missing: its own signing and pseudonym
-            keys, the log's, each destination's public key, each worker's public key.
+            keys, the log's, each destination's public key, each worker's public key, each
+            key that signs webhooks.
     """
     clock: Clock = SystemClock()
     journal = journal or open_journal(settings)
@@ -229,6 +198,12 @@ def build_gateway(
         clock=clock,
         new_copy=lambda: CopyId(new_id()),
         sweep_s=settings.broker.sweep_s,
+    )
+    send_webhooks = SendWebhooks(
+        journal=journal,
+        http=WebhookClient(),
+        clock=clock,
+        endpoints=endpoints(settings, store),
     )
     reconcile = Reconcile(
         destinations=destinations, journal=journal, broker=broker, relay=relay, clock=clock
@@ -269,7 +244,13 @@ def build_gateway(
             has_room=backlog.has_room,
             log_origin=lambda: seal_log.origin,
         ),
-        track=Track(journal=journal, destinations=destinations),
+        track=Track(
+            journal=journal,
+            destinations=destinations,
+            codes={
+                ClientName(name): client.feedback_codes for name, client in settings.clients.items()
+            },
+        ),
         operate=build_operate(
             settings,
             store,
@@ -295,6 +276,19 @@ def build_gateway(
             workers=register,
             policies=destinations,
             clock=clock,
+            feedback=RecordFeedback(
+                journal=journal,
+                verifier=worker_verifier,
+                workers=register,
+                clock=clock,
+                codes={
+                    DestinationName(name): destination.feedback_codes
+                    for name, destination in settings.destinations.items()
+                },
+                clients=send_webhooks.clients,
+                new_id=new_id,
+                announced=send_webhooks.nudge,
+            ),
             turn_came=relay.nudge,
         ),
         record_heartbeats=RecordHeartbeats(
@@ -317,6 +311,7 @@ def build_gateway(
         carry_out_replays=CarryOutReplays(
             journal=journal, clock=clock, at_rest=WordsAtRest(store.private(PSEUDONYM_KEY))
         ),
+        send_webhooks=send_webhooks,
         reconcile=reconcile,
         destinations=destinations,
         seal_log=seal_log,

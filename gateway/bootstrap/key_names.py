@@ -35,6 +35,11 @@ def destination_key(name: str) -> str:
     return f"destination/{name}"
 
 
+def webhook_key(name: str) -> str:
+    """Return the name of a key that signs a client's webhooks."""
+    return f"webhook/{name}"
+
+
 def worker_key(name: str) -> str:
     """Return the name of a worker's key pair."""
     return f"worker/{name}"

@@ -142,6 +142,7 @@ async def _run(
                 gateway.destinations.run,
                 gateway.watch_backlog.run,
                 gateway.carry_out_replays.run,
+                gateway.send_webhooks.run,
                 gateway.seal_log.run,
                 gateway.observe_clock.run,
             )
@@ -219,7 +220,9 @@ async def _open_broker(broker: Broker) -> None:
 async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Addresses]:
     http = gateway.settings.http
     reconcile = gateway.reconcile
-    metrics = Metrics(Reconciled(reconcile.republished, reconcile.abandoned))
+    metrics = Metrics(
+        Reconciled(reconcile.republished, reconcile.abandoned), gateway.send_webhooks.attempts
+    )
     observe_destinations = Observe(
         journal=gateway.journal,
         destinations=gateway.destinations,

@@ -61,6 +61,8 @@ ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     Action.OUTCOME_IGNORED: ("遅れた報告を記録しました", "a late report changed nothing"),
     Action.MESSAGE_REFUSED: ("不正な電文を拒否しました", "a forged message was refused"),
     Action.FEEDBACK_RECEIVED: ("業務システムから結果", "the core system answered"),
+    Action.WEBHOOK_SENT: ("申請元に結果を通知しました", "the front end was told"),
+    Action.WEBHOOK_FAILED: ("申請元に通知できません", "the front end could not be told"),
     Action.DETAIL_SHREDDED: ("理由などの記述を消去しました", "what was said in words was erased"),
 }
 """What happened to an application, in a few words; other actions concern none."""
@@ -139,6 +141,19 @@ def erased(erasure: Mapping[str, Any]) -> str:
 def state(name: str) -> str:
     """Return a state's word."""
     return of(STATES.get(name, (name, name)))
+
+
+def endpoint(view: Mapping[str, Any]) -> str:
+    """Say how a client's webhook endpoint stands."""
+    if not view["configured"]:
+        return of(("設定にありません", "not configured"))
+    if view["disabled_at"]:
+        since = moment(view["disabled_at"])
+        return of((f"停止中 {since}から", f"disabled since {since}"))
+    if view["failing_since"]:
+        since = moment(view["failing_since"])
+        return of((f"通知できません {since}から", f"failing since {since}"))
+    return of(("正常", "well"))
 
 
 def hold(code: str, opens_at: str | None) -> str:

@@ -72,6 +72,13 @@ _DECIDED: Final = {
     "was": "the state before",
     "order": "the order to send again that it belongs to",
 }
+_WEBHOOK: Final = {
+    "client": "whose endpoint it is",
+    "webhook": "its id, the same for every attempt",
+    "sequence": "its place among those about the application, from 1",
+    "attempt": "number of the attempt, from 1",
+    "status": "HTTP status; null if there was no answer",
+}
 _REASON: Final = {"reason": "why, in the operator's words"}
 _ORDER: Final = {"order": "id of the order"}
 _TALLY: Final = "how many of the first deliveries are "
@@ -138,6 +145,20 @@ CARRIED: Final[Mapping[Action, Carries]] = {
             "code": "the core system's reason code",
             "decided_at": "when it was decided there",
         }
+    ),
+    Action.WEBHOOK_SENT: Carries(_WEBHOOK),
+    Action.WEBHOOK_FAILED: Carries(
+        {**_WEBHOOK, "code": "why", "due_at": "when the next attempt is due"}
+    ),
+    Action.WEBHOOK_DISABLED: Carries(
+        {
+            "client": "whose endpoint it is",
+            "code": "of the last failure",
+            "failing_since": "when the first failure was after the last success",
+        }
+    ),
+    Action.WEBHOOK_ENABLED: Carries(
+        {"client": "whose endpoint it is", "disabled_at": "since when nothing was sent to it"}
     ),
     Action.DESTINATION_CHANGED: Carries(
         {

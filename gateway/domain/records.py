@@ -148,6 +148,7 @@ class FeedbackRecord:
         reference: The core system's own number (整理番号), or ``None``.
         at: When the core system decided; aware UTC.
         received_at: When the gateway recorded it.
+        destination: Whose adapter reports it, on the way to the gateway; not kept.
     """
 
     id: str
@@ -157,6 +158,7 @@ class FeedbackRecord:
     received_at: datetime
     code: str | None = None
     reference: str | None = None
+    destination: DestinationName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,13 +37,19 @@ class Reconciled:
 class Metrics(Collector):
     """Counts the front door's answers; shows destinations as they are observed."""
 
-    def __init__(self, reconciled: Reconciled | None = None) -> None:
+    def __init__(
+        self,
+        reconciled: Reconciled | None = None,
+        webhooks: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
         """Start at zero, in a registry of its own.
 
         Args:
             reconciled: What reconciliation has found, if this process has one.
+            webhooks: How many were posted, by client and code; read at every scrape.
         """
         self._reconciled = reconciled or Reconciled({}, {})
+        self._webhooks = {} if webhooks is None else webhooks
         self._observed = Observed()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
@@ -79,8 +85,20 @@ class Metrics(Collector):
         """
         yield from self._reconciled_families()
         yield from _families(self._observed)
+        yield from self._webhook_families()
         if self._observed.log is not None:
             yield from _log_families(self._observed.log)
+
+    def _webhook_families(self) -> Iterator[Metric]:
+        attempts = CounterMetricFamily(
+            "kakehashi_webhook_attempts",
+            "Webhooks posted, by client and what became of it: taken, or why not.",
+            labels=["client", "code"],
+        )
+        for (client, code), count in self._webhooks.items():
+            attempts.add_metric([client, code], count)
+        yield attempts
+        yield from _endpoint_families(self._observed)
 
     def _reconciled_families(self) -> Iterator[CounterMetricFamily]:
         for name, text, counted in (
@@ -165,6 +183,28 @@ def _families(observed: Observed) -> Iterator[GaugeMetricFamily]:
             for destination, held in observed.holds.items()
             for code in HOLDS
         },
+    )
+
+
+def _endpoint_families(observed: Observed) -> Iterator[GaugeMetricFamily]:
+    endpoints = observed.endpoints
+    yield _gauge(
+        "webhooks_waiting",
+        "Webhooks that their client's endpoint has not taken yet.",
+        ("client",),
+        {(client,): one.waiting for client, one in endpoints.items()},
+    )
+    yield _gauge(
+        "oldest_webhook_seconds",
+        "How long ago the oldest of these was recorded; missing where there is none.",
+        ("client",),
+        {(client,): one.oldest_s for client, one in endpoints.items() if one.oldest_s is not None},
+    )
+    yield _gauge(
+        "webhook_endpoint_disabled",
+        "1 for an endpoint that nothing is sent to until a person enables it again.",
+        ("client",),
+        {(client,): one.disabled for client, one in endpoints.items()},
     )
 
 

@@ -24,9 +24,11 @@ from gateway.domain.records import (
     SealedDelivery,
 )
 from gateway.domain.repair import ReplayItem
+from gateway.domain.webhook import Announcement
 from gateway.ports.audit_log import AuditLog
 from gateway.ports.controls import Controls
 from gateway.ports.repairs import Repairs
+from gateway.ports.webhooks import Webhooks
 
 T = TypeVar("T")
 
@@ -101,6 +103,7 @@ class Decision(Generic[T]):
         entries: Audit entries to append, in order. A changed record needs at least one,
             but for bookkeeping that is no step of the lifecycle (leases).
         feedback: A status to add; adding a known (delivery, id) again changes nothing.
+        announcement: How the application's client is told of ``feedback``, if it is new.
         item: A replay order's item to store with its ``result``. One that has a result keeps it.
     """
 
@@ -108,6 +111,7 @@ class Decision(Generic[T]):
     record: DeliveryRecord | None = None
     entries: tuple[Entry, ...] = ()
     feedback: FeedbackRecord | None = None
+    announcement: Announcement | None = None
     item: ReplayItem | None = None
 
 
@@ -148,7 +152,7 @@ class DossierFilter:
     receipt_macs: tuple[bytes, ...] = ()
 
 
-class Journal(AuditLog, Controls, Repairs, Protocol):
+class Journal(AuditLog, Controls, Repairs, Webhooks, Protocol):
     """The durable store. What a call has returned survives kill -9 and power loss.
 
     Safe to use from many tasks at once; concurrent calls share commits. A call

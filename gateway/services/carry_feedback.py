@@ -9,7 +9,7 @@ import structlog
 
 from gateway.crypto.sign import Signer
 from gateway.domain.errors import ConfigError
-from gateway.domain.identifiers import DeliveryId
+from gateway.domain.identifiers import DeliveryId, DestinationName
 from gateway.domain.outcome import safe_code
 from gateway.domain.records import FeedbackRecord
 from gateway.ports.broker import Broker
@@ -67,7 +67,7 @@ class CarryFeedback:
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     async def _report(self, feedback: Feedback) -> None:
-        record = _record(feedback, self._clock.now())
+        record = _record(feedback, self._destination, self._clock.now())
         if record is None:
             log.error("feedback.unusable", destination=self._destination)
             return
@@ -75,7 +75,9 @@ class CarryFeedback:
         await report(self._broker, FEEDBACK_CODEC.write(record, self._signer, headers))
 
 
-def _record(feedback: Feedback, now: datetime) -> FeedbackRecord | None:
+def _record(
+    feedback: Feedback, destination: DestinationName, now: datetime
+) -> FeedbackRecord | None:
     """Return the status as it is reported; ``None`` if the adapter broke its contract."""
     try:
         record = FeedbackRecord(
@@ -86,6 +88,7 @@ def _record(feedback: Feedback, now: datetime) -> FeedbackRecord | None:
             received_at=now,
             code=None if feedback.code is None else safe_code(feedback.code, "feedback.code"),
             reference=safe_reference(feedback.reference),
+            destination=destination,
         )
         is_usable = (
             feedback.at.tzinfo is not None and len(record.id) <= _LONGEST_ID and is_plain(record)

@@ -4,12 +4,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, TypeVar
 
 from gateway.domain.claim import BreakerState
 from gateway.domain.errors import JournalUnavailableError
-from gateway.domain.identifiers import DestinationName
+from gateway.domain.identifiers import ClientName, DestinationName
 from gateway.domain.lifecycle import State
+from gateway.domain.webhook import EndpointStanding
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
@@ -25,6 +27,21 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedEndpoint:
+    """Where a client's webhooks go.
+
+    Attributes:
+        waiting: How many were not taken yet.
+        oldest_s: How long ago the oldest of these was recorded.
+        disabled: Nothing is sent until a person enables it.
+    """
+
+    waiting: int
+    oldest_s: float | None
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """Everything at one instant, by destination; what could not be read is missing.
 
@@ -35,6 +52,7 @@ class Observed:
         workers: How many live, by what their breaker lets through.
         holds: The code of why nothing is published now, ``None`` if it is.
         log: The sealed audit log.
+        endpoints: Where webhooks go, of clients for which some wait, or whose endpoint failed.
     """
 
     deliveries: Mapping[DestinationName, Mapping[State, int]] = field(default_factory=dict)
@@ -43,6 +61,7 @@ class Observed:
     workers: Mapping[DestinationName, Mapping[BreakerState, int]] = field(default_factory=dict)
     holds: Mapping[DestinationName, str | None] = field(default_factory=dict)
     log: LogStanding | None = None
+    endpoints: Mapping[ClientName, ObservedEndpoint] = field(default_factory=dict)
 
 
 class Observe:
@@ -71,11 +90,12 @@ class Observe:
         holds = {name: self._destinations.hold(name) for name in names}
         codes = {name: None if hold is None else hold.code for name, hold in holds.items()}
         # What this process knows by itself matters most when the journal is down, or hangs.
-        log, deliveries, oldest, halted = await asyncio.gather(
+        log, deliveries, oldest, halted, endpoints = await asyncio.gather(
             _nothing() if self._log is None else self._log(),
             _in_time(self._journal.counts()),
             _in_time(self._journal.oldest()),
             _in_time(self._journal.halted_keys()),
+            _in_time(self._journal.endpoints()),
         )
         now = self._clock.now()
         return Observed(
@@ -89,7 +109,17 @@ class Observe:
             workers=workers,
             holds=codes,
             log=log,
+            endpoints={one.endpoint.client: _endpoint(one, now) for one in endpoints or ()},
         )
+
+
+def _endpoint(standing: EndpointStanding, now: datetime) -> ObservedEndpoint:
+    oldest = standing.oldest_at
+    return ObservedEndpoint(
+        waiting=standing.waiting,
+        oldest_s=None if oldest is None else max(0.0, (now - oldest).total_seconds()),
+        disabled=standing.endpoint.disabled_at is not None,
+    )
 
 
 async def _nothing() -> None:

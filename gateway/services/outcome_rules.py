@@ -11,6 +11,7 @@ from gateway.domain.identifiers import CopyId, WorkerName
 from gateway.domain.lifecycle import FINAL, Event, State, following
 from gateway.domain.outcome import Outcome, OutcomeKind
 from gateway.domain.records import DeliveryRecord, FeedbackRecord
+from gateway.domain.webhook import Announcement
 from gateway.ports.journal import Decision
 from gateway.sdk import Idempotency
 from gateway.services.policy import DestinationPolicy
@@ -177,11 +178,14 @@ def _iso(moment: datetime | None) -> Fact:
 
 
 def feedback_rule(
-    feedback: FeedbackRecord, actor: Actor, now: datetime
-) -> Callable[[DeliveryRecord], Decision[None]]:
-    """Return the rule that adds ``feedback`` to the application's history."""
+    feedback: FeedbackRecord, actor: Actor, now: datetime, announcement: Announcement | None = None
+) -> Callable[[DeliveryRecord], Decision[FeedbackRecord]]:
+    """Return the rule that adds ``feedback`` to the application's history; the answer is as kept.
 
-    def rule(record: DeliveryRecord) -> Decision[None]:
+    It changes no state: whatever the delivery came to, this was said of it.
+    """
+
+    def rule(record: DeliveryRecord) -> Decision[FeedbackRecord]:
         entry = Entry(
             action=Action.FEEDBACK_RECEIVED,
             at=now,
@@ -196,8 +200,8 @@ def feedback_rule(
                 "decided_at": _iso(feedback.at),
             },
         )
-        kept = replace(feedback, delivery_id=record.id, received_at=now)
-        return Decision(answer=None, entries=(entry,), feedback=kept)
+        kept = replace(feedback, delivery_id=record.id, received_at=now, destination=None)
+        return Decision(answer=kept, entries=(entry,), feedback=kept, announcement=announcement)
 
     return rule
 

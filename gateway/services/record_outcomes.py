@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -27,9 +26,10 @@ from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
 from gateway.services import wire
 from gateway.services.answer_claims import refusal_entry
-from gateway.services.outcome_rules import feedback_rule, outcome_rule
+from gateway.services.outcome_rules import outcome_rule
 from gateway.services.policy import DestinationPolicy
-from gateway.services.wire import FEEDBACK_CODEC, KIND_HEADER, OUTCOME_CODEC, REFUSED_CODEC
+from gateway.services.record_feedback import RecordFeedback
+from gateway.services.wire import KIND_HEADER, OUTCOME_CODEC, REFUSED_CODEC
 from gateway.services.workers import WorkerRegister
 
 log = structlog.get_logger()
@@ -50,6 +50,7 @@ class RecordOutcomes:
         workers: WorkerRegister,
         policies: Mapping[DestinationName, DestinationPolicy],
         clock: Clock,
+        feedback: RecordFeedback,
         turn_came: Callable[[DestinationName], None],
     ) -> None:
         """Keep what it works with; opens nothing.
@@ -62,6 +63,7 @@ class RecordOutcomes:
         self._workers = workers
         self._policies = policies
         self._clock = clock
+        self._feedback = feedback
         self._turn_came = turn_came
 
     async def run(self) -> None:
@@ -159,25 +161,13 @@ class RecordOutcomes:
         await self._journal.record([entry])
 
     async def _record_feedback(self, report: Received) -> None:
-        reported, kid = FEEDBACK_CODEC.read(report.message, self._verifier)
-        code = reported.code if reported.code is None else safe_code(reported.code, UNUSABLE_CODE)
-        feedback = replace(reported, code=code)
-        grant = self._workers.require_key(kid)
-        now = self._clock.now()
-
-        def rule(record: DeliveryRecord) -> Decision[None]:
-            if record.destination not in grant.destinations:
-                raise SignatureInvalidError("destination")
-            actor = Actor(ActorKind.WORKER, grant.name)
-            return feedback_rule(feedback, actor, now)(record)
-
-        await self._journal.decide(feedback.delivery_id, rule)
-        log.info(
-            "feedback.recorded",
-            delivery_id=str(feedback.delivery_id),
-            status=feedback.status.value,
-            code=feedback.code,
-        )
+        try:
+            await self._feedback(report.message)
+        except DeliveryNotFoundError as error:
+            # A core system that speaks of what there is not is worth an entry.
+            log.warning("feedback.delivery_unknown", code=error.code)
+            unknown = refusal_entry("feedback", error, self._clock.now())
+            await self._journal.record([unknown])
 
 
 def _milliseconds(start: datetime | None, end: datetime) -> float | None:

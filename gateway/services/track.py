@@ -33,8 +33,15 @@ _PAGE: Final = 500
 class Track:
     """Reads what is known of applications."""
 
-    def __init__(self, *, journal: Journal, destinations: Destinations) -> None:
-        """Keep what it works with; opens nothing."""
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        destinations: Destinations,
+        codes: Mapping[ClientName, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Keep what it works with; opens nothing. ``codes`` are of each client, ours to its own."""
+        self._codes = codes or {}
         self._journal = journal
         self._destinations = destinations
 
@@ -45,8 +52,10 @@ class Track:
         dossier = await self._journal.dossier(application_id)
         if dossier is None or dossier.application.client != client:
             return None
+        codes = self._codes.get(client, {})
         return {
             **_application(dossier),
+            "feedback": [_feedback(feedback, codes) for feedback in history(dossier)],
             "deliveries": [
                 {"destination": delivery.destination, "state": delivery.state.value}
                 for delivery in dossier.deliveries
@@ -145,7 +154,7 @@ def summary(dossier: Dossier) -> dict[str, object]:
             }
             for delivery in dossier.deliveries
         ],
-        "feedback": [_feedback(feedback) for feedback in dossier.feedback],
+        "feedback": [_feedback(feedback) for feedback in history(dossier)],
     }
 
 
@@ -159,7 +168,7 @@ def _application(dossier: Dossier) -> dict[str, object]:
         "accepted_at": _iso(application.accepted_at),
         "supersedes": _text(application.supersedes),
         "superseded_by": _text(application.superseded_by),
-        "feedback": [_feedback(feedback) for feedback in dossier.feedback],
+        "feedback": [_feedback(feedback) for feedback in history(dossier)],
     }
 
 
@@ -216,12 +225,20 @@ def words_of(sealed: str, key: bytes | None) -> dict[str, str] | None:
         return None
 
 
-def _feedback(feedback: FeedbackRecord) -> dict[str, object]:
+def history(dossier: Dossier) -> list[FeedbackRecord]:
+    """Return an application's feedback as it was decided, in whatever order it came."""
+    return sorted(dossier.feedback, key=lambda feedback: (feedback.at, feedback.received_at))
+
+
+_AS_IT_IS: Final[Mapping[str, str]] = {}
+
+
+def _feedback(feedback: FeedbackRecord, codes: Mapping[str, str] = _AS_IT_IS) -> dict[str, object]:
     return {
         "delivery": str(feedback.delivery_id),
         "status": feedback.status.value,
         "status_ja": feedback.status.japanese,
-        "code": feedback.code,
+        "code": None if feedback.code is None else codes.get(feedback.code, feedback.code),
         "reference": feedback.reference,
         "at": _iso(feedback.at),
     }

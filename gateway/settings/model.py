@@ -6,8 +6,6 @@ from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     field_validator,
     model_validator,
@@ -16,29 +14,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.audit.note import NoteKey
 from gateway.crypto.seal import MAX_PLAINTEXT_BYTES
-from gateway.domain.identifiers import NAME_PATTERN
 from gateway.domain.retry import RetryPolicy
-from gateway.domain.values.municipality_code import fault
 from gateway.domain.window import parse_openings
 from gateway.sdk import Idempotency
+from gateway.settings.section import Code, Municipality, Name, Port, Seconds, Section
+from gateway.settings.webhook import WebhookSettings
 
 ENVIRONMENT_PREFIX: Final = "KAKEHASHI_"
 SOCKET_NAME: Final = "kakehashi.sock"
 """In ``home``: where a running gateway takes operators' commands."""
 CHECKPOINT_NAME: Final = "log-checkpoint"
 """In ``home``: the last signed checkpoint of the audit log that this gateway knows."""
-
-
-def _name(value: str) -> str:
-    if NAME_PATTERN.fullmatch(value) is None:
-        raise ValueError("must be a name of a-z, 0-9 and -, at most 63 characters")
-    return value
-
-
-def _municipality(value: str) -> str:
-    if fault(value) is not None:
-        raise ValueError("must be a 全国地方公共団体コード of six digits with a valid check digit")
-    return value
 
 
 def _origin(value: str) -> str:
@@ -49,18 +35,6 @@ def _origin(value: str) -> str:
             "must not be empty nor have spaces, plus signs or control characters"
         ) from None
     return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
-Municipality = Annotated[str, AfterValidator(_municipality)]
-Port = Annotated[int, Field(ge=0, le=65_535)]
-Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
-
-
-class Section(BaseModel):
-    """A part of the configuration: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class HTTPSettings(Section):
@@ -159,6 +133,13 @@ class ClientSettings(Section):
 
     municipalities: tuple[Municipality, ...] = Field(description="Codes it may send for.")
     procedures: tuple[str, ...] = Field(description="Procedures, or patterns like childcare/*.")
+    webhook: WebhookSettings | None = Field(
+        None, description="Where it is told of feedback; none means that it asks."
+    )
+    feedback_codes: dict[Code, Code] = Field(
+        default_factory=dict,
+        description="Our reason codes of feedback to its own; others are told as they are.",
+    )
 
 
 class RetrySettings(Section):
@@ -252,6 +233,10 @@ class DestinationSettings(Section):
             "Deliver in the order of acceptance what has the same value at this JSON pointer "
             "of the application, such as /applicant/resident_code; * keeps all of it in order."
         ),
+    )
+    feedback_codes: dict[Code, Code] = Field(
+        default_factory=dict,
+        description="The core system's reason codes of feedback to ours; others stay as they are.",
     )
     paused: bool = Field(False, description="Keep everything for it in the journal.")
 

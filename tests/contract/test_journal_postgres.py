@@ -26,6 +26,7 @@ from gateway.testing.contracts.journal_controls import SharedControlsContract
 from gateway.testing.contracts.journal_order import SharedOrderContract
 from gateway.testing.contracts.journal_repairs import SharedRepairsContract
 from gateway.testing.contracts.journal_totals import SharedTotalsContract
+from gateway.testing.contracts.journal_webhooks import SharedWebhooksContract
 from gateway.testing.postgres import PostgresNode
 
 pytestmark = pytest.mark.postgres
@@ -49,6 +50,7 @@ class TestPostgresJournal(
     SharedControlsContract,
     SharedRepairsContract,
     SharedTotalsContract,
+    SharedWebhooksContract,
 ):
     @pytest.fixture
     def a_node(self, url: str) -> NodeMaker:

@@ -29,6 +29,7 @@ from gateway.testing.contracts.journal_controls import ControlsContract
 from gateway.testing.contracts.journal_order import OrderContract
 from gateway.testing.contracts.journal_repairs import RepairsContract
 from gateway.testing.contracts.journal_totals import TotalsContract
+from gateway.testing.contracts.journal_webhooks import WebhooksContract
 
 _WRITERS_LIMIT = 16_000 * 4096
 """From here on a commit brings the WAL into the database itself (``WRITER_SETTINGS``)."""
@@ -40,7 +41,12 @@ def path(tmp_path: Path) -> Path:
 
 
 class TestSQLiteJournal(
-    JournalContract, OrderContract, ControlsContract, RepairsContract, TotalsContract
+    JournalContract,
+    OrderContract,
+    ControlsContract,
+    RepairsContract,
+    TotalsContract,
+    WebhooksContract,
 ):
     @pytest.fixture
     def a_node(self, path: Path) -> NodeMaker:

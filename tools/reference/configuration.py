@@ -42,6 +42,7 @@ _SHOWN: Final[dict[str, object]] = {
     "adapter": "file",
     "to": ["jido-teate"],
     "destinations": ["jido-teate"],
+    "url": "https://portal.example.lg.jp/webhooks",
 }
 
 
@@ -100,11 +101,16 @@ def _flow(model: type[BaseModel]) -> list[str]:
 
 
 def _inner(annotation: object) -> tuple[type[BaseModel] | None, str]:
-    """Return the model in an annotation, and what it stands in: nothing, a dict or a tuple."""
+    """Return the model in an annotation, and what it stands in: nothing, a dict or a tuple.
+
+    One that may be missing stands in nothing too.
+    """
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, ""
     for argument in get_args(annotation):
         if isinstance(argument, type) and issubclass(argument, BaseModel):
+            if type(None) in get_args(annotation):
+                return argument, ""
             return argument, "dict" if "dict" in str(annotation) else "tuple"
     return None, ""
 

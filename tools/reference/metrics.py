@@ -3,11 +3,11 @@
 from typing import Final
 
 from gateway.domain.claim import BreakerState
-from gateway.domain.identifiers import DestinationName
+from gateway.domain.identifiers import ClientName, DestinationName
 from gateway.domain.lifecycle import State
 from gateway.http.metrics import Metrics, Reconciled
 from gateway.http.protocol import Answered
-from gateway.services.observe import HOLDS, Observed
+from gateway.services.observe import HOLDS, Observed, ObservedEndpoint
 from gateway.services.seal_log import LogStanding
 from reference.source import GENERATED, table
 
@@ -21,7 +21,7 @@ journal cannot be read, or does not answer within two seconds.
 Labels are names of the configuration and of this project only: `destination` is a configured name,
 or one that was, as long as the journal has deliveries to it; `state` is one of
 [a delivery's states](lifecycle.md); `breaker` is {", ".join(BreakerState)}; `code` is one of the
-[codes](errors.md).
+[codes](errors.md); `client` is a configured name.
 
 Deliveries, their ages, halted order keys and workers are those of the journal: every gateway
 process of one journal tells the same, so take the `max` over processes, never the sum. All else is
@@ -41,7 +41,7 @@ def page() -> str:
 
 
 def _rows() -> list[list[str]]:
-    metrics = Metrics(Reconciled({_NAME: 0}, {_NAME: 0}))
+    metrics = Metrics(Reconciled({_NAME: 0}, {_NAME: 0}), {("NAME", "taken"): 1})
     refused = Answered(
         method="POST",
         route="-",
@@ -60,6 +60,9 @@ def _rows() -> list[list[str]]:
             halted_keys={_NAME: 0},
             workers={_NAME: {}},
             holds={_NAME: HOLDS[0]},
+            endpoints={
+                ClientName("NAME"): ObservedEndpoint(waiting=1, oldest_s=0.0, disabled=False)
+            },
             log=LogStanding(size=1, age_s=0.0, unsealed=0, breaks=0, usable=True),
         )
     )

@@ -14,8 +14,15 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="API keys. What a client may send stands in the configuration.",
+    help="API keys and webhooks. What a client may send stands in the configuration.",
 )
+webhook = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Where front ends are told of feedback.",
+)
+app.add_typer(webhook, name="webhook")
 
 
 @app.command("add")
@@ -62,3 +69,47 @@ def revoke(
     invocation = Invocation.of(context)
     done = perform(invocation, "client.revoke", key=key)
     screen.show(invocation, done, lambda console: console.print(f"{done['id']} is revoked."))
+
+
+@webhook.command("list")
+def list_webhooks(context: typer.Context) -> None:
+    """List every client's endpoint: whether it takes webhooks, and how many wait for it."""
+    invocation = Invocation.of(context)
+    found = perform(invocation, "webhook.list")
+    screen.show(invocation, found, lambda console: show_webhooks(console, found))
+
+
+def show_webhooks(console: Console, found: list[Mapping[str, Any]]) -> None:
+    """Print endpoints as a table."""
+    table = screen.table(
+        words.of(("申請元", "client")),
+        words.of(("通知先", "endpoint")),
+        words.of(("理由", "code")),
+        words.of(("通知待ち", "waiting")),
+        words.of(("最古", "oldest")),
+    )
+    for one in found:
+        table.add_row(
+            one["client"],
+            words.endpoint(one),
+            one["code"] or "",
+            str(one["waiting"]),
+            words.moment(one["oldest_at"]) if one["oldest_at"] else "",
+        )
+    if found:
+        console.print(table)
+    else:
+        console.print("No client has a webhook: clients.NAME.webhook configures one.")
+
+
+@webhook.command("enable")
+def enable_webhook(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A client of the configuration.")],
+) -> None:
+    """Send to a client's endpoint again; what waits for it is sent at once."""
+    invocation = Invocation.of(context)
+    done = perform(invocation, "webhook.enable", client=name)
+    screen.show(
+        invocation, done, lambda console: console.print(f"{done['client']} is sent webhooks.")
+    )

@@ -17,6 +17,7 @@ from gateway.bootstrap.key_names import (
     is_gateway_key,
     log_key,
     log_key_numbers,
+    webhook_key,
     worker_key,
 )
 from gateway.bootstrap.stores import open_keys
@@ -24,6 +25,7 @@ from gateway.cli import screen
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
 from gateway.crypto import keys
+from gateway.crypto.webhook import receivers_key
 from gateway.domain.errors import KeyNotFoundError
 from gateway.ports.keys import KeyStore
 
@@ -45,6 +47,8 @@ class Kind(StrEnum):
     LOG = LOG_KEYS
     DESTINATION = "destination"
     WORKER = "worker"
+    WEBHOOK = "webhook"
+    WEBHOOK_ED25519 = "webhook-ed25519"
 
 
 _MAKERS: Final[dict[Kind, Callable[[], bytes]]] = {
@@ -53,10 +57,14 @@ _MAKERS: Final[dict[Kind, Callable[[], bytes]]] = {
     Kind.LOG: keys.new_signing_key,
     Kind.DESTINATION: keys.new_encryption_key,
     Kind.WORKER: keys.new_signing_key,
+    Kind.WEBHOOK: keys.new_secret,
+    Kind.WEBHOOK_ED25519: keys.new_signing_key,
 }
 _NAMED: Final[dict[Kind, Callable[[str], str]]] = {
     Kind.DESTINATION: destination_key,
     Kind.WORKER: worker_key,
+    Kind.WEBHOOK: webhook_key,
+    Kind.WEBHOOK_ED25519: webhook_key,
 }
 _SINGLE: Final = {Kind.GATEWAY: GATEWAY_KEY, Kind.PSEUDONYM: PSEUDONYM_KEY}
 
@@ -66,12 +74,14 @@ def new(
     context: typer.Context,
     kind: Annotated[Kind, typer.Argument(help="What it is for.")],
     name: Annotated[
-        str | None, typer.Argument(help="Of the destination or worker, as configured.")
+        str | None, typer.Argument(help="Of the destination, worker or client, as configured.")
     ] = None,
 ) -> None:
-    """Make a key: gateway, pseudonym, log, destination NAME or worker NAME. Never replaces one.
+    """Make a key: gateway, pseudonym, log, destination NAME, worker NAME or webhook NAME.
 
-    log makes the next of the keys that sign the audit log: log/1, log/2, …
+    Never replaces one. log makes the next of the keys that sign the audit log: log/1, log/2, …
+    webhook signs what the client NAME is told: it shows once what the receiver verifies with, a
+    secret (whsec_…), or with webhook-ed25519 a public key (whpk_…).
     """
     invocation = Invocation.of(context)
     store = open_keys(invocation.settings())
@@ -82,7 +92,15 @@ def new(
         )
     store.add(full_name, _MAKERS[kind](), private=True)
     made = _described(store, full_name)
-    screen.show(invocation, made, lambda console: console.print(f"made {full_name}"))
+    if kind in (Kind.WEBHOOK, Kind.WEBHOOK_ED25519):
+        made["receivers_key"] = receivers_key(store.private(full_name))
+
+    def for_people(console: Console) -> None:
+        if "receivers_key" in made:
+            screen.plain(console, made["receivers_key"])
+        console.print(f"made {full_name}")
+
+    screen.show(invocation, made, for_people)
 
 
 def _full_name(kind: Kind, name: str | None, store: KeyStore) -> str:
@@ -199,12 +217,14 @@ def _require_purpose(name: str, jwk: bytes) -> None:
         keys.secret(jwk)
     elif is_gateway_key(name) or log_key_numbers([name]) or (kind == Kind.WORKER and rest):
         (keys.signing_key if is_private else keys.verifying_key)(jwk)
+    elif kind == Kind.WEBHOOK and rest and is_private:
+        receivers_key(jwk)
     elif kind == Kind.DESTINATION and rest:
         (keys.opening_key if is_private else keys.sealing_key)(jwk)
     else:
         raise CommandError(
             f"{name}: not the name of a key",
             ExitCode.USAGE,
-            f"{GATEWAY_KEY}, {GATEWAY_KEY}-EARLIER, {PSEUDONYM_KEY}, log/NUMBER, destination/NAME"
-            " or worker/NAME.",
+            f"{GATEWAY_KEY}, {GATEWAY_KEY}-EARLIER, {PSEUDONYM_KEY}, log/NUMBER, destination/NAME,"
+            " worker/NAME or webhook/NAME.",
         )

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli import screen, words
+from gateway.cli.commands.client import show_webhooks
 from gateway.cli.invocation import Invocation
 from gateway.cli.reach import perform
 
@@ -56,6 +57,9 @@ def _show_overview(console: Console, overview: Mapping[str, Any]) -> None:
         )
     console.print(table)
     console.print()
+    if any(one["code"] or not one["configured"] for one in overview["webhooks"]):
+        show_webhooks(console, overview["webhooks"])
+        console.print()
     if not overview["workers"]:
         console.print(words.of(("ワーカーはまだ動いていません。", "No worker has been seen yet.")))
         return

@@ -7,12 +7,14 @@ two, whoever finishes an ordered delivery locks its turn (``ordering``).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from gateway.domain.errors import DeliveryNotFoundError
 from gateway.domain.identifiers import DeliveryId
 from gateway.domain.lifecycle import FINAL, State
-from gateway.domain.records import DeliveryRecord
-from gateway.drivers.journal_postgres import ordering, queries, rows
+from gateway.domain.records import DeliveryRecord, FeedbackRecord
+from gateway.domain.webhook import Announcement
+from gateway.drivers.journal_postgres import ordering, queries, rows, webhooks
 from gateway.drivers.journal_postgres.transaction import Decide, Transaction, Waiting
 from gateway.ports.journal import Decision
 
@@ -53,7 +55,8 @@ class Ruled:
     """What is to be written."""
 
     locked: dict[DeliveryId, _Locked] = field(default_factory=dict)
-    feedback: list[rows.Row] = field(default_factory=list)
+    feedback: list[FeedbackRecord] = field(default_factory=list)
+    announced: dict[tuple[UUID, str], Announcement] = field(default_factory=dict)
     items: list[rows.Row] = field(default_factory=list)
 
     def turns(self) -> set[ordering.Turn]:
@@ -93,10 +96,19 @@ def _rule(transaction: Transaction, asked: Asked, ruled: Ruled) -> None:
     if decision.record is not None:
         locked.change(decision.record)
     if decision.feedback is not None:
-        ruled.feedback.append(rows.from_feedback(decision.feedback))
+        _add_feedback(ruled, decision.feedback, decision.announcement)
     if decision.item is not None:
         ruled.items.append(rows.from_item(decision.item))
     asked.waiting.answer = decision.answer
+
+
+def _add_feedback(
+    ruled: Ruled, feedback: FeedbackRecord, announcement: Announcement | None
+) -> None:
+    ruled.feedback.append(feedback)
+    if announcement is not None:
+        # Of two that say the same the first is stored, and so told of.
+        ruled.announced.setdefault((feedback.delivery_id, feedback.id), announcement)
 
 
 async def write(transaction: Transaction, ruled: Ruled) -> None:
@@ -109,10 +121,23 @@ async def write(transaction: Transaction, ruled: Ruled) -> None:
     if changed:
         await transaction.connection.execute(queries.UPDATE_DELIVERIES, *rows.columns(changed))
     if ruled.feedback:
-        await transaction.connection.execute(queries.INSERT_FEEDBACK, *rows.columns(ruled.feedback))
+        await _write_feedback(transaction, ruled)
     if ruled.items:
         await transaction.connection.execute(
             queries.UPDATE_REPLAY_ITEMS, *rows.columns(ruled.items)
         )
     finished = [delivery_id for delivery_id, one in ruled.locked.items() if one.ends_turn]
     await ordering.advance(transaction, finished)
+
+
+async def _write_feedback(transaction: Transaction, ruled: Ruled) -> None:
+    columns = rows.columns([rows.from_feedback(one) for one in ruled.feedback])
+    added = await transaction.connection.fetch(queries.INSERT_FEEDBACK, *columns)
+    new = {(row["delivery_id"], row["id"]) for row in added}
+    told: list[tuple[Announcement, FeedbackRecord]] = []
+    for one in ruled.feedback:
+        place = (one.delivery_id, one.id)
+        if place in new and (announcement := ruled.announced.pop(place, None)) is not None:
+            told.append((announcement, one))
+    applications = {id_: locked.record.application_id for id_, locked in ruled.locked.items()}
+    await webhooks.announce(transaction, told, applications)

@@ -50,6 +50,7 @@ from gateway.drivers.journal_postgres.transaction import (
     Other,
     Transaction,
 )
+from gateway.drivers.journal_postgres.webhooks import PostgresWebhooks
 from gateway.drivers.journal_postgres.writer import Writer
 from gateway.ports.journal import (
     Acceptance,
@@ -73,7 +74,7 @@ class _Opened:
     apart: Apart
 
 
-class PostgresJournal(PostgresAuditLog):
+class PostgresJournal(PostgresAuditLog, PostgresWebhooks):
     """Keeps the journal in a PostgreSQL database that several processes share.
 
     One connection writes (``writer``) and holds the node's name, another one seals; a few

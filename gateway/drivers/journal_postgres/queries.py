@@ -137,6 +137,7 @@ SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[]
 )
 ON CONFLICT (delivery_id, id) DO NOTHING
+RETURNING delivery_id, id
 """
 UPDATE_REPLAY_ITEMS: Final = """
 UPDATE replay_items i SET result = u.result

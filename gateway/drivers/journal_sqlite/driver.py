@@ -36,6 +36,7 @@ from gateway.drivers.journal_sqlite.audit_log import PAGE_ENTRIES, SQLiteAuditLo
 from gateway.drivers.journal_sqlite.checkpointing import Checkpointer
 from gateway.drivers.journal_sqlite.database import FileLock, open_database
 from gateway.drivers.journal_sqlite.reading import Readers
+from gateway.drivers.journal_sqlite.webhooks import SQLiteWebhooks
 from gateway.drivers.journal_sqlite.writer import Step, Writer
 from gateway.ports.journal import (
     Acceptance,
@@ -59,7 +60,7 @@ class _Opened:
     readers: Readers
 
 
-class SQLiteJournal(SQLiteAuditLog):
+class SQLiteJournal(SQLiteAuditLog, SQLiteWebhooks):
     """Keeps the journal in one SQLite database (WAL, ``synchronous=FULL``).
 
     One process at a time: a file lock beside the database says so. Steps are

@@ -19,6 +19,7 @@ from gateway.domain.records import (
     SealedDelivery,
 )
 from gateway.domain.repair import ReplayItem
+from gateway.domain.webhook import Announcement
 from gateway.ports.audit_log import EntryFilter
 from gateway.ports.journal import ClientKey
 
@@ -42,11 +43,13 @@ def to_time(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _from_optional_time(at: datetime | None) -> int | None:
+def from_optional_time(at: datetime | None) -> int | None:
+    """Return the same of a time that there may not be."""
     return None if at is None else from_time(at)
 
 
-def _to_optional_time(microseconds: int | None) -> datetime | None:
+def to_optional_time(microseconds: int | None) -> datetime | None:
+    """Return the same of a time that there may not be."""
     return None if microseconds is None else to_time(microseconds)
 
 
@@ -97,8 +100,8 @@ def from_delivery(record: DeliveryRecord) -> tuple[Value, ...]:
         record.resolves,
         None if record.copy is None else record.copy.bytes,
         record.worker,
-        _from_optional_time(record.claimed_at),
-        _from_optional_time(record.due_at),
+        from_optional_time(record.claimed_at),
+        from_optional_time(record.due_at),
         record.code,
         record.pointer,
         record.reference,
@@ -122,8 +125,8 @@ def to_delivery(row: sqlite3.Row) -> DeliveryRecord:
         resolves=row["resolves"],
         copy=None if row["copy"] is None else CopyId(UUID(bytes=row["copy"])),
         worker=row["worker"],
-        claimed_at=_to_optional_time(row["claimed_at"]),
-        due_at=_to_optional_time(row["due_at"]),
+        claimed_at=to_optional_time(row["claimed_at"]),
+        due_at=to_optional_time(row["due_at"]),
         code=row["code"],
         pointer=row["pointer"],
         reference=row["reference"],
@@ -186,8 +189,8 @@ def from_entry_filter(where: EntryFilter) -> dict[str, Value]:
         else None,
         "actor": where.actor,
         "actor_kind": where.actor_kind,
-        "since": _from_optional_time(where.since),
-        "until": _from_optional_time(where.until),
+        "since": from_optional_time(where.since),
+        "until": from_optional_time(where.until),
     }
 
 
@@ -207,6 +210,17 @@ def from_feedback(record: FeedbackRecord) -> tuple[Value, ...]:
         record.code,
         record.reference,
     )
+
+
+def from_announcement(announcement: Announcement, feedback: FeedbackRecord) -> dict[str, Value]:
+    """Return the parameters of ``webhook_queries.ANNOUNCE``."""
+    return {
+        "id": announcement.id.bytes,
+        "delivery": feedback.delivery_id.bytes,
+        "feedback": feedback.id,
+        "due_at": from_time(feedback.received_at),
+        "clients": json.dumps(sorted(announcement.clients)),
+    }
 
 
 def to_feedback(row: sqlite3.Row) -> FeedbackRecord:
@@ -235,7 +249,7 @@ def from_client_key(key: ClientKey) -> tuple[Value, ...]:
         key.client,
         key.digest,
         from_time(key.created_at),
-        _from_optional_time(key.revoked_at),
+        from_optional_time(key.revoked_at),
     )
 
 
@@ -246,7 +260,7 @@ def to_client_key(row: sqlite3.Row) -> ClientKey:
         client=row["client"],
         digest=row["digest"],
         created_at=to_time(row["created_at"]),
-        revoked_at=_to_optional_time(row["revoked_at"]),
+        revoked_at=to_optional_time(row["revoked_at"]),
     )
 
 

@@ -12,8 +12,9 @@ from gateway.domain.entry import Entry
 from gateway.domain.errors import DeliveryNotFoundError, JournalUnavailableError
 from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
 from gateway.domain.lifecycle import FINAL
-from gateway.domain.records import ApplicationRecord, DeliveryRecord
-from gateway.drivers.journal_sqlite import queries, rows
+from gateway.domain.records import ApplicationRecord, DeliveryRecord, FeedbackRecord
+from gateway.domain.webhook import Announcement
+from gateway.drivers.journal_sqlite import queries, rows, webhook_queries
 from gateway.drivers.journal_sqlite.reading import accepted_under
 from gateway.ports.journal import (
     Acceptance,
@@ -116,11 +117,20 @@ def decide(
         if known.order_key is not None and decision.record.state in FINAL:
             connection.execute(queries.FREE_NEXT_IN_ORDER, (known.destination, known.order_key))
     if decision.feedback is not None:
-        connection.execute(queries.INSERT_FEEDBACK, rows.from_feedback(decision.feedback))
+        _add_feedback(connection, decision.feedback, decision.announcement)
     if decision.item is not None:
         connection.execute(queries.SET_REPLAY_RESULT, rows.from_result(decision.item))
     append(connection, head, decision.entries)
     return decision.answer
+
+
+def _add_feedback(
+    connection: sqlite3.Connection, feedback: FeedbackRecord, announcement: Announcement | None
+) -> None:
+    added = connection.execute(queries.INSERT_FEEDBACK, rows.from_feedback(feedback)).rowcount
+    if added and announcement is not None:
+        parameters = rows.from_announcement(announcement, feedback)
+        connection.execute(webhook_queries.ANNOUNCE, parameters)
 
 
 def append(connection: sqlite3.Connection, head: Head, entries: Sequence[Entry]) -> bytes:

@@ -21,6 +21,7 @@ from gateway.services.operate.report_log import ReportLog
 from gateway.services.operate.search_log import SearchLog
 from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
+from gateway.services.operate.webhooks import OperateWebhooks
 
 Operation = Callable[[Actor, Mapping[str, object]], Awaitable[object]]
 
@@ -46,6 +47,7 @@ class Operations:
     decide: Decide
     repair: Repair
     client_keys: ClientKeys
+    webhooks: OperateWebhooks
     destinations: OperateDestinations
     verify_log: VerifyLog
     log_keys: ShowLogKeys
@@ -84,6 +86,8 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "client.add": _deciding(operate.client_keys.add),
         "client.list": _reading(operate.client_keys.list),
         "client.revoke": _deciding(operate.client_keys.revoke),
+        "webhook.list": _reading(operate.webhooks.list),
+        "webhook.enable": _deciding(operate.webhooks.enable),
         "audit.verify": _deciding(operate.verify_log.__call__),
         "audit.key": _reading(operate.log_keys.__call__),
         "audit.shred": _deciding(operate.shred_details.__call__),

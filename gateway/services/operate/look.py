@@ -20,6 +20,7 @@ from gateway.ports.clock import Clock
 from gateway.ports.journal import DossierFilter, Journal
 from gateway.services.destinations import Destinations
 from gateway.services.operate.refusals import NotFoundError, OperationError, parse_id
+from gateway.services.operate.webhooks import OperateWebhooks
 from gateway.services.track import Track, delivery_view, destination_view, summary
 
 _LARGEST_PAGE: Final = 500
@@ -35,6 +36,7 @@ class Look:
         pseudonyms: Pseudonyms,
         municipalities: frozenset[MunicipalityCode],
         destinations: Destinations,
+        webhooks: OperateWebhooks,
         clock: Clock,
     ) -> None:
         """Keep what it works with; opens nothing."""
@@ -42,11 +44,12 @@ class Look:
         self._pseudonyms = pseudonyms
         self._municipalities = municipalities
         self._destinations = destinations
+        self._webhooks = webhooks
         self._clock = clock
         self._track = Track(journal=journal, destinations=destinations)
 
     async def overview(self) -> dict[str, object]:
-        """Return every destination's counts and every worker's last sign of life.
+        """Return every destination's counts, every worker's last sign of life, and endpoints.
 
         Destinations that are configured no more, but have deliveries, come last: what
         waits there waits until somebody configures them again or cancels it.
@@ -64,6 +67,7 @@ class Look:
                 {**_worker(beat, now), "alive": self._destinations.is_alive(beat)}
                 for beat in self._destinations.heartbeats()
             ],
+            "webhooks": await self._webhooks.list(),
         }
 
     async def status(self, subject: str, *, actor: Actor) -> list[dict[str, object]]:

@@ -387,7 +387,7 @@ async def test_feedback_about_an_unknown_delivery_is_put_aside(
     with capture_logs() as logs:
         flaky.start_worker()
         adapter.statuses.put_nowait(a_status("00000000-0000-7000-8000-000000000000"))
-        await eventually(lambda: bool(seen(logs, "outcome.delivery_unknown")))
+        await eventually(lambda: bool(seen(logs, "feedback.delivery_unknown")))
 
     await flaky.until(await flaky.accepted(), State.DELIVERED)
 

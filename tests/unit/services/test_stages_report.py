@@ -169,7 +169,8 @@ def test_a_key_of_no_worker_speaks_for_nobody() -> None:
 async def test_words_that_a_worker_reports_as_codes_reach_neither_log_nor_journal(
     world: World,
 ) -> None:
-    delivery = await world.accepted()
+    world.start_worker()
+    delivery = await world.until(await world.accepted(), State.DELIVERED)
     signer = Signer(world.store.private(worker_key("w1")))
     now = datetime.now(UTC)
     outcome = Outcome(
