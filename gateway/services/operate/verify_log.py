@@ -1,4 +1,4 @@
-"""Verify the audit log as it stands in the journal, and record that it was read."""
+"""Verify the audit log as it stands in the journal, and record that it is read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from gateway.audit.sealed import MAX_FAULTS, Fault, LogReport, LogVerifier, Sign
 from gateway.audit.sealing import Signing
 from gateway.audit.tiles import WIDTH, leaf_in
 from gateway.audit.verify import Head
-from gateway.domain.entry import Action, Actor, Entry, StoredEntry
+from gateway.domain.entry import Action, Actor, Entry, Fact, StoredEntry
 from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.ports.audit_log import LogHead, TileId
 from gateway.ports.clock import Clock
@@ -47,7 +47,9 @@ class VerifyLog:
         keys: Sequence[str] = (),
         known: Sequence[int] = (),
     ) -> dict[str, object]:
-        """Verify the log, and record that it was read.
+        """Verify the log, and record that it is read.
+
+        That it is read is an entry before anything is; what was found is a second one.
 
         Args:
             actor: Who asks.
@@ -66,17 +68,21 @@ class VerifyLog:
         Raises:
             OperationError: A key or a receipt cannot be read.
         """
+        believed = _keys(keys)
+        leaves = {_id(name): _leaf(text) for name, text in (receipts or {}).items()}
+        # As it was before this: what was taken away behind it is missing all the same.
         own = self._journal.chain_head
+        await self._record(actor, {"purpose": "verify"})
         # In this order: the head is sealed after every checkpoint that is kept, and with its runs.
         kept = await self._journal.checkpoints()
         indexed = await self._indexed()
         head = await self._journal.log_head()
-        found = self._signed(kept, head, checkpoints or {}, _keys(keys))
+        found = self._signed(kept, head, checkpoints or {}, believed)
         completeness = Completeness()
         verifier = LogVerifier(
             checkpoints=[each for each in found if isinstance(each, Signed)],
             heads={} if own is None else {self._journal.node: Head(*own)},
-            receipts={_id(name): _leaf(text) for name, text in (receipts or {}).items()},
+            receipts=leaves,
             completeness=completeness,
             known=await self._sealed_at(known),
         )
@@ -93,7 +99,8 @@ class VerifyLog:
         if not (faults or report.known or report.excused):
             # Where entries are lost, deliveries may stand where nothing says so.
             faults = await self._compare_states(completeness, fed)
-        await self._record(actor, report, ok=not faults)
+        found_out = {"ok": not faults, "entries": report.entries}
+        await self._record(actor, {"purpose": "verify.result", **found_out})
         return {
             "ok": not faults,
             "entries": report.entries,
@@ -219,13 +226,8 @@ class VerifyLog:
                 break
         return tuple(faults)
 
-    async def _record(self, actor: Actor, report: LogReport, *, ok: bool) -> None:
-        entry = Entry(
-            action=Action.LOG_READ,
-            at=self._clock.now(),
-            actor=actor,
-            facts={"purpose": "verify", "ok": ok, "entries": report.entries},
-        )
+    async def _record(self, actor: Actor, facts: Mapping[str, Fact]) -> None:
+        entry = Entry(action=Action.LOG_READ, at=self._clock.now(), actor=actor, facts=facts)
         await self._journal.record([entry])
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.audit.chain import leaf
 from gateway.audit.note import NoteKey
-from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.entry import Actor, ActorKind, StoredEntry
 from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
 from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.drivers.system_clock import SystemClock
@@ -31,9 +31,29 @@ async def test_an_untouched_log_is_well_and_that_it_was_read_is_in_it(world: Wor
     assert report["ok"]
     assert report["failures"] == []
     assert report["nodes"]["gw-1"]["nseq"] == report["entries"]
-    entry: Any = (await world.log())[-1]
-    assert (entry["action"], entry["actor"]["name"]) == ("log.read", "sato")
-    assert entry["facts"] == {"purpose": "verify", "ok": True, "entries": report["entries"]}
+    first, second = (await world.log())[-2:]
+    for entry in (first, second):
+        assert (entry["action"], entry["actor"]["name"]) == ("log.read", "sato")
+    assert first["facts"] == {"purpose": "verify"}
+    found = {"ok": True, "entries": report["entries"]}
+    assert second["facts"] == {"purpose": "verify.result", **found}
+
+
+async def test_whoever_ends_the_process_while_it_reads_has_left_an_entry(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.accepted()
+
+    def ended(_: object, **_arguments: object) -> AsyncIterator[StoredEntry]:
+        raise KeyboardInterrupt
+
+    for reading in ("checkpoints", "runs", "sealed_entries", "entries_behind"):
+        monkeypatch.setattr(SQLiteJournal, reading, ended)
+    with pytest.raises(KeyboardInterrupt):
+        await verified(world)
+    monkeypatch.undo()
+
+    assert (await world.log())[-1]["facts"] == {"purpose": "verify"}
 
 
 @pytest.mark.parametrize(
@@ -349,5 +369,6 @@ async def test_a_delivery_that_ends_while_it_is_read_is_no_alarm(tmp_path: Path)
     report = await verified_as(journal, SystemClock(), keys=1)
 
     assert (report["ok"], report["failures"]) == (True, [])
-    assert report["entries"] == 1
+    # With the entry that it is read.
+    assert report["entries"] == 2
     await journal.close()
