@@ -60,6 +60,7 @@ class Watch:
             yield
         finally:
             loop.set_task_factory(before)
+            _is_adapter.set(False)
 
     @staticmethod
     def mark() -> None:
