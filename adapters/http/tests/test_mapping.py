@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from adapters.http.answer import Answer, retry_after_s
 from adapters.http.config import HTTPConfig
-from adapters.http.mapping import Answer, found, receipt, request_body, retry_after_s
+from adapters.http.mapping import found, receipt, request_body
 from gateway.sdk import (
     Application,
     DestinationUnavailableError,
@@ -50,18 +51,18 @@ def meant(answer: Answer, **over: Any) -> Exception:
 def test_a_sample_becomes_the_json_beside_it(
     name: str, application: Callable[..., Application]
 ) -> None:
-    body = request_body(application(name), KEY)
+    body = request_body(application(name), KEY, config())
 
     assert body == (SAMPLES / f"{name}.native.json").read_bytes().rstrip()
 
 
 def test_names_are_sent_as_they_came_in(application: Callable[..., Application]) -> None:
-    assert "髙﨑".encode() in request_body(application(), KEY)
+    assert "髙﨑".encode() in request_body(application(), KEY, config())
 
 
 def test_a_lone_surrogate_is_rejected(application: Callable[..., Application]) -> None:
     with pytest.raises(RejectedError) as caught:
-        request_body(application(content={"name": "\ud842"}), KEY)
+        request_body(application(content={"name": "\ud842"}), KEY, config())
 
     assert caught.value.reason == "text.unmappable:U+D842"
 
