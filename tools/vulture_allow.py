@@ -29,6 +29,11 @@ do_POST  # http.server calls it
 log_message  # http.server calls it
 hasty  # a fixture that another one needs
 marshal  # aiormq calls it
+validate_host_public_key  # asyncssh calls these
+password_auth_supported
+validate_password
+public_key_auth_supported
+validate_public_key
 amqp  # members of a tuple, unpacked by place
 dist
 BEFORE  # one of the cuts, which a test goes through
