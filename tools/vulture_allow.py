@@ -40,3 +40,11 @@ BEFORE  # one of the cuts, which a test goes through
 send_batch  # of the contract with adapters, which the runtime does not call yet
 max_batch
 incoming
+is_kakehashi_contract  # the contract kit's pytest plugin asks for it by name
+faults  # of an adapter's rule, looked up in its module
+buffer_text  # expat reads these
+StartElementHandler
+EndElementHandler
+CharacterDataHandler
+StartDoctypeDeclHandler
+ProcessingInstructionHandler

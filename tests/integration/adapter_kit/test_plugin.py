@@ -42,10 +42,13 @@ def run(
         manifest = manifest.replace("max_batch = 3", features)
     (home / "manifest.toml").write_text(f"{manifest}\n[waivers]\n{waivers}", "utf-8")
     pytester.makepyfile(test_contract=CONTRACT.format(adapter=adapter, home=str(home)))
-    root = str(Path(__file__).parents[3])
-    pytester.makeini(
-        f"[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\npythonpath = {root}\n"
-    )
+    options_here = {
+        "asyncio_mode": "auto",
+        "asyncio_default_fixture_loop_scope": "function",
+        "pythonpath": str(Path(__file__).parents[3]),
+    }
+    lines = "\n".join(f"{key} = {value}" for key, value in options_here.items())
+    pytester.makeini(f"[pytest]\n{lines}\n")
     return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", *options)
 
 
