@@ -1,15 +1,13 @@
 """How result files in other formats than CSV and JSON are laid out, and framed."""
 
 import re
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from gateway.formats.column import Column
 from gateway.formats.column_config import LONGEST_CELL_BYTES, RecordModel
 from gateway.formats.fixed_text import FixedField, FixedLayout, LineEnd, overlapping
-
-COUNT: Final = "count"
 
 
 def _is_pattern(text: str) -> str:

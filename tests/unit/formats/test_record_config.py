@@ -78,7 +78,8 @@ def test_a_layout_that_cannot_work_is_refused_with_the_path_of_its_fault(
         ({}, {"file_name": ".{sequence}"}, "not a file name"),
         ({}, {"file_name": "{sequence}", "sequence_restarts": "daily"}, "needs {date}"),
         ({}, {"max_records": 0}, "max_records"),
-        ({}, {"empty_file_at": "18:00+09:00"}, "without a zone"),
+        ({}, {"empty_file_at": "18:00+09:00"}, "in quotes"),
+        ({}, {"empty_file_at": 1080}, "in quotes"),
     ],
 )
 def test_a_batch_that_cannot_work_is_refused(
