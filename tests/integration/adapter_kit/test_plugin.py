@@ -62,7 +62,7 @@ def test_a_failed_check_is_one_sentence_and_what_to_do(pytester: pytest.Pytester
             "*what to do*",
             "Send the idempotency key and*",
             "*contract of adapters*",
-            "line 1.0.0: *1 passed*",
+            "line 1.0.0 (TestContract): *1 passed*",
             "  trace_is_forwarded *FAILED",
         ]
     )

@@ -33,7 +33,7 @@ class Config(AdapterConfig):
     """A configuration with a secret."""
 
     password: SecretStr | None = Field(default=None, description="Of the account.")
-    token_file: str = Field(default="", description="Where the token lies.")
+    bearer_token_file: str = Field(default="", description="Where the token lies.")
 
 
 class Open(AdapterConfig):
