@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from adapters.file import FileConfig, FileDestination
+from adapters.file import FileConfig, FileDestination, open_batch
 from adapters.file.batches import BatchFolder, Entry
 from adapters.file.client import STATE_FOLDER, DropFolder
-from adapters.file.open_batch import SHARE_OF_TIME
 from gateway.sdk import (
     JST,
     Application,
@@ -117,15 +116,20 @@ async def test_a_batch_that_does_not_fill_is_closed_by_its_age(
 
 
 async def test_a_batch_is_closed_before_the_deadline_of_any_record_in_it(
-    destination: FileDestination, application: Build, delivery: Deliver
+    destination: FileDestination,
+    application: Build,
+    delivery: Deliver,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    soon = datetime.now(UTC) + timedelta(seconds=0.6)
-    first = asyncio.create_task(destination.send(application(), delivery(KEYS[4])))
+    assert open_batch.SHARE_OF_TIME < 1
+    monkeypatch.setattr(open_batch, "SHARE_OF_TIME", 0.001)
+    now = datetime.now(UTC)
+    late, soon = now + timedelta(days=1), now + timedelta(seconds=30)
+    first = asyncio.create_task(destination.send(application(), delivery(KEYS[4], deadline=late)))
     await asyncio.sleep(0)
 
     receipt = await destination.send(application(), delivery(KEYS[5], deadline=soon))
 
-    assert SHARE_OF_TIME < 1
     assert receipt.reference == "B000001.csv#2"
     assert (await first).reference == "B000001.csv#1"
 
