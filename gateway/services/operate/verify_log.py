@@ -17,6 +17,7 @@ from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.ports.audit_log import LogHead, TileId
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
+from gateway.services.operate.compare_filing import compare_filing
 from gateway.services.operate.compare_states import compare_states
 from gateway.services.operate.refusals import OperationError, parse_id
 
@@ -93,6 +94,8 @@ class VerifyLog:
             verifier.feed_unsealed(entry)
         await self._settle(completeness, fed)
         await self._compare_rows(completeness, fed)
+        async for gap in compare_filing(self._journal):
+            completeness.add(gap)
         report = verifier.finish(complete=True)
         faults = (*report.faults, *(each for each in found if isinstance(each, Fault)))
         faults += _of_head(head, found, indexed)

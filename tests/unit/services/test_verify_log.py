@@ -59,7 +59,7 @@ async def test_whoever_ends_the_process_while_it_reads_has_left_an_entry(
 @pytest.mark.parametrize(
     ("tampering", "nseq"),
     [
-        ("UPDATE entries SET data = replace(data, 'portal', 'partal') WHERE nseq = 2", 3),
+        ("UPDATE entries SET data = replace(data, ':1}', ':2}') WHERE nseq = 2", 3),
         ("DELETE FROM entries WHERE nseq = 2", 3),
         ("UPDATE entries SET data = X'00' WHERE nseq = 2", 2),
     ],
@@ -134,6 +134,19 @@ async def test_a_sealed_log_agrees_with_its_checkpoints_and_what_is_behind_is_re
     assert 0 < report["sealed"] < report["entries"]
     assert report["matched"] >= 2
     assert (report["unsettled"], report["keys"]) == (0, "own")
+
+
+async def test_an_entry_that_is_hidden_from_searches_is_named(
+    sealed: World, tmp_path: Path
+) -> None:
+    rewrite(tmp_path, "UPDATE entries SET application_id = NULL WHERE nseq = 2")
+
+    report = await verified(sealed)
+
+    [failure] = report["failures"]
+    assert failure["index"] == report["first_bad_index"]
+    assert failure["problem"] == "it is not found by what it says: application"
+    assert (await verified(sealed, known=[failure["index"]]))["ok"]
 
 
 async def test_the_first_bad_index_is_named(sealed: World, tmp_path: Path) -> None:
