@@ -222,8 +222,9 @@ def test_every_locked_requirement_has_a_version_and_a_hash() -> None:
 
 def test_every_declared_dependency_is_locked_and_no_direct_one_is_left_over() -> None:
     project, groups = PROJECT["project"], PROJECT["dependency-groups"]
+    extras = project["optional-dependencies"]
     declared = {
-        "requirements.txt": project["dependencies"] + project["optional-dependencies"]["postgres"],
+        "requirements.txt": [*project["dependencies"], *extras["postgres"], *extras["sftp"]],
         "requirements-dev.txt": groups["dev"],
         "requirements-bench.txt": groups["bench"],
         "requirements-build.txt": groups["build"],
