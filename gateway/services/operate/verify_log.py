@@ -104,22 +104,7 @@ class VerifyLog:
             faults = await self._compare_states(completeness, fed)
         found_out = {"ok": not faults, "entries": report.entries}
         await self._record(actor, {"purpose": "verify.result", **found_out})
-        return {
-            "ok": not faults,
-            "entries": report.entries,
-            "sealed": report.size,
-            "root": report.root.hex(),
-            "matched": report.matched,
-            "nodes": {
-                node: {"nseq": last.nseq, "leaf": last.leaf.hex()}
-                for node, last in report.heads.items()
-            },
-            "failures": [fault_view(fault) for fault in faults],
-            "first_bad_index": first_bad_index(faults),
-            "warnings": warning_views(report),
-            "unsettled": report.unsettled,
-            "keys": "given" if keys else "own",
-        }
+        return {**report_view(report, faults), "keys": "given" if keys else "own"}
 
     def _signed(
         self,
@@ -237,6 +222,25 @@ class VerifyLog:
 def _is_behind(stored: StoredEntry, fed: Mapping[NodeName, int]) -> bool:
     """Tell whether an entry was not there when its node's were read: else it was judged then."""
     return stored.nseq > fed.get(stored.node, 0)
+
+
+def report_view(report: LogReport, faults: Sequence[Fault]) -> dict[str, object]:
+    """Return what verification found as JSON has it, with ``faults`` for failures."""
+    return {
+        "ok": not faults,
+        "entries": report.entries,
+        "sealed": report.size,
+        "root": report.root.hex(),
+        "matched": report.matched,
+        "nodes": {
+            node: {"nseq": last.nseq, "leaf": last.leaf.hex()}
+            for node, last in report.heads.items()
+        },
+        "failures": [fault_view(fault) for fault in faults],
+        "first_bad_index": first_bad_index(faults),
+        "warnings": warning_views(report),
+        "unsettled": report.unsettled,
+    }
 
 
 def first_bad_index(faults: Sequence[Fault]) -> int | None:
