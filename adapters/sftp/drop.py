@@ -37,9 +37,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from adapters.sftp.client import Line, LostError, RefusedError, Session
+from adapters.sftp.client import Line
 from adapters.sftp.config import SFTPConfig
 from adapters.sftp.mapping import FAILURE, file_name, refusal, spelled
+from adapters.sftp.session import LostError, RefusedError, Session
 from gateway.sdk import DestinationUnavailableError, RejectedError, UnknownOutcomeError
 
 _KEY: Final = re.compile(r"[0-9a-f-]{36}")
@@ -61,10 +62,10 @@ class _Intent:
 
 @dataclass(frozen=True, slots=True)
 class _Unfinished:
-    """A part that was cut while it was written, and what it is a part of."""
+    """A part that was cut: its content's SHA-256, or ``None`` once an intent may name it."""
 
     name: str
-    digest: bytes
+    digest: bytes | None
 
 
 class Drop:
@@ -152,8 +153,8 @@ class Drop:
             if trigger is not None:
                 moves.append((f"{key}.{token}.trigger", name + trigger))
                 await session.write_new(self._own(moves[-1][0]), b"", self._config.mode)
-            # From here on the part may be named by an intent: no other attempt takes it up.
-            self._unfinished.pop(key, None)
+            # From here on an intent may name the part: no other attempt takes it up.
+            self._unfinished[key] = _Unfinished(moves[0][0], None)
             intent = json.dumps({"name": name, "last_part": moves[-1][0]}).encode()
             await session.write_new(self._intent_path(key), intent)
             for source, target in moves[:-1]:
@@ -162,6 +163,7 @@ class Drop:
         except RefusedError:
             await self._forget(session, key, [source for source, _ in moves])
             raise
+        self._unfinished.pop(key, None)
         return name
 
     async def _is_there(self, session: Session, name: str, content: bytes) -> bool:
@@ -190,6 +192,8 @@ class Drop:
             if there is not None and there.size <= len(content):
                 await session.write_on(path, content, there.size)
                 return unfinished.name
+        elif unfinished is not None:
+            await self._empty(session, unfinished.name)
         name = f"{key}.{token}.part"
         while len(self._unfinished) >= _MOST_RESUMABLE:
             del self._unfinished[next(iter(self._unfinished))]
@@ -201,6 +205,15 @@ class Drop:
             await self._forget(session, key, [name])
             raise
         return name
+
+    async def _empty(self, session: Session, part: str) -> None:
+        """Leave nobody's data in a part that nobody takes up, and void it.
+
+        It is not removed: an intent that comes late would then say "delivered".
+        """
+        with contextlib.suppress(RefusedError):
+            await session.truncate(self._own(part))
+            await session.rename(self._own(part), self._own(part) + b".void")
 
     async def _rename_last(self, session: Session, source: str, target: str) -> None:
         """Deliver: the one request after whose loss nobody knows.

@@ -13,8 +13,9 @@ from typing import Final
 
 import structlog
 
-from adapters.sftp.client import Line, LostError, RefusedError, RemoteFile, Session
+from adapters.sftp.client import Line
 from adapters.sftp.config import ResultsConfig, SFTPConfig
+from adapters.sftp.session import LostError, RefusedError, RemoteFile, Session
 from gateway.formats.charset import decode
 from gateway.formats.result_file import Result, ResultFault, read_results
 from gateway.sdk import DestinationUnavailableError

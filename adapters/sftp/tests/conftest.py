@@ -11,7 +11,7 @@ import pytest
 
 from adapters.sftp import SFTPConfig, SFTPDestination
 from gateway.sdk import Application, Context, Delivery
-from gateway.testing.cores.sftp_core import USERNAME, SFTPCore
+from gateway.testing.cores.sftp_server import USERNAME, SFTPServer
 from gateway.testing.proxy import ProxiedLine
 
 # Python 3.11 makes a loop when pytest-asyncio asks for the current one, and nobody closes it.
@@ -50,7 +50,7 @@ def a_delivery(key: str = KEY, **over: Any) -> Delivery:
 class Core:
     """A simulated core system, its port, and the line before it that can be cut."""
 
-    core: SFTPCore
+    core: SFTPServer
     port: int
     line: ProxiedLine
 
@@ -77,7 +77,7 @@ class Core:
 
 @pytest.fixture
 async def core(tmp_path: Path) -> AsyncIterator[Core]:
-    core = SFTPCore(tmp_path / "root", password=PASSWORD)
+    core = SFTPServer(tmp_path / "root", password=PASSWORD)
     port = await core.start()
     line = await ProxiedLine.start(port)
     yield Core(core, port, line)

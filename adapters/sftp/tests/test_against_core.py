@@ -15,13 +15,8 @@ from adapters.sftp import SFTPConfig, SFTPDestination
 from gateway.sdk import Application, Context, Delivery, FeedbackStatus, Receipt
 from gateway.testing.cores.file_core import REFUSAL_CODE, RESULT_COLUMNS
 from gateway.testing.cores.ledger import Ledger, arrivals_in, doubled_in
-from gateway.testing.cores.sftp_core import (
-    FSYNC,
-    POSIX_RENAME,
-    STATVFS,
-    USERNAME,
-    SFTPTaker,
-)
+from gateway.testing.cores.sftp_core import SFTPTaker
+from gateway.testing.cores.sftp_server import FSYNC, POSIX_RENAME, STATVFS, USERNAME
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 KEYS = [f"0193453a-0000-7000-8000-{number:012}" for number in range(10)]

@@ -5,7 +5,7 @@ import pytest
 
 from adapters.sftp import SFTPDestination
 from gateway.testing.adapter_kit import FOR_EVER, AdapterContract, Arrived, Fault
-from gateway.testing.cores.sftp_core import POSIX_RENAME, USERNAME, Behaviour, SFTPCore
+from gateway.testing.cores.sftp_server import POSIX_RENAME, USERNAME, Behaviour, SFTPServer
 from gateway.testing.proxy import ProxiedLine
 
 PASSWORD = "kogai-kinshi-2026"
@@ -28,7 +28,7 @@ class SFTPPeer:
     )
     refusal = ("sftp.name_taken", None)
 
-    def __init__(self, core: SFTPCore, line: ProxiedLine) -> None:
+    def __init__(self, core: SFTPServer, line: ProxiedLine) -> None:
         self._core = core
         self._line = line
         self.port = line.port
@@ -91,7 +91,7 @@ class TestContract(AdapterContract):
 
     @pytest.fixture
     async def peer(self, tmp_path: Path) -> AsyncIterator[SFTPPeer]:
-        core = SFTPCore(tmp_path / "root", password=PASSWORD)
+        core = SFTPServer(tmp_path / "root", password=PASSWORD)
         line = await ProxiedLine.start(await core.start())
         yield SFTPPeer(core, line)
         await line.close()
