@@ -192,13 +192,13 @@ class _Files(asyncssh.SFTPServer):
         async with self._request("open"):
             return super().open(path, pflags, attrs)
 
-    async def read(self, file_obj: object, offset: int, size: int) -> bytes:  # type: ignore[override]
+    async def read(self, file_obj: object, offset: int, size: int) -> bytes:
         async with self._request("read"):
             content = super().read(file_obj, offset, size)
             assert isinstance(content, bytes)
             return content
 
-    async def write(self, file_obj: object, offset: int, data: bytes) -> int:  # type: ignore[override]
+    async def write(self, file_obj: object, offset: int, data: bytes) -> int:
         async with self._request("write"):
             written = super().write(file_obj, offset, data)
             assert isinstance(written, int)
@@ -217,20 +217,20 @@ class _Files(asyncssh.SFTPServer):
             async for name in super().scandir(path):
                 yield name
 
-    async def remove(self, path: bytes) -> None:  # type: ignore[override]
+    async def remove(self, path: bytes) -> None:
         async with self._request("remove"):
             super().remove(path)
 
-    async def mkdir(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:  # type: ignore[override]
+    async def mkdir(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:
         async with self._request("mkdir"):
             super().mkdir(path, attrs)
 
-    async def rename(self, oldpath: bytes, newpath: bytes) -> None:  # type: ignore[override]
+    async def rename(self, oldpath: bytes, newpath: bytes) -> None:
         async with self._request("rename"):
             super().rename(oldpath, newpath)
             self._core.note(newpath)
 
-    async def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:  # type: ignore[override]
+    async def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
         async with self._request(POSIX_RENAME):
             super().posix_rename(oldpath, newpath)
             self._core.note(newpath)
@@ -239,7 +239,7 @@ class _Files(asyncssh.SFTPServer):
         async with self._request(STATVFS):
             return super().statvfs(path)
 
-    async def fsync(self, file_obj: object) -> None:  # type: ignore[override]
+    async def fsync(self, file_obj: object) -> None:
         async with self._request(FSYNC):
             super().fsync(file_obj)
 
