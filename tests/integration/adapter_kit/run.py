@@ -26,7 +26,8 @@ class LineContract(AdapterContract):
 
 
 def contract_of(destination: type[Destination]) -> type[AdapterContract]:
-    return type("Contract", (LineContract,), {"adapter": destination})
+    deadline_s = getattr(destination, "deadline_s", LineContract.deadline_s)
+    return type("Contract", (LineContract,), {"adapter": destination, "deadline_s": deadline_s})
 
 
 async def failures(contract: type[AdapterContract]) -> dict[str, str]:
