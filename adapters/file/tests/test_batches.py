@@ -349,23 +349,37 @@ def test_a_rename_that_failed_leaves_nothing_behind(
     monkeypatch.undo()
 
     assert getattr(outcome, "reason", None) == "file.disk_full"
-    assert list((tmp_path / "drop" / STATE_FOLDER).glob("batch-*")) == []
+    assert list((tmp_path / "drop" / STATE_FOLDER / "batches").glob("*")) == []
     assert folder.put([an_entry()]) == ["B000001.csv#1"]
 
 
 def test_a_damaged_manifest_tells_nothing_rather_than_no(tmp_path: Path) -> None:
     batches(tmp_path).put([an_entry()])
-    [manifest] = (tmp_path / "drop" / STATE_FOLDER).glob("*.manifest")
+    [manifest] = (tmp_path / "drop" / STATE_FOLDER / "batches").glob("*.manifest")
     manifest.write_bytes(b"\x00")
 
     with pytest.raises(TransientError, match="manifest_damaged"):
         batches(tmp_path).find(KEYS[0])
 
 
+def test_a_memory_that_may_not_be_read_tells_nothing_rather_than_no(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = batches(tmp_path)
+    folder.put([an_entry()])
+
+    def forbidden(_folder: Path) -> list[str]:
+        raise PermissionError(13, "may not be read")
+
+    monkeypatch.setattr(os, "listdir", forbidden)
+    with pytest.raises(DestinationUnavailableError, match="permission_denied"):
+        batches(tmp_path).find(KEYS[0])
+
+
 def test_a_manifest_names_keys_and_a_digest_and_nobody(tmp_path: Path) -> None:
     batches(tmp_path).put([an_entry()])
 
-    [manifest] = (tmp_path / "drop" / STATE_FOLDER).glob("*.manifest")
+    [manifest] = (tmp_path / "drop" / STATE_FOLDER / "batches").glob("*.manifest")
 
     said = json.loads(manifest.read_bytes())
     assert said.keys() == {"day", "sequence", "name", "sha256", "trigger", "keys"}
@@ -376,7 +390,7 @@ def test_old_batches_are_forgotten_but_their_numbers_are_not_used_again(tmp_path
     folder = batches(tmp_path)
     for key in KEYS[:2]:
         folder.put([an_entry(key)])
-    for path in (tmp_path / "drop" / STATE_FOLDER).glob("*.manifest"):
+    for path in (tmp_path / "drop" / STATE_FOLDER / "batches").glob("*.manifest"):
         os.utime(path, (0, 0))
 
     assert folder.prune(timedelta(days=90)) == 1

@@ -158,7 +158,7 @@ def crash_batch(base: Path, *, taken_away: bool, killed_again_at: int | None) ->
             "ends": len(ends),
             "leftovers": [
                 path.name
-                for path in (base / "drop" / STATE_FOLDER).glob("batch-*")
+                for path in (base / "drop" / STATE_FOLDER / "batches").glob("*")
                 if path.suffix != ".manifest"
             ],
         }
