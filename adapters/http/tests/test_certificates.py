@@ -17,6 +17,7 @@ from gateway.sdk import (
     DestinationUnavailableError,
     Health,
     Receipt,
+    UnknownOutcomeError,
 )
 
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -182,6 +183,20 @@ async def test_a_certificate_of_a_stranger_is_unavailable_and_not_in_doubt(
     with pytest.raises(DestinationUnavailableError):
         await destination.send(application(), delivery())
 
+    await destination.close()
+
+
+async def test_our_certificate_refused_after_a_handshake_of_tls_1_3_leaves_a_doubt(
+    mutual: MutualTLS, opened: Open, application: Build, delivery: Deliver
+) -> None:
+    # The server speaks its refusal only when the request is on its way (RFC 8446, 4.4.2.4).
+    stranger = trustme.CA()
+    destination = await opened(**mutual.issue("stranger.example.jp", stranger))
+
+    with pytest.raises(UnknownOutcomeError):
+        await destination.send(application(), delivery())
+
+    assert not mutual.names
     await destination.close()
 
 
