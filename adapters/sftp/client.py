@@ -139,7 +139,11 @@ class Line:
     async def _connected(self) -> asyncssh.SSHClientConnection:
         async with self._connecting:
             if self._connection is None or self._connection.is_closed():
-                self._connection = await self._connect()
+                connection = await self._connect()
+                if not self._is_open:  # closed meanwhile: nobody would end it
+                    connection.abort()
+                    raise DestinationUnavailableError("sftp.not_open")
+                self._connection = connection
             return self._connection
 
     async def _connect(self) -> asyncssh.SSHClientConnection:

@@ -115,7 +115,8 @@ class Drop:
         """
         async with self._asking() as session:
             await self._require_familiar(session)
-            return await self._resolve(session, key) or await self._deliver(session, key, content)
+            name = await self._resolve(session, key, content)
+            return name or await self._deliver(session, key, content)
 
     async def find(self, key: str) -> str | None:
         """Return the delivered file's name, or ``None`` if nothing was or will be delivered.
@@ -219,8 +220,9 @@ class Drop:
         """Deliver: the one request after whose loss nobody knows.
 
         Raises:
-            RejectedError: A server without ``posix-rename`` found another file there.
-            RefusedError: The server refused it.
+            RefusedError: The server refused it: also without ``posix-rename``, because there is
+                another file. The next attempt finds out.
+            UnknownOutcomeError: It may have been done.
         """
         try:
             await session.rename(self._own(source), self._final(target))
@@ -236,13 +238,21 @@ class Drop:
                 raise UnknownOutcomeError("sftp.rename_unclear") from error
             raise
 
-    async def _resolve(self, session: Session, key: str) -> str | None:
-        """Return the name of what was delivered, or make sure that nothing is or will be."""
+    async def _resolve(
+        self, session: Session, key: str, content: bytes | None = None
+    ) -> str | None:
+        """Return the name of what was delivered, or make sure that nothing is or will be.
+
+        Raises:
+            RejectedError: There is no intent, and not ``content`` under its name.
+        """
         intent = await self._intent(session, key)
         if intent is None:
             name = file_name(key, self._config)
             last = name + (self._config.trigger_suffix or "")
             if await session.stat(self._final(last)) is not None:
+                if content is not None:
+                    await self._is_there(session, name, content)
                 return name
             await session.remove(self._intent_path(key))  # one that was cut in the middle
             return None

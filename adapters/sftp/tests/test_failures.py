@@ -318,6 +318,27 @@ async def test_another_file_of_the_same_name_is_never_overwritten(
     assert core.delivered == [f"{KEY}.json"]
 
 
+async def test_without_posix_rename_a_file_that_comes_between_is_not_overwritten_either(
+    core: Any, opened: Open, application: Build, delivery: Deliver
+) -> None:
+    destination = await opened()
+    path = core.core.drop / f"{KEY}.json"
+
+    def come_between(name: str, _: int) -> None:
+        if name == "rename" and not path.exists():
+            path.write_bytes(b"somebody else's")
+
+    core.core.behaviour = Behaviour(lacks=frozenset({POSIX_RENAME}), on_request=come_between)
+
+    first = await reason_of(destination.send(application(), delivery()))
+    core.core.behaviour = Behaviour(lacks=frozenset({POSIX_RENAME}))
+    again = await reason_of(destination.send(application(), delivery(attempt=2)))
+
+    assert first == (TransientError, "sftp.refused")
+    assert again == (RejectedError, "sftp.name_taken")
+    assert path.read_bytes() == b"somebody else's"
+
+
 async def test_a_server_that_has_forgotten_what_it_had_gets_nothing(
     core: Any, opened: Open, application: Build, delivery: Deliver
 ) -> None:
@@ -350,6 +371,21 @@ async def test_closing_waits_for_what_is_on_its_way(
 
     assert (await sending).reference == f"{KEY}.json"
     assert after == (DestinationUnavailableError, "sftp.not_open")
+
+
+async def test_a_connection_that_comes_after_closing_is_ended(
+    core: Any, opened: Open, application: Build, delivery: Deliver
+) -> None:
+    destination = await opened(close_timeout_s=0)
+    core.line.slow_down(0.05)
+    sending = asyncio.create_task(destination.send(application(), delivery()))
+    while core.line.connections == 0:  # noqa: ASYNC110 - the line has no event
+        await asyncio.sleep(0.005)
+
+    await destination.close()
+
+    assert await reason_of(sending) == (DestinationUnavailableError, "sftp.not_open")
+    assert destination._line._connection is None
 
 
 RESULT = {"key": KEY, "status": "受理", "decided_at": "2026-11-24T09:00:00"}
