@@ -24,7 +24,7 @@ SERVER_JOBS ?= 2
 pytest = $(BIN)/python tools/run_pytest.py
 
 CHECKS := check-format check-lint check-types check-imports check-dependencies check-dead-code \
-	check-spelling check-dockerfile check-compose check-schemas
+	check-spelling check-dockerfile check-compose check-schemas check-adapters
 
 .PHONY: help demo test check bench scale bench-log crash audit docs lock clean rabbitmq go $(CHECKS)
 
@@ -132,3 +132,6 @@ check-compose: $(VENV)/.dev
 
 check-schemas: $(VENV)/.dev
 	@$(BIN)/python tools/schemas_lock.py
+
+check-adapters: $(VENV)/.dev
+	@$(BIN)/python tools/check_adapters.py

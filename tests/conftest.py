@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from gateway.testing.postgres import PostgresNode
 from gateway.testing.rabbitmq import RabbitNode
@@ -13,6 +14,10 @@ from gateway.testing.rabbitmq import RabbitNode
 # On 3.11 pytest-asyncio asks for the current loop before its own, which makes one that nobody
 # closes; the warning about it would fail whichever test the collector runs in.
 asyncio.set_event_loop(None)
+
+# How long an example takes is no verdict on a busy machine.
+settings.register_profile("unhurried", parent=settings.default, deadline=None)
+settings.load_profile("unhurried")
 
 SERVERS = {"rabbit_node": "rabbitmq", "postgres_node": "postgres"}
 

@@ -5,7 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from reference import audit_events, audit_performance, configuration, errors, lifecycle, metrics
+from reference import (
+    adapters,
+    audit_events,
+    audit_performance,
+    configuration,
+    errors,
+    lifecycle,
+    metrics,
+)
 
 ROOT: Final = Path(__file__).parent.parent
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -16,6 +24,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/metrics.md": metrics.page,
     "config/kakehashi.example.yaml": configuration.example,
     **audit_performance.PAGES,
+    **adapters.PAGES,
 }
 
 

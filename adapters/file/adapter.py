@@ -14,7 +14,7 @@ from adapters.file.batches import BatchFolder, Entry
 from adapters.file.client import DropFolder
 from adapters.file.config import FileConfig
 from adapters.file.inbox import ResultFolder
-from adapters.file.mapping import checked_document, file_bytes, preview
+from adapters.file.mapping import checked_document, feedback_of, file_bytes, preview
 from adapters.file.open_batch import OpenBatch
 from adapters.file.threads import Threads
 from gateway.sdk import (
@@ -121,8 +121,8 @@ class FileDestination:
                 read = await self._threads.run(partial(results.read, path))
                 if read is None:
                     continue
-                for item in read.feedback:
-                    yield item
+                for result in read.results:
+                    yield feedback_of(result)
                 await self._threads.run(partial(results.finish, read))
             await asyncio.sleep(results.poll_interval_s)
 

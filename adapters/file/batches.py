@@ -1,10 +1,10 @@
 """Batch files in the drop folder: many records appear at once, once, whatever is killed when.
 
-Beside what ``client`` keeps, ``.kakehashi/`` holds of each batch, by its number here::
+Beside what ``client`` keeps, ``.kakehashi/batches/`` holds of each, by its number here::
 
-    batch-N.data      the content, before it has its final name
-    batch-N.trigger   the empty end file, before it has its final name
-    batch-N.manifest  name, day, sequence number and keys; kept for ``key_memory_days``
+    N.data      the content, before it has its final name
+    N.trigger   the empty end file, before it has its final name
+    N.manifest  name, day, sequence number and keys; kept for ``key_memory_days``
 
 Under one lock for all processes: write and sync data and trigger; write and sync the
 manifest; rename the data; sync; rename the trigger; sync. So at any instant:
@@ -89,6 +89,8 @@ class BatchFolder:
     def __init__(self, drop: DropFolder, records: RecordFormat, config: BatchConfig | None) -> None:
         """Remember where; touches nothing. Without ``config`` it only finds and forgets."""
         self._drop = drop
+        # Apart from the single deliveries' files, which may be many: it is listed each time.
+        self._folder = drop.state / "batches"
         self._records = records
         self._config = config or BatchConfig()
         self._lock = threading.Lock()
@@ -143,7 +145,7 @@ class BatchFolder:
             for number in old:
                 self._manifest(number).unlink(missing_ok=True)
             if old:
-                sync_folder(self._drop.state)
+                sync_folder(self._folder)
                 self._known, self._references = {}, {}
             return len(old)
 
@@ -225,16 +227,19 @@ class BatchFolder:
 
     def _prepare(self, batch: _Batch, content: bytes) -> None:
         """Write data, trigger and manifest; the first two are durable before the last exists."""
+        if not self._folder.exists():
+            self._folder.mkdir(exist_ok=True)
+            sync_folder(self._drop.state)
         write_synced(self._data(batch.number), content)
         if self._config.trigger_suffix is not None:
             write_synced(self._trigger(batch.number), b"")
-        sync_folder(self._drop.state)
+        sync_folder(self._folder)
         said: dict[str, object] = {"day": batch.day, "sequence": batch.sequence, "name": batch.name}
         said["sha256"] = hashlib.sha256(content).hexdigest()
         said["trigger"] = self._config.trigger_suffix
         manifest = json.dumps({**said, "keys": batch.keys})
         write_synced(self._manifest(batch.number), manifest.encode("ascii"))
-        sync_folder(self._drop.state)
+        sync_folder(self._folder)
 
     def _rename(self, batch: _Batch) -> None:
         data = self._data(batch.number)
@@ -258,16 +263,16 @@ class BatchFolder:
     def _settle(self) -> None:
         """Make names durable before anybody is told of them."""
         sync_folder(self._drop.folder)
-        sync_folder(self._drop.state)
+        sync_folder(self._folder)
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
         """Keep all other batches away; know what was delivered and clear up after the dead."""
         with self._drop.locked(_LOCK, self._lock):
-            for path in sorted(self._drop.state.glob("batch-*.data")):
+            for path in self._files(".data"):
                 self._forget(_number(path))
             self._refresh()
-            for path in sorted(self._drop.state.glob("batch-*.trigger")):
+            for path in self._files(".trigger"):
                 if _number(path) in self._known:
                     self._settle()
                     self._place_trigger(_number(path))
@@ -277,7 +282,7 @@ class BatchFolder:
 
     def _refresh(self) -> None:
         """Read the manifests of other processes and of earlier lives."""
-        there = {_number(path): path for path in self._drop.state.glob("batch-*.manifest")}
+        there = {_number(path): path for path in self._files(".manifest")}
         if not self._known.keys() <= there.keys():
             self._known, self._references = {}, {}  # another process has pruned
         for number in sorted(there.keys() - self._known.keys()):
@@ -305,17 +310,25 @@ class BatchFolder:
         for path in (self._manifest(number), self._trigger(number), self._data(number)):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
-                sync_folder(self._drop.state)
+                sync_folder(self._folder)
+
+    def _files(self, ending: str) -> list[Path]:
+        # Not ``glob``, which takes a folder that may not be read for an empty one.
+        try:
+            names = os.listdir(self._folder)  # noqa: PTH208 - its errors are translated
+        except FileNotFoundError:
+            return []  # no batch yet: the folder around it is the familiar one
+        return [self._folder / name for name in sorted(names) if name.endswith(ending)]
 
     def _manifest(self, number: int) -> Path:
-        return self._drop.state / f"batch-{number:010}.manifest"
+        return self._folder / f"{number:010}.manifest"
 
     def _trigger(self, number: int) -> Path:
-        return self._drop.state / f"batch-{number:010}.trigger"
+        return self._folder / f"{number:010}.trigger"
 
     def _data(self, number: int) -> Path:
-        return self._drop.state / f"batch-{number:010}.data"
+        return self._folder / f"{number:010}.data"
 
 
 def _number(path: Path) -> int:
-    return int(path.stem.removeprefix("batch-"))
+    return int(path.stem)

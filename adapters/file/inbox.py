@@ -14,8 +14,7 @@ from typing import Final, Self
 import structlog
 
 from adapters.file.config import FileConfig, ResultsConfig
-from adapters.file.results import Fault, parse
-from gateway.sdk import Feedback
+from gateway.formats.result_file import Result, ResultFault, read_results
 
 _UNFINISHED: Final = (".tmp", ".part", ".partial", ".writing", ".filepart")
 """Endings of files still being written (WinSCP: .filepart); leading dots count too."""
@@ -32,8 +31,8 @@ class ResultFile:
 
     path: Path
     look: Look | None
-    feedback: tuple[Feedback, ...]
-    faults: tuple[Fault, ...]
+    results: tuple[Result, ...]
+    faults: tuple[ResultFault, ...]
 
 
 class ResultFolder:
@@ -95,8 +94,8 @@ class ResultFolder:
             self._report_down(error)
             return None
         if len(content) > self._config.max_file_bytes:
-            return ResultFile(path, look, (), (Fault(0, "result.too_large"),))
-        return ResultFile(path, look, *parse(content, self._config))
+            return ResultFile(path, look, (), (ResultFault(0, "result.too_large"),))
+        return ResultFile(path, look, *read_results(content, self._config))
 
     def finish(self, file: ResultFile) -> None:
         """Move a file away, now that the gateway holds durably what it said."""

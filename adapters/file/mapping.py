@@ -1,11 +1,12 @@
-"""What a delivered file holds. Pure: an application in, bytes out."""
+"""What a delivered file holds, and what a result says. Pure: nothing is read or written."""
 
 from collections.abc import Mapping
 
 from adapters.file.config import FileConfig
 from gateway.formats.charset import FieldRefusedError
 from gateway.formats.record import write_batch, write_single
-from gateway.sdk import JST, Application, RejectedError
+from gateway.formats.result_file import Result
+from gateway.sdk import JST, Application, Feedback, RejectedError
 
 
 def checked_document(
@@ -52,3 +53,15 @@ def file_bytes(application: Application, idempotency_key: str, config: FileConfi
 def preview(content: bytes, config: FileConfig) -> str:
     """Return a file's content for people: text, or fields with their places and bytes."""
     return config.records.shown(content)
+
+
+def feedback_of(result: Result) -> Feedback:
+    """Return what one line of a result file says, as the gateway takes it."""
+    return Feedback(
+        id=result.id,
+        idempotency_key=result.key,
+        status=result.status,
+        at=result.at,
+        code=result.code,
+        reference=result.reference,
+    )

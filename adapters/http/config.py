@@ -7,12 +7,12 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
+from adapters.http.oauth_config import OAuthConfig
+from adapters.http.results_config import POINTER, ResultsConfig
+from gateway.formats.column_config import ColumnConfig
 from gateway.sdk import AdapterConfig
 
 Meaning = Literal["delivered", "rejected", "transient", "throttled", "unavailable", "unknown"]
-
-POINTER: Final = r"^(/([^~/]|~[01])*)+$"
-"""RFC 6901, but for the pointer to the whole document."""
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110, 5.6.2)."""
@@ -49,8 +49,14 @@ class HTTPConfig(AdapterConfig):
         default=None,
         description="File with the bearer token; read again at each check and when it is refused.",
     )
+    oauth: OAuthConfig | None = Field(
+        default=None,
+        description="Get tokens by OAuth 2.0 client credentials, in place of `bearer_token`.",
+    )
     client_certificate_file: Path | None = Field(
-        default=None, description="PEM chain of the client certificate (mTLS)."
+        default=None,
+        description="PEM chain of the client certificate (mTLS). It, its key and `ca_file` are "
+        "read again at the next check after one of them changed.",
     )
     client_key_file: Path | None = Field(default=None, description="PEM of its private key.")
     client_key_password: SecretStr | None = Field(
@@ -95,6 +101,20 @@ class HTTPConfig(AdapterConfig):
         default=65_536, ge=0, le=16 * 1024 * 1024, description="Longest answer that is read."
     )
 
+    members: tuple[ColumnConfig, ...] = Field(
+        default=(),
+        max_length=1024,
+        description="Members of the JSON object that is sent, all of them texts, one without a "
+        "value left out; the whole application without any. Pointers may also name "
+        "`/accepted/date` (2026-11-20) and `/accepted/time` (09:30:00), Japan's, which are the "
+        "same on every attempt.",
+    )
+    proof_pointer: str | None = Field(
+        default=None,
+        pattern=POINTER,
+        description="JSON pointer to what a success always has. One without it is in doubt rather "
+        "than delivered. The value is not kept.",
+    )
     reference_pointer: str | None = Field(
         default=None,
         pattern=POINTER,
@@ -119,6 +139,10 @@ class HTTPConfig(AdapterConfig):
     )
     status_meanings: dict[int, Meaning] = Field(
         default={}, description="What single status codes mean here, in place of the table."
+    )
+
+    results: ResultsConfig | None = Field(
+        default=None, description="Ask for what became of applications, and report it as feedback."
     )
 
     @field_validator("idempotency_key_header")
@@ -150,6 +174,8 @@ class HTTPConfig(AdapterConfig):
     def _fits_together(self) -> Self:
         if self.bearer_token is not None and self.bearer_token_file is not None:
             raise ValueError("give bearer_token or bearer_token_file, not both")
+        if self.oauth is not None and (self.bearer_token or self.bearer_token_file):
+            raise ValueError("give oauth or a bearer token, not both")
         if (self.client_certificate_file is None) != (self.client_key_file is None):
             raise ValueError("client_certificate_file and client_key_file go together")
         if self.reference_required and self.reference_pointer is None:
@@ -160,11 +186,16 @@ class HTTPConfig(AdapterConfig):
             ("url", self.url),
             ("health_url", self.health_url),
             ("lookup_url", self.lookup("0") if self.lookup_url else None),
+            ("oauth.token_url", self.oauth.token_url if self.oauth else None),
+            ("results.url", self.results.url if self.results else None),
         ):
             if url is not None and (url.username or url.password):
                 raise ValueError(f"{name}: credentials do not belong in an address")
             if url is not None and not (self.allow_plain_http or _is_private(url)):
                 raise ValueError(f"{name}: plain http to another machine; see allow_plain_http")
+        names = [member.name for member in self.members]
+        if len(set(names)) < len(names):
+            raise ValueError("members: a name stands there twice")
         return self
 
     def lookup(self, key: str) -> HttpUrl:

@@ -22,14 +22,16 @@ other 5xx               unknown      ``transient`` with ``effect_on_5xx: none``
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Final
 
+from adapters.http.answer import Answer, retry_after_s
 from adapters.http.config import HTTPConfig, Meaning
+from gateway.formats.charset import FieldRefusedError
+from gateway.formats.column import text_of
 from gateway.formats.pointer import at
 from gateway.sdk import (
+    JST,
     Application,
     DestinationUnavailableError,
     Receipt,
@@ -59,43 +61,38 @@ _LONG_NUMBER: Final = re.compile(r"[0-9]{7}")
 """An identifier of a person (個人番号 12, 住民票コード 11, 郵便番号 7 digits) is no code."""
 
 _LONGEST_REFERENCE: Final = 200
-_LONGEST_WAIT_S: Final = 24 * 3600.0
-"""A core system that says "come back next year" is asked again every day."""
-
-_SECONDS: Final = re.compile(r"[0-9]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An answer as far as it was read.
-
-    Attributes:
-        status: Its status code.
-        body: Its whole body, or ``None`` if it could not be read whole.
-        body_fault: Then why: ``http.answer_cut_off``, ``http.answer_too_large``,
-            ``http.answer_encoded``.
-        retry_after: The header as sent, or ``None``.
-    """
-
-    status: int
-    body: bytes | None
-    body_fault: str | None = None
-    retry_after: str | None = None
-
-
-def request_body(application: Application, idempotency_key: str) -> bytes:
+def request_body(application: Application, idempotency_key: str, config: HTTPConfig) -> bytes:
     """Return the JSON that is sent, UTF-8, with names as they came in.
 
     Raises:
-        RejectedError: It holds a code point that UTF-8 does not have.
+        RejectedError: A value cannot be written as configured, or holds a code point that
+            UTF-8 does not have.
     """
     document = application.document(idempotency_key)
+    if config.members:
+        document = _members(document, application, config)
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     try:
         return text.encode()
     except UnicodeEncodeError as error:
         point = f"U+{ord(text[error.start]):04X}"
         raise RejectedError(f"text.unmappable:{point}") from None
+
+
+def _members(
+    document: dict[str, object], application: Application, config: HTTPConfig
+) -> dict[str, object]:
+    accepted_at = application.accepted_at.astimezone(JST)
+    # Of the acceptance and not of the attempt: sent again, the body is the same.
+    accepted = {"date": f"{accepted_at:%Y-%m-%d}", "time": f"{accepted_at:%H:%M:%S}"}
+    source = {**document, "accepted": accepted}
+    try:
+        written = {each.name: text_of(each.column(), source, "utf-8") for each in config.members}
+    except FieldRefusedError as error:
+        raise RejectedError(error.reason, error.pointer) from None
+    return {name: text for name, text in written.items() if text}
 
 
 def receipt(answer: Answer, config: HTTPConfig, now: datetime) -> Receipt:
@@ -132,27 +129,6 @@ def found(answer: Answer, config: HTTPConfig, now: datetime) -> Receipt | None:
         raise TransientError(error.reason) from None
 
 
-def retry_after_s(header: str | None, now: datetime) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for (RFC 9110, 10.2.3), at most a day.
-
-    Returns:
-        ``None`` without the header, and for one that says no time.
-    """
-    if header is None:
-        return None
-    header = header.strip()
-    if _SECONDS.fullmatch(header):
-        # A number of any length is a float, if need be the infinite one.
-        return min(float(header), _LONGEST_WAIT_S)
-    try:
-        moment = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        # A year or a zone that does not fit into a C integer overflows.
-        return None
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return min(max((aware - now).total_seconds(), 0.0), _LONGEST_WAIT_S)
-
-
 def _meaning(answer: Answer, config: HTTPConfig) -> Meaning:
     status = answer.status
     if status in config.status_meanings:
@@ -180,16 +156,24 @@ def _error(
 def _delivered(answer: Answer, config: HTTPConfig) -> Receipt:
     if answer.body is None:
         raise UnknownOutcomeError(answer.body_fault or "http.answer_cut_off")
-    if config.reference_pointer is None:
+    is_proved = config.proof_pointer is not None or config.reference_required
+    if config.reference_pointer is None and not is_proved:
         return Receipt()
-    if not answer.body and not config.reference_required:
+    if not answer.body and not is_proved:
         return Receipt()
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
         # A page of HTML with status 200 is what a proxy's login form looks like.
         raise UnknownOutcomeError("http.answer_malformed") from None
-    reference = _reference(at(document, config.reference_pointer))
+    if config.proof_pointer is not None and at(document, config.proof_pointer) in (
+        None,
+        "",
+        [],
+        {},
+    ):
+        raise UnknownOutcomeError("http.proof_missing")
+    reference = config.reference_pointer and _reference(at(document, config.reference_pointer))
     if reference is None and config.reference_required:
         raise UnknownOutcomeError("http.reference_missing")
     return Receipt(reference=reference)

@@ -127,36 +127,29 @@ class Completeness:
     _unnamed: dict[bytes, tuple[bytes, Place]] = field(default_factory=dict, init=False)
 
     def feed(self, index: int | None, node: str, nseq: int, glance: Glance) -> None:
-        """Take the next entry; ``Place`` says what the first three are."""
-        action, layout, (application, at, delivery, _, _, named) = glance
-        if not application:
-            return
+        """Take the next entry about an application; ``Place`` says what the first three are."""
+        action, layout, (application, at, delivery, attempt, copy, named) = glance
         if action == _ACCEPTED:
             self._accept((index, node, nseq), application, named if layout.has_deliveries else None)
             return
         if application not in self._accepted and action not in _ASKED_ABOUT:
             missing = Missing(Place(index, node, nseq), at.decode(), application.decode())
             self._unaccepted.setdefault(application, missing)
-        if delivery:
-            self._follow((index, node, nseq), glance)
-
-    def _follow(self, where: _Where, glance: Glance) -> None:
-        """Take an entry about a delivery."""
-        action, layout, (application, _, delivery, attempt, copy, _) = glance
+        if not delivery:
+            return
         if delivery not in self._deliveries:
-            self._unnamed[delivery] = (application, Place(*where))
+            self._unnamed[delivery] = (application, Place(index, node, nseq))
             self._deliveries[delivery] = 0
         if action == _CLAIMED:
             if layout.has_attempt:
-                self._claim(where[1], hash((delivery, attempt, copy)))
-        elif layout.has_outcome and action in _OPENED:
-            if not layout.has_attempt:
-                problem = "a worker's outcome that does not say of which attempt and copy"
-                self._gap(where, problem)
-            elif hash((delivery, attempt, copy)) not in self._claims:
-                self._open(where, glance)
-        if action in _ENDS:
-            self._end(where, glance)
+                self._claim(node, hash((delivery, attempt, copy)))
+            return
+        is_outcome = layout.has_outcome and action in _OPENED
+        is_claimed = layout.has_attempt and hash((delivery, attempt, copy)) in self._claims
+        if is_outcome and not is_claimed:
+            self._open((index, node, nseq), glance)
+        if (end := _ENDS.get(action)) is not None:
+            self._end((index, node, nseq), glance, end)
 
     def missing(self) -> Iterator[Missing]:
         """Yield what is needed and not there so far, for whoever can look elsewhere."""
@@ -267,7 +260,10 @@ class Completeness:
             self.add(Gap(missing.place, "a worker's outcome that was claimed only afterwards"))
 
     def _open(self, where: _Where, glance: Glance) -> None:
-        _, _, (application, at, *claim, _) = glance
+        _, layout, (application, at, *claim, _) = glance
+        if not layout.has_attempt:
+            self._gap(where, "a worker's outcome that does not say of which attempt and copy")
+            return
         delivery, attempt, copy = (each.decode() for each in claim)
         problem = "a worker's outcome without a claim: that attempt and copy were never claimed"
         missing = Missing(
@@ -275,9 +271,8 @@ class Completeness:
         )
         self._unclaimed.setdefault(_claim_key(delivery, attempt, copy), missing)
 
-    def _end(self, where: _Where, glance: Glance) -> None:
-        action, layout, (application, at, delivery, *_) = glance
-        end = _ENDS[action]
+    def _end(self, where: _Where, glance: Glance, end: int) -> None:
+        _, layout, (application, at, delivery, _, _, _) = glance
         if end == _DELIVER and layout.is_flagged:
             end = _DELIVER_FLAGGED
         before = self._deliveries[delivery]

@@ -66,12 +66,13 @@ _WRITTEN: Final = re.compile(
 _PLAIN_END: Final = b',"v":2}'
 _END_1: Final = b',"v":1}'
 _ends: Final = re.compile(_END.encode()).fullmatch
-_BEHIND_BEGINNING: Final = b'"},"a'
-"""Nowhere before: in a string each quote has a backslash before it, and none an ``a`` behind."""
+_BEHIND_BEGINNING: Final = b"}"
+"""An actor with one in its name has no beginning that is found again, and is parsed each time."""
 
-# Layouts are matched to bytes of which is known that they are UTF-8.
-_PLAIN: Final = r"[ !#-\[\]-\xff]*+"
-_ESCAPED: Final = rf'{_PLAIN}(?:\\(?:["\\bfnrt]|u00(?:0[0-7bef]|1[0-9a-f])){_PLAIN})*+'
+_PLAIN: Final = r"[ !#-\[\]-~]*+"
+# Matched to bytes of which is known that they are UTF-8.
+_UNESCAPED: Final = r"[ !#-\[\]-\xff]*+"
+_ANY: Final = rf'{_UNESCAPED}(?:\\(?:["\\bfnrt]|u00(?:0[0-7bef]|1[0-9a-f])){_UNESCAPED})*+'
 _POSITIVE: Final = "(?:0|[1-9][0-9]{0,14}+)"
 _NEGATIVE: Final = "-[1-9][0-9]{0,14}+"
 _LONG: Final = 10**15
@@ -80,6 +81,11 @@ _LONG: Final = 10**15
 
 _HOUR: Final = len("2026-11-23T01")
 _is_hour_written: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}").fullmatch
+_TO_ZEROS: Final = bytes.maketrans(b"0123456789abcdef", b"0" * 16)
+_ZEROS: Final = b"00000000-0000-0000-0000-000000000000"
+_IDENTIFIERS: Final = frozenset({b"", _ZEROS, _ZEROS * 2})
+"""What ``application`` and ``delivery`` are with all their digits made zeros."""
+
 _AT: Final = rf".{{{_HOUR}}}+:[0-5][0-9]:[0-5][0-9]\.[0-9]{{3}}+Z"
 """The hour is looked at by itself: it is mostly that of the entry before."""
 
@@ -89,6 +95,7 @@ class Layout(NamedTuple):
 
     Attributes:
         match: Matches an entry's bytes from behind its beginning up to its member ``node``.
+        is_plain: Whether only printable ASCII is matched.
         has_detail: Whether there is a ``detail``.
         has_attempt: Whether there are both ``attempt`` and ``copy``.
         has_deliveries: Whether there is a fact ``deliveries`` that is a string.
@@ -97,6 +104,7 @@ class Layout(NamedTuple):
     """
 
     match: Callable[[bytes, int], re.Match[bytes] | None]
+    is_plain: bool
     has_detail: bool
     has_attempt: bool
     has_deliveries: bool
@@ -159,17 +167,20 @@ class Reader:
         """
         begun = data.find(_BEHIND_BEGINNING)
         known = self._beginnings.get(data[:begun])
-        if known is None or len(data) > _MAX_BYTES or not (data.isascii() or _is_utf8(data)):
+        if known is None or len(data) > _MAX_BYTES:
             return None
         action, layouts = known
         for layout in layouts:
             found = layout.match(data, begun)
-            if found is None:
+            if found is None or not (layout.is_plain or _is_utf8(data)):
                 continue
             rest = data[found.end() :]
             if rest != ending and not _closes(rest, ending, layout):
                 continue
             parts: _Parts = found.groups()  # type: ignore[assignment]  # all take part in a match
+            # Patterns only measure them: to look at both in one is quicker.
+            if (parts[0] + parts[2]).translate(_TO_ZEROS) not in _IDENTIFIERS:
+                return None
             if parts[1][:_HOUR] != self._hour and not self._is_hour(parts[1][:_HOUR]):
                 return None
             return action, layout, parts
@@ -196,17 +207,18 @@ class Reader:
         written = _WRITTEN.fullmatch(data.decode())
         if written is None:  # pragma: no cover - read has matched it already
             raise ValueError("not written as entries are")
-        action, pattern = members["action"], _pattern(members, is_plain=b"\\" not in data)
+        is_plain = _is_plain(data)
+        action, pattern = members["action"], _pattern(members, _PLAIN if is_plain else _ANY)
         layout = self._layouts.get((action, pattern))
         if layout is None:
-            layout = _layout(members, pattern)
+            layout = _layout(members, pattern, is_plain=is_plain)
             is_short = all(
                 type(value) is not int or abs(value) < _LONG for value in members["facts"].values()
             )
             if is_short and len(self._layouts) < MAX_LAYOUTS:
                 self._layouts[action, pattern] = layout
                 self._of_action.setdefault(action, []).append(layout)
-        beginning = written[1].encode()[:-1]
+        beginning = written[1].encode()
         if len(self._beginnings) < MAX_BEGINNINGS:
             self._beginnings[beginning] = (action, self._of_action.setdefault(action, []))
         found = layout.match(data, len(beginning))
@@ -224,6 +236,10 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
+def _is_plain(data: bytes) -> bool:
+    return b"\\" not in data and b"\x7f" not in data and data.isascii()
+
+
 def _closes(rest: bytes, ending: bytes, layout: Layout) -> bool:
     """Tell whether an entry ends with the link of ``ending`` and what else may stand behind it."""
     link = ending.removesuffix(_PLAIN_END)
@@ -233,9 +249,8 @@ def _closes(rest: bytes, ending: bytes, layout: Layout) -> bool:
     return _ends(end) is not None and not (end == _END_1 and layout.has_detail)
 
 
-def _pattern(members: EntryMembers, *, is_plain: bool) -> str:
+def _pattern(members: EntryMembers, string: str) -> str:
     """Return the pattern of an entry's layout, with the groups of ``Glance``."""
-    string = _PLAIN if is_plain else _ESCAPED
     groups = {"attempt": "()", "copy": "()", "deliveries": "()"}
     facts = []
     for name, value in members["facts"].items():
@@ -246,13 +261,13 @@ def _pattern(members: EntryMembers, *, is_plain: bool) -> str:
             text, groups[name] = f'"({string})"', ""
         facts.append(f'"{name}":{text}')
     # A group of what is not there stands, empty, where facts sorted by their names would have it.
-    parts = {name: f'"{name}":"({_FORMATS[name]})",' for name in ("application", "delivery")}
+    parts = {name: f'"{name}":"(.{{{len(_ZEROS)}}}+)",' for name in ("application", "delivery")}
     application = parts["application"] if "application" in members else "()"
     delivery = parts["delivery"] if "delivery" in members else "()"
     detail = f'"detail":"{_FORMATS["detail"]}",' if "detail" in members else ""
     place = f'"municipality":"{_FORMATS["municipality"]}",' if "municipality" in members else ""
     body = _with_groups(facts, groups)
-    begins = rf'"\}},{application}"at":"({_AT})",{delivery}{detail}'
+    begins = rf'\}},{application}"at":"({_AT})",{delivery}{detail}'
     return rf'{begins}"facts":\{{{body}\}},{place}'
 
 
@@ -278,11 +293,12 @@ def _fact_pattern(value: object, string: str) -> str:
     return _NEGATIVE if value < 0 else _POSITIVE
 
 
-def _layout(members: EntryMembers, pattern: str) -> Layout:
+def _layout(members: EntryMembers, pattern: str, *, is_plain: bool) -> Layout:
     facts = members["facts"]
     attempt = facts.get("attempt")
     return Layout(
         match=re.compile(pattern.encode("latin-1"), re.DOTALL).match,
+        is_plain=is_plain,
         has_detail="detail" in members,
         has_attempt=type(attempt) is int and attempt >= 0 and isinstance(facts.get("copy"), str),
         has_deliveries=isinstance(facts.get("deliveries"), str),

@@ -18,10 +18,10 @@ from gateway.audit import note, tiles
 from gateway.audit.chain import GENESIS, leaf
 from gateway.audit.checkpoint import Checkpoint
 from gateway.audit.note import NoteKey, Sign, Verify
-from gateway.domain.entry import StoredEntry
+from gateway.audit.runs import runs_of
 from gateway.domain.errors import LogUnusableError
 from gateway.domain.identifiers import NodeName
-from gateway.ports.audit_log import LogHead, Run, Seal, Unsealed
+from gateway.ports.audit_log import LogHead, Seal, Unsealed
 
 _PLACE: Final = re.compile(
     rb'"node":"([a-z0-9-]{1,63})","nprev":"([0-9a-f]{64})","nseq":([1-9][0-9]{0,18}),'
@@ -141,25 +141,9 @@ def seal(found: Unsealed, *, signing: Signing, origin: str, at: datetime) -> Sea
     signed = note.sign(text, origin, signing.public[-1], signing.sign).decode()
     head = LogHead(size=grown.size, root=grown.root, checkpoint=signed, sealed_at=at)
     return Sealed(
-        Seal(head=head, runs=_runs(size, found.entries), tiles=grown.tiles),
+        Seal(head=head, runs=tuple(runs_of(found.entries, size)), tiles=grown.tiles),
         _breaks(found, leaves),
     )
-
-
-def _runs(size: int, entries: Sequence[StoredEntry]) -> tuple[Run, ...]:
-    runs: list[Run] = []
-    for index, entry in enumerate(entries, start=size):
-        last = runs[-1] if runs else None
-        if last and last.node == entry.node and last.first_nseq + last.length == entry.nseq:
-            runs[-1] = Run(
-                first_index=last.first_index,
-                node=last.node,
-                first_nseq=last.first_nseq,
-                length=last.length + 1,
-            )
-        else:
-            runs.append(Run(first_index=index, node=entry.node, first_nseq=entry.nseq, length=1))
-    return tuple(runs)
 
 
 def _breaks(found: Unsealed, leaves: Sequence[bytes]) -> tuple[Break, ...]:

@@ -123,10 +123,12 @@ class _Chain:
     Attributes:
         is_read: Whether the last entry could be read; what follows an unreadable one is believed.
         lost: How many of its entries did not come, or may not be what they were.
+        awaited: Which of its entries is known from elsewhere; 0 if none is.
     """
 
     node: NodeName
     link: str
+    awaited: int
     nseq: int = 0
     leaf: bytes = _EMPTY_TREE
     latest: bytes = b""
@@ -176,9 +178,7 @@ class Verifier:
         self._entries += 1
         chain = self._chains.get(entry.node)
         if chain is None:
-            name = entry.node.encode()
-            chain = _Chain(entry.node, f'"node":"{entry.node}","nprev":"')
-            self._chains[entry.node] = self._by_name[name] = chain
+            chain = self._begin(entry.node)
         self.leaf = _sha256(b"\x00" + entry.data).digest()
         glance = self._extend(chain, entry)
         if self.problem:
@@ -210,7 +210,7 @@ class Verifier:
             What was taken, until the end, where the next one is to be given to ``feed``: that
             says what is wrong with it, if anything is.
         """
-        recognise, expected_heads = self._reader.recognise, self.expected_heads
+        recognise = self._reader.recognise
         taken = 0
         for entry in entries:
             if isinstance(entry, bytes):
@@ -223,7 +223,7 @@ class Verifier:
                 data, chain, nseq = entry.data, self._chains.get(entry.node), entry.nseq
                 if chain is None or nseq != chain.nseq + 1:
                     break
-            if chain.node in expected_heads:
+            if nseq == chain.awaited:
                 break
             glance = recognise(
                 data, f'{chain.link}{chain.leaf.hex()}","nseq":{nseq},"v":2}}'.encode()
@@ -276,6 +276,13 @@ class Verifier:
             warnings=tuple(self._warnings),
             warning_count=self._warning_count,
         )
+
+    def _begin(self, node: NodeName) -> _Chain:
+        expected = self.expected_heads.get(node)
+        awaited = expected.nseq if expected else 0
+        chain = _Chain(node, f'"node":"{node}","nprev":"', awaited)
+        self._chains[node] = self._by_name[node.encode()] = chain
+        return chain
 
     def _extend(self, chain: _Chain, entry: StoredEntry) -> Glance | None:
         """Return what ``feed`` does, and set ``problem``."""

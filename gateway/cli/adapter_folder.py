@@ -125,7 +125,6 @@ def _files(new: NewAdapter, body: bytes) -> Iterator[tuple[Path, bytes]]:
 def _filled(text: str, new: NewAdapter) -> str:
     values = {
         "name": new.name,
-        "NAME": new.name.upper(),
         "module": new.module,
         "class": new.class_name,
         "title": new.title,

@@ -21,6 +21,8 @@ from gateway.bootstrap.stores import open_catalogue, open_journal, open_keys
 from gateway.bootstrap.worker import adapter_config, build_adapter
 from gateway.cli.failures import CommandError, ExitCode, of_code
 from gateway.domain.errors import ConfigError, KeyNotFoundError, KeyUnusableError
+from gateway.drivers import discovery
+from gateway.formats.record_config import RecordConfig
 from gateway.ports.keys import KeyStore
 from gateway.schema.catalogue import Catalogue
 from gateway.settings.model import Settings
@@ -149,12 +151,29 @@ def _destinations(settings: Settings) -> Iterator[Problem]:
     catalogue = cache(partial(open_catalogue, settings))
     for name in settings.destinations:
         yield from _refusals(partial(_fit, settings, name, catalogue))
+        yield from _small_batches(settings, name)
         if name not in routed:
             yield _note(f"destinations.{name}: no route leads to it")
         if name not in served:
             yield _note(f"destinations.{name}: no worker may work for it")
     if not settings.clients:
         yield _note("clients: nobody may send anything")
+
+
+def _small_batches(settings: Settings, name: str) -> Iterator[Problem]:
+    """Yield a note on batch files that can never fill: each record in one is a send that waits."""
+    destination = settings.destinations[name]
+    try:
+        model = discovery.load(destination.adapter).spec.config
+        config: object = adapter_config(name, destination, model)
+    except ConfigError:
+        return
+    batch = config.batch if isinstance(config, RecordConfig) else None
+    if batch is not None and destination.max_in_flight < batch.max_records:
+        yield _note(
+            f"destinations.{name}.max_in_flight: no batch file will have more than "
+            f"{destination.max_in_flight} records, max_records is {batch.max_records}"
+        )
 
 
 def _fit(settings: Settings, name: str, catalogue: Callable[[], Catalogue]) -> None:

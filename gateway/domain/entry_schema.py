@@ -248,7 +248,10 @@ CARRIED: Final[Mapping[Action, Carries]] = {
     ),
     Action.NODE_STOPPED: Carries(_NODE),
     Action.LOG_READ: Carries(
-        {"purpose": "what for: the operation, as `status` or `verify`"},
+        {
+            "purpose": "what for: the operation, as `status` or `verify`; `verify.result` is what "
+            "a verification found, whose `verify` is an entry before it"
+        },
         {
             "ok": "whether what was read was whole",
             "entries": "how many were read",

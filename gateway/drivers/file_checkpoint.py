@@ -35,32 +35,37 @@ class FileCheckpoint:
 
     def keep(self, checkpoint: str) -> bool:
         """See ``KeptCheckpoint``."""
-        draft = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(draft, _NEW, _MODE), "wb") as file:
-                file.write(checkpoint.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
-            self._sync_folder()
+            self._put(checkpoint.encode(), self._path)
         except OSError:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
             return False
         return True
 
     def set_aside(self) -> str | None:
-        """See ``KeptCheckpoint``: renamed to ``NAME.before-restore-…``."""
+        """See ``KeptCheckpoint``: as ``NAME.before-restore-…``."""
         aside = self._path.with_name(f"{self._path.name}.before-restore-{secrets.token_hex(4)}")
         try:
-            self._path.rename(aside)
-            self._sync_folder()
+            self._put(self._path.read_bytes(), aside)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise LogUnusableError(str(self._path), _word(error)) from error
         return str(aside)
+
+    def _put(self, data: bytes, path: Path) -> None:
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        try:
+            with os.fdopen(os.open(draft, _NEW, _MODE), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+            self._sync_folder()
+        except OSError:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise
 
     def _sync_folder(self) -> None:
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

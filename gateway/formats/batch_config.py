@@ -12,6 +12,7 @@ from gateway.formats.column_config import RecordModel
 from gateway.formats.record import BatchFacts
 
 _PLACES: Final = frozenset({"sequence", "date", "time"})
+_CLOCK: Final = re.compile(r"[0-2][0-9]:[0-5][0-9](:00)?")
 _PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f/\\:*?\"<>|]+")
 """What file names may hold on Windows, too."""
 
@@ -53,7 +54,7 @@ class BatchConfig(RecordModel):
     )
     empty_file_at: time | None = Field(
         default=None,
-        description="Japan's time, e.g. `18:00`: on a day without a file until then, write one "
+        description='Japan\'s time, e.g. `"18:00"`: on a day without a file until then, write one '
         "with no record (0件ファイル).",
     )
 
@@ -72,11 +73,12 @@ class BatchConfig(RecordModel):
             raise ValueError("not a file name")
         return template
 
-    @field_validator("empty_file_at")
+    @field_validator("empty_file_at", mode="before")
     @classmethod
-    def _is_of_japan(cls, at: time | None) -> time | None:
-        if at is not None and at.tzinfo is not None:
-            raise ValueError("Japan's time, without a zone")
+    def _is_a_text(cls, at: object) -> object:
+        # YAML 1.1 reads 18:00 without quotes as the number 1080.
+        if at is not None and not (isinstance(at, str | time) and _CLOCK.fullmatch(str(at))):
+            raise ValueError('a time of day in Japan, in quotes: "18:00"')
         return at
 
     @model_validator(mode="after")

@@ -147,10 +147,6 @@ class FixedRecords:
             for line in (*layout.shown(record, self.encoding), "")
         )
 
-    def read(self, content: bytes) -> Iterator[tuple[int, dict[str, str] | str]]:
-        """Yield each record's number, from 1, and its texts by name or its fault."""
-        yield from read_fixed(content, self.layout, self.encoding, self.line_end)
-
     def _frame(self, layout: FixedLayout | None, batch: BatchFacts | None) -> bytes:
         if batch is None or layout is None:
             return b""

@@ -7,6 +7,7 @@ pointer leads anywhere and whether a code table is complete, is checked from ``m
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -54,7 +55,7 @@ class RecordConfig(RecordModel):
         self._require_a_frame_that_fits()
         return self
 
-    @property
+    @cached_property
     def records(self) -> RecordFormat:
         """What writes the configured format."""
         layout = self._layout

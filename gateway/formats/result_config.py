@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from gateway.domain.outcome import FeedbackStatus
 from gateway.formats.charset import Encoding
+from gateway.formats.result_layout import FixedResults, ResultFrame
 
 
 class _Model(BaseModel):
@@ -35,8 +36,22 @@ class ResultColumns(_Model):
 class ResultFileConfig(_Model):
     """What a result file looks like."""
 
-    format: Literal["csv", "json"] = Field(
-        default="csv", description="`csv`, or `json` (an object or an array of objects)."
+    format: Literal["csv", "json", "jsonl", "fixed", "xml"] = Field(
+        default="csv",
+        description="`csv`, `json` (an object or an array of objects), `jsonl` (an object a "
+        "line, always UTF-8), `fixed` (fixed-length records) or `xml`.",
+    )
+    fixed: FixedResults | None = Field(
+        default=None, description="The layout, with `format: fixed`."
+    )
+    xml_record: str | None = Field(
+        default=None,
+        description="With `format: xml`: name of the element of one result; `columns` are paths "
+        "below it, such as `申請/@番号`.",
+    )
+    frame: ResultFrame = Field(
+        default=ResultFrame(),
+        description="Header and trailer lines; not with `json`, `xml` and `line_end: none`.",
     )
     encoding: Encoding = Field(default="cp932", description="Of the files.")
     header: bool = Field(default=True, description="CSV: whether the first row holds names.")
@@ -62,6 +77,18 @@ class ResultFileConfig(_Model):
         if pattern != "iso" and "%" not in pattern:
             raise ValueError("neither iso nor a strptime pattern")
         return pattern
+
+    @model_validator(mode="after")
+    def _layout_fits_format(self) -> Self:
+        for key, given in (("fixed", self.fixed), ("xml", self.xml_record)):
+            if (self.format == key) != (given is not None):
+                raise ValueError(f"{key} layout is needed with format: {key}, and only then")
+        has_lines = self.format not in {"json", "xml"} and not (
+            self.fixed is not None and self.fixed.line_end == "none"
+        )
+        if not has_lines and self.frame != ResultFrame():
+            raise ValueError("frame: such files have no lines")
+        return self
 
     @model_validator(mode="after")
     def _columns_fit(self) -> Self:

@@ -9,9 +9,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from gateway.domain.outcome import FeedbackStatus
+from gateway.formats.batch_file import count_fault, unframed
 from gateway.formats.charset import UNDECODABLE, decode
 from gateway.formats.csv_rows import read_rows
+from gateway.formats.fixed_text import read_fixed
+from gateway.formats.json_lines import members_of, read_json_lines
 from gateway.formats.result_config import ResultFileConfig
+from gateway.formats.xml_record import read_xml
 
 _KEY: Final = re.compile(
     r"(?:.*[^0-9a-f-])?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:[^0-9a-f-].*)?"
@@ -70,9 +74,17 @@ def read_results(
     content: bytes, config: ResultFileConfig
 ) -> tuple[tuple[Result, ...], tuple[ResultFault, ...]]:
     """Return what the file's good lines say, and what is wrong with the others."""
+    frame = unframed(
+        content, config.encoding, header=config.frame.header, trailer=config.frame.trailer
+    )
+    if isinstance(frame, str):
+        return (), (ResultFault(0, frame),)
+    records = list(_records(frame[0], config))
+    if fault := count_fault(len(records), frame[1]):
+        return (), (ResultFault(0, fault),)
     results: list[Result] = []
     faults: list[ResultFault] = []
-    for line, values in _records(content, config):
+    for line, values in records:
         if isinstance(values, str):
             faults.append(ResultFault(line, values))
             continue
@@ -87,9 +99,23 @@ def _records(
     content: bytes, config: ResultFileConfig
 ) -> Iterator[tuple[int, Mapping[str, str] | str]]:
     """Yield each line's values by column name, or its fault."""
-    if config.format == "json":
-        yield from _json_records(content, config)
-        return
+    match config.format:
+        case "json":
+            yield from _json_records(content, config)
+        case "jsonl":
+            yield from read_json_lines(content)
+        case "fixed" if config.fixed is not None:
+            layout, line_end = config.fixed.layout, config.fixed.line_end
+            yield from read_fixed(content, layout, config.encoding, line_end)
+        case "xml" if config.xml_record is not None:
+            yield from read_xml(content, config.xml_record, config.encoding)
+        case _:
+            yield from _csv_records(content, config)
+
+
+def _csv_records(
+    content: bytes, config: ResultFileConfig
+) -> Iterator[tuple[int, Mapping[str, str] | str]]:
     names: tuple[str, ...] | None = None
     for row in read_rows(content, config.encoding):
         if row.fault is not None:
@@ -117,10 +143,7 @@ def _json_records(
         yield 0, "result.not_json"
         return
     for place, item in enumerate(document if isinstance(document, list) else [document], 1):
-        if isinstance(item, dict):
-            yield place, {name: str(value) for name, value in item.items() if value is not None}
-        else:
-            yield place, "result.not_an_object"
+        yield place, members_of(item)
 
 
 def _result(values: Mapping[str, str], config: ResultFileConfig) -> Result:

@@ -137,6 +137,25 @@ class FoundEntry:
     detail_key: bytes | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiledEntry:
+    """An entry with what it is found by and read with: neither is sealed.
+
+    Attributes:
+        position: As ``FoundEntry`` has it.
+        entry: Its bytes and its place in its node's chain.
+        filed: What it is found by, each as entries write it: ``action``, ``series`` (the action
+            again), ``actor_kind``, ``actor``, ``municipality``, ``application``, ``delivery``,
+            ``at``, ``subject``. ``None`` where nothing is.
+        has_key: Whether there is a key for its detail.
+    """
+
+    position: int
+    entry: StoredEntry
+    filed: Mapping[str, str | None]
+    has_key: bool
+
+
 class AuditLog(Protocol):
     """The sealed log. Raises what ``Journal`` says."""
 
@@ -213,6 +232,13 @@ class AuditLog(Protocol):
 
     def delivery_states(self) -> AsyncIterator[tuple[ApplicationId, DeliveryId, str]]:
         """Yield every delivery's state, whatever is stored, in the order of their ids; likewise."""
+
+    def misfiled(self) -> AsyncIterator[FiledEntry]:
+        """Yield entries that may be found by something else than they say, or lack their key.
+
+        Among them is every entry for which that is so; the journal may yield others as well, such
+        as those whose bytes are no entry.
+        """
 
     # Forgetting
 

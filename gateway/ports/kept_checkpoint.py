@@ -1,6 +1,10 @@
 """The last signed checkpoint, where whoever has the database has no right."""
 
-from typing import Protocol
+from typing import Final, Protocol
+
+NOTHING: Final = "nothing is sealed\n"
+"""Kept instead of a note by an operator who accepts a log of which nothing is sealed. That a
+note is gone says nothing: anybody may have removed it."""
 
 
 class KeptCheckpoint(Protocol):
@@ -24,11 +28,11 @@ class KeptCheckpoint(Protocol):
         """
 
     def set_aside(self) -> str | None:
-        """Keep nothing from here on, and leave what was kept beside.
+        """Leave a copy of what is kept beside.
 
         Returns:
-            Where it is now, in words for an operator; ``None`` if nothing was kept.
+            Where it is, in words for an operator; ``None`` if nothing was kept.
 
         Raises:
-            LogUnusableError: It cannot be moved.
+            LogUnusableError: It cannot be copied.
         """

@@ -23,7 +23,7 @@ from gateway.audit.tree import verify_consistency
 from gateway.domain.entry import Action, StoredEntry
 from gateway.domain.errors import LogUnusableError
 from gateway.ports.audit_log import AuditLog, EntryFilter, LogHead
-from gateway.ports.kept_checkpoint import KeptCheckpoint
+from gateway.ports.kept_checkpoint import NOTHING, KeptCheckpoint
 
 log = structlog.get_logger()
 
@@ -162,9 +162,10 @@ class KnownHead:
     async def _load(self) -> None:
         if self._is_loaded or self._kept is None:
             return
-        self._known = self._in_home = await asyncio.to_thread(self._kept.read)
+        self._in_home = await asyncio.to_thread(self._kept.read)
+        self._known = None if self._in_home == NOTHING else self._in_home
         self._is_loaded = True
-        if self._known is None and (
+        if self._in_home is None and (
             await self._log.log_head() is not None or await self._log.unsealed()
         ):
             # Nothing says that this is the log that was signed last: compare it by hand.
@@ -184,7 +185,13 @@ class KnownHead:
         found = await asyncio.to_thread(self._kept.read)
         if found in (self._in_home, self._known):
             return False
-        self._known = self._in_home = found
+        if found is None:
+            # Somebody took it away: no operator has accepted anything.
+            log.warning("log.checkpoint_not_kept", reason="taken_away")
+            self._in_home = None
+            await self.keep(now=True)
+            return False
+        self._known, self._in_home = None if found == NOTHING else found, found
         return True
 
 

@@ -39,7 +39,8 @@ def pytest_runtest_makereport(
         return report
     if report.failed:
         report.sections.append(("what to do", getdoc(getattr(item, "obj", None)) or ""))
-    adapter = f"{contract.adapter.spec.name} {contract.adapter.spec.version}"
+    spec = contract.adapter.spec
+    adapter = f"{spec.name} {spec.version} ({contract.__name__})"
     report.user_properties.append((_PROPERTY, [adapter, check, *_state(report)]))
     return report
 

@@ -170,8 +170,9 @@ class Loot:
         return {**row, number: max(each[number] for each in [*self.log, *self.rest]) + 1000}
 
     def edit(self, row: Row) -> None:
-        assert b"131016" in row["data"]
-        row["data"] = row["data"].replace(b"131016", b"131024")
+        """Change a fact, and nothing that the entry is searched by."""
+        assert row["data"].count(b'"facts":{"') == 1
+        row["data"] = row["data"].replace(b'"facts":{"', b'"facts":{"a":0,"')
 
     def stored(self) -> Tables:
         """Return the tables to put back."""
@@ -180,15 +181,21 @@ class Loot:
     # What needs no key
 
     def rechain(self) -> None:
-        """Number and chain all entries anew, and give them runs."""
+        """Number and chain all entries anew, and give them runs and the keys that they had."""
         ends: dict[str, tuple[int, bytes]] = {}
+        had = {(key["node"], key["nseq"]): key for key in self.tables["detail_keys"]}
+        keys: list[Row] = []
         for row in [*self.log, *self.rest]:
             nseq, nprev = ends.get(row["node"], (0, GENESIS))
             link = f'"node":"{row["node"]}","nprev":"{nprev.hex()}","nseq":{nseq + 1}'
             row["data"], found = _LINK.subn(link.encode(), row["data"])
             assert found == 1
+            if (key := had.get((row["node"], row["nseq"]))) is not None:
+                number = {"id": len(keys) + 1} if "id" in key else {}
+                keys.append({**key, **number, "nseq": nseq + 1})
             row["nseq"] = nseq + 1
             ends[row["node"]] = (nseq + 1, leaf(row["data"]))
+        self.tables["detail_keys"] = keys
         self.reindex()
 
     def reindex(self) -> None:

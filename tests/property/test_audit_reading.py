@@ -75,7 +75,7 @@ def test_whole_entries_are_read_by_all(entry: Entry) -> None:
 
     assert accepts(STANDALONE["parse_entry"], data)
     has_long = any(type(value) is int and abs(value) >= 10**15 for value in entry.facts.values())
-    assert has_long or reader.recognise(data, ENDING)
+    assert has_long or "}" in entry.actor.name or reader.recognise(data, ENDING)
 
 
 @given(entries, changes)

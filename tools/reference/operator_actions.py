@@ -28,7 +28,7 @@ AT_THE_DOOR: Final[dict[str, str]] = {
     "operation.unknown": "Use the `kakehashi` of the gateway's own release.",
     "procedure.not_offered": "If it is taken here: a route for it in `routes`.",
     "procedure.unknown": "If it should be there: `schemas.folders`; `kakehashi schema list`.",
-    "proof.not_sealed_yet": "None; if it stays so for minutes, is sealing held up? `log.not_sealed` in the log.",
+    "proof.not_sealed_yet": "None; if it stays so, is sealing held up (`log.not_sealed`)?",
     "request.timeout": "None; if all clients have it, the network before the gateway is slow.",
     "request.too_large": "None; if they are lawful, raise `http.max_body_bytes`.",
 }

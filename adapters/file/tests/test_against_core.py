@@ -117,6 +117,53 @@ async def test_a_killed_core_counts_what_it_had_taken(
     await destination.close()
 
 
+async def test_a_core_that_imports_batches_gets_each_record_once_and_finds_no_gap(
+    context: Context,
+    tmp_path: Path,
+    application: Callable[..., Application],
+    delivery: Callable[..., Delivery],
+) -> None:
+    layout = json.loads(
+        (SAMPLES / "batch" / "childcare-allowance-claim.config.json").read_text(encoding="utf-8")
+    )
+    layout["batch"] |= {"max_records": 4, "max_age_s": 0.05}
+    destination = FileDestination(
+        FileConfig.model_validate({**layout, "folder": tmp_path / "drop", "min_free_mib": 0})
+    )
+    await destination.open(context)
+    imported: list[list[str]] = []
+    sends = asyncio.gather(*(destination.send(application(), delivery(key)) for key in KEYS))
+
+    while not sends.done():
+        imported += import_batches(tmp_path / "drop")
+        await asyncio.sleep(0.005)
+    imported += import_batches(tmp_path / "drop")
+
+    assert sorted(key for keys in imported for key in keys) == KEYS
+    assert [len(keys) for keys in imported] == [4, 4, 2]
+    receipts = await sends
+    assert {receipt.reference.partition("#")[2] for receipt in receipts} == {"1", "2", "3", "4"}
+    await destination.close()
+
+
+def import_batches(drop: Path) -> list[list[str]]:
+    """Take away every batch whose end file is there, as an old program does: by bytes."""
+    imported = []
+    for end in sorted(drop.glob("JIDO_*.end")):
+        file = end.with_suffix(".txt")
+        header, *records, trailer = file.read_bytes().split(b"\r\n")[:-1]
+        assert {len(record) for record in (header, *records, trailer)} == {200}
+        assert header[:1] + trailer[:1] == b"18"
+        assert int(header[4:10]) == int(file.stem[-6:])
+        assert int(trailer[1:7]) == len(records)
+        assert [int(record[1:7]) for record in records] == [*range(1, len(records) + 1)]
+        assert records[0][63:73].decode("cp932") == "髙﨑　健一"
+        imported.append([record[7:43].decode("ascii") for record in records])
+        file.unlink()
+        end.unlink()
+    return imported
+
+
 def a_process(folder: Path, log: Path) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
         [

@@ -11,6 +11,7 @@ from adapters.file.client import DropFolder
 
 VICTIM = Path(__file__).parent / "victim.py"
 KEYS = 60
+BATCH_KEYS = [f"0193453a-0000-7000-8000-{number:012}" for number in range(4)]
 BEFORE_AND_AFTER_EACH_REMOVAL = ("1", "2", "5", "6")
 
 
@@ -40,6 +41,28 @@ def test_killed_again_while_it_is_looked_up_it_arrives_once(tmp_path: Path) -> N
 
     assert {row["arrived"] for row in rows} == {1}
     assert [row for row in rows if row["was_there"] != row["found"]] == []
+
+
+@pytest.mark.parametrize("core", ["leaves", "taken"])
+@pytest.mark.parametrize("again_at", [(), ("1", "3")])
+def test_a_batch_killed_at_any_step_loses_no_record_and_no_number_and_doubles_none(
+    core: str, again_at: tuple[str, ...], tmp_path: Path
+) -> None:
+    rows = run("batch", str(tmp_path / "x"), core, *again_at)
+
+    assert len(rows) > 25
+    for row in rows:
+        is_there = row["was_there"]
+        assert row["arrived"] == dict.fromkeys(BATCH_KEYS, 1), row
+        assert row["found"] == [is_there] * 3 + [False], row
+        assert row["sequences"] == (["1", "2"] if is_there else ["1"]), row
+        assert row["ends"] == len(row["sequences"]), row  # type: ignore[arg-type]
+        first, second = ("B000001.jsonl", "B000002.jsonl#1")
+        in_first = [f"{first}#{place}" for place in (1, 2, 3)]
+        assert row["outcomes"] == [*in_first, second if is_there else f"{first}#4"], row
+        assert row["leftovers"] == [], row
+    assert {row["was_there"] for row in rows} == {True, False}
+    assert not rows[-1]["killed"]
 
 
 def test_two_processes_that_send_the_same_keys_deliver_each_once(tmp_path: Path) -> None:

@@ -13,18 +13,21 @@ from gateway.sdk import Application, RejectedError
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 NAMES = sorted(path.name.removesuffix(".message.json") for path in SAMPLES.glob("*.message.json"))
+OTHERS = ("jsonl/care-certification-claim", "xml/disaster-damage-certificate")
 KEY = "0193453a-0000-7000-8000-000000000001"
 
 Build = Callable[..., Application]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *OTHERS])
 def test_a_sample_becomes_the_bytes_beside_it(name: str, application: Build) -> None:
     config = FileConfig.model_validate_json((SAMPLES / f"{name}.config.json").read_bytes())
+    folder, _, sample = f"./{name}".rpartition("/")
+    [native] = (SAMPLES / folder).glob(f"{sample}.native.*")
 
     content = file_bytes(application(name), KEY, config)
 
-    assert content == (SAMPLES / f"{name}.native.cp932").read_bytes()
+    assert content == native.read_bytes()
 
 
 @pytest.mark.parametrize("name", NAMES)

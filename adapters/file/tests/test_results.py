@@ -10,7 +10,8 @@ import structlog
 from adapters.file import FileConfig, FileDestination
 from adapters.file.config import ResultsConfig
 from adapters.file.inbox import ResultFolder
-from adapters.file.results import Fault, parse
+from adapters.file.mapping import feedback_of
+from gateway.formats.result_file import ResultFault, read_results
 from gateway.sdk import JST, Context, Feedback, FeedbackStatus
 
 KEYS = [f"0193453a-0000-7000-8000-{number:012}" for number in range(4)]
@@ -39,11 +40,11 @@ def test_a_line_of_each_status_is_feedback() -> None:
     words = {status.japanese: status for status in FeedbackStatus}
     content = HEADER + "".join(line(KEYS[0], status=word, more="K012,整000001") for word in words)
 
-    feedback, faults = parse(content.encode("cp932"), config())
+    feedback, faults = read_results(content.encode("cp932"), config())
 
     assert [item.status for item in feedback] == list(FeedbackStatus)
     assert faults == ()
-    assert feedback[0] == Feedback(
+    assert feedback_of(feedback[0]) == Feedback(
         id=feedback[0].id,
         idempotency_key=KEYS[0],
         status=FeedbackStatus.ACCEPTED,
@@ -54,14 +55,14 @@ def test_a_line_of_each_status_is_feedback() -> None:
 
 
 def test_the_name_of_the_file_that_carried_it_is_as_good_as_the_key() -> None:
-    feedback, _ = parse((HEADER + line(f"{KEYS[0]}.csv ")).encode("cp932"), config())
+    feedback, _ = read_results((HEADER + line(f"{KEYS[0]}.csv ")).encode("cp932"), config())
 
-    assert feedback[0].idempotency_key == KEYS[0]
+    assert feedback[0].key == KEYS[0]
 
 
 def test_the_same_result_has_the_same_id_wherever_it_stands_and_another_has_another() -> None:
-    one = parse((HEADER + line(KEYS[0])).encode("cp932"), config())[0]
-    two = parse((HEADER + line(KEYS[1]) + line(KEYS[0])).encode("cp932"), config())[0]
+    one = read_results((HEADER + line(KEYS[0])).encode("cp932"), config())[0]
+    two = read_results((HEADER + line(KEYS[1]) + line(KEYS[0])).encode("cp932"), config())[0]
 
     assert two[1].id == one[0].id
     assert two[0].id != one[0].id
@@ -86,10 +87,10 @@ def test_the_same_result_has_the_same_id_wherever_it_stands_and_another_has_anot
 def test_a_bad_line_is_told_by_its_number_and_spoils_no_other(bad: str, code: str) -> None:
     content = HEADER + line(KEYS[1]) + bad + line(KEYS[2])
 
-    feedback, faults = parse(content.encode("cp932"), config())
+    feedback, faults = read_results(content.encode("cp932"), config())
 
-    assert [item.idempotency_key for item in feedback] == [KEYS[1], KEYS[2]]
-    assert faults == (Fault(3, code),)
+    assert [item.key for item in feedback] == [KEYS[1], KEYS[2]]
+    assert faults == (ResultFault(3, code),)
 
 
 def test_columns_can_be_numbers_and_times_of_any_form() -> None:
@@ -101,7 +102,7 @@ def test_columns_can_be_numbers_and_times_of_any_form() -> None:
         decided_at_format="%Y%m%d%H%M%S",
     )
 
-    feedback, faults = parse(f"09,{KEYS[0]},20261120101500\n".encode("cp932"), numbered)
+    feedback, faults = read_results(f"09,{KEYS[0]},20261120101500\n".encode("cp932"), numbered)
 
     assert faults == ()
     assert feedback[0].status is FeedbackStatus.REJECTED
@@ -124,15 +125,15 @@ def test_json_results_are_read_too(content: str, codes: list[str]) -> None:
         columns={"key": "k", "status": "s", "decided_at": "t"},
     )
 
-    feedback, faults = parse(content.replace("KEY", KEYS[0]).encode(), json_config)
+    feedback, faults = read_results(content.replace("KEY", KEYS[0]).encode(), json_config)
 
     assert [fault.code for fault in faults] == [f"result.{code}" for code in codes]
     assert len(feedback) == (1 if "KEY" in content else 0)
 
 
 def test_a_file_that_is_not_text_is_a_fault_and_no_crash() -> None:
-    assert parse(b"\x80", config(format="json"))[1] == (Fault(0, "text.undecodable"),)
-    assert parse(b"", config()) == ((), ())
+    assert read_results(b"\x80", config(format="json"))[1] == (ResultFault(0, "text.undecodable"),)
+    assert read_results(b"", config()) == ((), ())
 
 
 @pytest.fixture
@@ -280,7 +281,7 @@ def test_a_file_too_large_is_set_aside_unread(tmp_path: Path) -> None:
     read = folder.read(path)
 
     assert read is not None
-    assert read.faults == (Fault(0, "result.too_large"),)
+    assert read.faults == (ResultFault(0, "result.too_large"),)
 
 
 def test_another_workers_move_is_no_error(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from adapters.http.answer import Answer, retry_after_s
 from adapters.http.config import HTTPConfig
-from adapters.http.mapping import Answer, found, receipt, request_body, retry_after_s
+from adapters.http.mapping import found, receipt, request_body
 from gateway.sdk import (
     Application,
     DestinationUnavailableError,
@@ -50,18 +51,18 @@ def meant(answer: Answer, **over: Any) -> Exception:
 def test_a_sample_becomes_the_json_beside_it(
     name: str, application: Callable[..., Application]
 ) -> None:
-    body = request_body(application(name), KEY)
+    body = request_body(application(name), KEY, config())
 
     assert body == (SAMPLES / f"{name}.native.json").read_bytes().rstrip()
 
 
 def test_names_are_sent_as_they_came_in(application: Callable[..., Application]) -> None:
-    assert "髙﨑".encode() in request_body(application(), KEY)
+    assert "髙﨑".encode() in request_body(application(), KEY, config())
 
 
 def test_a_lone_surrogate_is_rejected(application: Callable[..., Application]) -> None:
     with pytest.raises(RejectedError) as caught:
-        request_body(application(content={"name": "\ud842"}), KEY)
+        request_body(application(content={"name": "\ud842"}), KEY, config())
 
     assert caught.value.reason == "text.unmappable:U+D842"
 
@@ -263,3 +264,65 @@ def test_every_field_is_described_and_secrets_are_not_shown() -> None:
     for name, field in HTTPConfig.model_json_schema()["properties"].items():
         assert "description" in field, name
     assert "s3cret" not in repr(config(bearer_token="s3cret"))
+
+
+def test_members_are_read_from_the_application_and_one_without_a_value_is_left_out(
+    application: Callable[..., Application],
+) -> None:
+    members = [
+        {"name": "受付番号", "pointer": "/receipt_number"},
+        {"name": "置換", "pointer": "/supersedes"},
+        {"name": "日", "pointer": "/accepted/date"},
+        {"name": "時", "pointer": "/accepted/time"},
+    ]
+    one = application(receipt_number="R8-1")
+
+    body = json.loads(request_body(one, KEY, config(members=members)))
+
+    assert body == {"受付番号": "R8-1", "日": "2026-11-20", "時": "09:30:00"}
+
+
+def test_a_member_that_must_be_there_and_is_not_is_refused_with_its_pointer(
+    application: Callable[..., Application],
+) -> None:
+    members = [{"name": "a", "pointer": "/supersedes", "required": True}]
+
+    with pytest.raises(RejectedError) as caught:
+        request_body(application(), KEY, config(members=members))
+
+    assert (caught.value.reason, caught.value.pointer) == ("field.missing", "/supersedes")
+
+
+def test_members_with_one_name_are_an_error_of_the_configuration() -> None:
+    members = [{"name": "a", "literal": "1"}, {"name": "a", "literal": "2"}]
+
+    with pytest.raises(ValidationError, match="twice"):
+        config(members=members)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"result": []}, {"result": [{"n": None}]}, {"result": [{"n": ""}]}]
+)
+def test_a_success_without_its_proof_is_in_doubt(body: object) -> None:
+    error = meant(an_answer(200, body), proof_pointer="/result/0/n", reference_pointer=None)
+
+    assert isinstance(error, UnknownOutcomeError)
+    assert error.reason == "http.proof_missing"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>"])
+def test_a_success_that_is_no_json_proves_nothing(body: bytes) -> None:
+    answer = Answer(status=200, body=body)
+
+    error = meant(answer, proof_pointer="/result/0/n", reference_pointer=None)
+
+    assert isinstance(error, UnknownOutcomeError)
+    assert error.reason == "http.answer_malformed"
+
+
+def test_a_success_with_its_proof_keeps_nothing_of_it() -> None:
+    answer = an_answer(200, {"result": [{"n": "000000000000001"}]})
+
+    given = receipt(answer, config(proof_pointer="/result/0/n", reference_pointer=None), NOW)
+
+    assert given.reference is None

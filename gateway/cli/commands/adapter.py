@@ -87,7 +87,9 @@ def _show_list(console: Console, found: list[dict[str, Any]]) -> None:
         console.print(
             Text.assemble((manifest["name"], "bold"), head, manifest["title"][words.language()])
         )
-        extras = [name for name in ("feedback", "batch", "dry_run") if features.get(name)]
+        extras = [name for name in ("feedback", "dry_run") if features[name]]
+        if features["max_batch"] > 1:
+            extras.insert(0, f"{features['max_batch']} in a batch")
         console.print(
             f"  idempotency at most {features['idempotency']}, {features['max_in_flight']} in "
             f"{', '.join(['flight', *extras])}"

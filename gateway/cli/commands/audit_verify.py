@@ -22,7 +22,7 @@ from gateway.cli.receipts import Receipt, read_receipt, read_receipt_keys, recei
 from gateway.crypto.log_keys import verify as verify_signature
 from gateway.crypto.sign import Verifier
 from gateway.ports.audit_log import TileId
-from gateway.services.operate.verify_log import fault_view, first_bad_index, warning_views
+from gateway.services.operate.verify_log import report_view
 
 _ENTRIES_BETWEEN_TILES = 16_384
 _NAMED = 20
@@ -161,19 +161,7 @@ def _verify_export(
     report = verifier.finish()
     faults = (*report.faults, *(each for each in found if isinstance(each, Fault)))
     return {
-        "ok": not faults,
-        "entries": report.entries,
-        "sealed": report.size,
-        "root": report.root.hex(),
-        "matched": report.matched,
-        "nodes": {
-            node: {"nseq": last.nseq, "leaf": last.leaf.hex()}
-            for node, last in report.heads.items()
-        },
-        "failures": [fault_view(fault) for fault in faults],
-        "first_bad_index": first_bad_index(faults),
-        "warnings": warning_views(report),
-        "unsettled": report.unsettled,
+        **report_view(report, faults),
         "keys": "given" if vkeys else "export",
         "checkpoints_of_other_keys": of_others,
     }

@@ -11,6 +11,9 @@ from gateway.cli.report.words import ACTIONS, TEXT
 from gateway.cli.words import Language
 from gateway.domain.entry import Action
 
+MOST_ROWS: Final = 100
+"""How many a table of who did what names; whoever comes behind them is counted together."""
+
 Figures = Mapping[str, Any]
 
 _STYLE: Final = """
@@ -162,8 +165,11 @@ class _Page:
         ordered = sorted(rows, key=lambda row: -row["count"])
         cells = [
             (*(self._cell(name, row[name]) for name in names), _number(row["count"]))
-            for row in ordered
+            for row in ordered[:MOST_ROWS]
         ]
+        if others := ordered[MOST_ROWS:]:
+            told = self._say("others").format(_number(len(others)))
+            cells.append((told, *("" for _ in names[1:]), _number(_total(others))))
         yield from self._table((*names, "count"), cells, total=_total(rows))
 
     def _events(self, section: str) -> Iterator[str]:

@@ -59,6 +59,7 @@ TEXT: Final[Mapping[str, tuple[str, str]]] = {
     "jumps": ("時計の飛び", "Clocks that were set"),
     "actions": ("記録の内訳", "Entries by action"),
     "none": ("ありません。", "None."),
+    "others": ("ほか {} 行", "{} others"),
     "untold": ("ほかに {} 件。", "And {} more."),
     "unreadable": (
         "期間内に読み取れない記録が {} 件あります。",

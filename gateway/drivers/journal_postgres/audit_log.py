@@ -9,11 +9,12 @@ from asyncpg import Connection
 
 from gateway.domain.entry import Entry, StoredEntry
 from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
-from gateway.drivers.journal_postgres import auditing, sealing, searching, shredding
+from gateway.drivers.journal_postgres import auditing, filing, sealing, searching, shredding
 from gateway.drivers.journal_postgres.connections import Access
 from gateway.drivers.journal_postgres.transaction import Transaction
 from gateway.ports.audit_log import (
     EntryFilter,
+    FiledEntry,
     FoundEntry,
     LogHead,
     Run,
@@ -124,6 +125,17 @@ class PostgresAuditLog(ABC):
 
     async def _states_after(self, after: UUID) -> list[tuple[UUID, UUID, str]]:
         return await self._read(lambda connection: auditing.states(connection, after, PAGE_IDS))
+
+    async def misfiled(self) -> AsyncIterator[FiledEntry]:
+        """Yield entries that may be filed wrongly."""
+        last: int | None = -(1 << 63)
+        while last is not None:
+            last, page = await self._misfiled(last)
+            for entry in page:
+                yield entry
+
+    async def _misfiled(self, after: int) -> tuple[int | None, list[FiledEntry]]:
+        return await self._read(lambda connection: filing.misfiled(connection, after))
 
     async def shred(self, application_id: ApplicationId, entry: Callable[[int], Entry]) -> int:
         """Destroy keys and write those that are left anew."""

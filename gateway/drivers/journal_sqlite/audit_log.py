@@ -10,10 +10,11 @@ from uuid import UUID
 from gateway.domain.entry import Entry, StoredEntry
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
-from gateway.drivers.journal_sqlite import auditing, sealing, searching, shredding
+from gateway.drivers.journal_sqlite import auditing, filing, sealing, searching, shredding
 from gateway.drivers.journal_sqlite.writer import Step
 from gateway.ports.audit_log import (
     EntryFilter,
+    FiledEntry,
     FoundEntry,
     LogHead,
     Run,
@@ -123,6 +124,17 @@ class SQLiteAuditLog(ABC):
 
     async def _states_after(self, after: bytes) -> list[tuple[bytes, bytes, str]]:
         return await self._read(lambda connection: auditing.states(connection, after, PAGE_IDS))
+
+    async def misfiled(self) -> AsyncIterator[FiledEntry]:
+        """Yield entries that may be filed wrongly."""
+        last: int | None = -(1 << 63)
+        while last is not None:
+            last, page = await self._misfiled(last)
+            for entry in page:
+                yield entry
+
+    async def _misfiled(self, after: int) -> tuple[int | None, list[FiledEntry]]:
+        return await self._read(lambda connection: filing.misfiled(connection, after))
 
     async def shred(self, application_id: ApplicationId, entry: Callable[[int], Entry]) -> int:
         """Destroy keys; ``entry`` is called in the writer's thread."""

@@ -10,7 +10,7 @@ from gateway.domain.entry import Action, Actor, Entry
 from gateway.domain.errors import LogUnusableError
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
-from gateway.ports.kept_checkpoint import KeptCheckpoint
+from gateway.ports.kept_checkpoint import NOTHING, KeptCheckpoint
 from gateway.services.known_head import require_going_on
 from gateway.services.operate.refusals import OperationError, printable
 
@@ -58,6 +58,7 @@ class AcceptRestore:
         gone: Checkpoint | None = None
         try:
             kept = await asyncio.to_thread(self._kept.read)
+            kept = None if kept == NOTHING else kept
             gone = None if kept is None else signing.opened(kept)[0]
             await require_going_on(self._journal, signing, kept, head, at_start=True)
         except LogUnusableError:
@@ -79,6 +80,7 @@ class AcceptRestore:
         )
         await self._journal.record([entry])
         aside = await asyncio.to_thread(self._kept.set_aside)
-        if head is not None and not await asyncio.to_thread(self._kept.keep, head.checkpoint):
+        accepted = NOTHING if head is None else head.checkpoint
+        if not await asyncio.to_thread(self._kept.keep, accepted):
             raise OperationError("home: the checkpoint cannot be written")
         return {"kept": facts["kept"], "size": facts["size"], "aside": aside}

@@ -95,6 +95,21 @@ class ReportLog:
         head = await self._journal.log_head()
         if head is None:
             raise NotFoundError("the log was never sealed; start a gateway")
+        known = municipality in self._destinations.values()
+        noted = Entry(
+            action=Action.LOG_READ,
+            at=self._clock.now(),
+            actor=actor,
+            municipality=MunicipalityCode(municipality) if municipality and known else None,
+            facts={
+                "purpose": "report",
+                "size": head.size,
+                "since": _text(begin),
+                "until": _text(end),
+            },
+        )
+        # First: whoever reads and then ends this process has left it.
+        await self._journal.record([noted])
         figures = Figures(self._concerns(municipality))
         first, last = _text(begin).encode(), _text(end).encode()
         index = 0
@@ -105,21 +120,6 @@ class ReportLog:
             if first <= entry.data[start : start + _TIME_BYTES] < last:
                 figures.take(index, entry.data)
             index += 1
-        known = municipality in self._destinations.values()
-        noted = Entry(
-            action=Action.LOG_READ,
-            at=self._clock.now(),
-            actor=actor,
-            municipality=MunicipalityCode(municipality) if municipality and known else None,
-            facts={
-                "purpose": "report",
-                "entries": index,
-                "size": head.size,
-                "since": _text(begin),
-                "until": _text(end),
-            },
-        )
-        await self._journal.record([noted])
         return {
             "log": {
                 "origin": checkpoints.parse(note.parse(head.checkpoint.encode()).text).origin,

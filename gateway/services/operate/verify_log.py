@@ -1,4 +1,4 @@
-"""Verify the audit log as it stands in the journal, and record that it was read."""
+"""Verify the audit log as it stands in the journal, and record that it is read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,11 +12,12 @@ from gateway.audit.sealed import MAX_FAULTS, Fault, LogReport, LogVerifier, Sign
 from gateway.audit.sealing import Signing
 from gateway.audit.tiles import WIDTH, leaf_in
 from gateway.audit.verify import Head
-from gateway.domain.entry import Action, Actor, Entry, StoredEntry
+from gateway.domain.entry import Action, Actor, Entry, Fact, StoredEntry
 from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.ports.audit_log import LogHead, TileId
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
+from gateway.services.operate.compare_filing import compare_filing
 from gateway.services.operate.compare_states import compare_states
 from gateway.services.operate.refusals import OperationError, parse_id
 
@@ -47,7 +48,9 @@ class VerifyLog:
         keys: Sequence[str] = (),
         known: Sequence[int] = (),
     ) -> dict[str, object]:
-        """Verify the log, and record that it was read.
+        """Verify the log, and record that it is read.
+
+        That it is read is an entry before anything is; what was found is a second one.
 
         Args:
             actor: Who asks.
@@ -66,17 +69,21 @@ class VerifyLog:
         Raises:
             OperationError: A key or a receipt cannot be read.
         """
+        believed = _keys(keys)
+        leaves = {_id(name): _leaf(text) for name, text in (receipts or {}).items()}
+        # As it was before this: what was taken away behind it is missing all the same.
         own = self._journal.chain_head
+        await self._record(actor, {"purpose": "verify"})
         # In this order: the head is sealed after every checkpoint that is kept, and with its runs.
         kept = await self._journal.checkpoints()
         indexed = await self._indexed()
         head = await self._journal.log_head()
-        found = self._signed(kept, head, checkpoints or {}, _keys(keys))
+        found = self._signed(kept, head, checkpoints or {}, believed)
         completeness = Completeness()
         verifier = LogVerifier(
             checkpoints=[each for each in found if isinstance(each, Signed)],
             heads={} if own is None else {self._journal.node: Head(*own)},
-            receipts={_id(name): _leaf(text) for name, text in (receipts or {}).items()},
+            receipts=leaves,
             completeness=completeness,
             known=await self._sealed_at(known),
         )
@@ -87,29 +94,17 @@ class VerifyLog:
             verifier.feed_unsealed(entry)
         await self._settle(completeness, fed)
         await self._compare_rows(completeness, fed)
+        async for gap in compare_filing(self._journal):
+            completeness.add(gap)
         report = verifier.finish(complete=True)
         faults = (*report.faults, *(each for each in found if isinstance(each, Fault)))
         faults += _of_head(head, found, indexed)
         if not (faults or report.known or report.excused):
             # Where entries are lost, deliveries may stand where nothing says so.
             faults = await self._compare_states(completeness, fed)
-        await self._record(actor, report, ok=not faults)
-        return {
-            "ok": not faults,
-            "entries": report.entries,
-            "sealed": report.size,
-            "root": report.root.hex(),
-            "matched": report.matched,
-            "nodes": {
-                node: {"nseq": last.nseq, "leaf": last.leaf.hex()}
-                for node, last in report.heads.items()
-            },
-            "failures": [fault_view(fault) for fault in faults],
-            "first_bad_index": first_bad_index(faults),
-            "warnings": warning_views(report),
-            "unsettled": report.unsettled,
-            "keys": "given" if keys else "own",
-        }
+        found_out = {"ok": not faults, "entries": report.entries}
+        await self._record(actor, {"purpose": "verify.result", **found_out})
+        return {**report_view(report, faults), "keys": "given" if keys else "own"}
 
     def _signed(
         self,
@@ -219,19 +214,33 @@ class VerifyLog:
                 break
         return tuple(faults)
 
-    async def _record(self, actor: Actor, report: LogReport, *, ok: bool) -> None:
-        entry = Entry(
-            action=Action.LOG_READ,
-            at=self._clock.now(),
-            actor=actor,
-            facts={"purpose": "verify", "ok": ok, "entries": report.entries},
-        )
+    async def _record(self, actor: Actor, facts: Mapping[str, Fact]) -> None:
+        entry = Entry(action=Action.LOG_READ, at=self._clock.now(), actor=actor, facts=facts)
         await self._journal.record([entry])
 
 
 def _is_behind(stored: StoredEntry, fed: Mapping[NodeName, int]) -> bool:
     """Tell whether an entry was not there when its node's were read: else it was judged then."""
     return stored.nseq > fed.get(stored.node, 0)
+
+
+def report_view(report: LogReport, faults: Sequence[Fault]) -> dict[str, object]:
+    """Return what verification found as JSON has it, with ``faults`` for failures."""
+    return {
+        "ok": not faults,
+        "entries": report.entries,
+        "sealed": report.size,
+        "root": report.root.hex(),
+        "matched": report.matched,
+        "nodes": {
+            node: {"nseq": last.nseq, "leaf": last.leaf.hex()}
+            for node, last in report.heads.items()
+        },
+        "failures": [fault_view(fault) for fault in faults],
+        "first_bad_index": first_bad_index(faults),
+        "warnings": warning_views(report),
+        "unsettled": report.unsettled,
+    }
 
 
 def first_bad_index(faults: Sequence[Fault]) -> int | None:

@@ -24,7 +24,8 @@ _DESCRIPTORS: Final = Path("/proc/self/fd")
 _POOLED: Final = "asyncio_"
 """Names of the threads of ``asyncio.to_thread``, which the loop keeps for everybody."""
 
-_is_adapter: ContextVar[bool] = ContextVar("is_adapter", default=False)
+_watched_by: ContextVar["Watch | None"] = ContextVar("watched_by", default=None)
+"""Whose check the context belongs to; a peer's server was made before there was any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +62,19 @@ class Watch:
         finally:
             loop.set_task_factory(before)
 
-    @staticmethod
-    def mark() -> None:
+    def mark(self) -> None:
         """Count what this context makes from now on as the adapter's."""
-        _is_adapter.set(True)
+        _watched_by.set(self)
 
     @contextmanager
     def not_watching(self) -> Iterator[None]:
         """Leave out what the peer makes when it is told something."""
-        before = _is_adapter.get()
-        _is_adapter.set(False)
+        before = _watched_by.get()
+        _watched_by.set(None)
         try:
             yield
         finally:
-            _is_adapter.set(before)
+            _watched_by.set(before)
 
     def open_now(self) -> Open:
         """Return what is open at this moment, but for the task that asks."""
@@ -104,7 +104,7 @@ class Watch:
         **options: Any,
     ) -> asyncio.Task[Any]:
         task = asyncio.Task(coroutine, loop=loop, **options)
-        if _is_adapter.get():
+        if _watched_by.get() is self:
             self._tasks.add(task)
         return task
 

@@ -32,6 +32,7 @@ from gateway.ports.audit_log import (
     Unsealed,
 )
 from gateway.ports.journal import Journal
+from gateway.services.operate.compare_filing import compare_filing
 from gateway.testing.builders import NOW, an_acceptance, an_entry, an_id
 from gateway.testing.contracts.journal import NodeMaker, RawSQL
 
@@ -47,6 +48,33 @@ UPDATE entries SET application_id = (
 ) WHERE nseq = 1
 """
 """Lets the first entry's row go for one about the second one's application."""
+FILED = "it is not found by what it says: "
+MISFILED = {
+    "action": ("UPDATE entries SET action = 'x.y' WHERE nseq = 2", "action"),
+    "series": (
+        "UPDATE entries SET series = (SELECT series FROM entries WHERE nseq = 1) WHERE nseq = 2",
+        "series, municipality, actor_kind, actor",
+    ),
+    "no series": ("UPDATE entries SET series = -1 WHERE nseq = 2", "series, municipality, actor"),
+    "actor": ("UPDATE entry_series SET actor = 'sat' WHERE action LIKE 'delivery.%'", "actor"),
+    "municipality": (
+        "UPDATE entry_series SET municipality = '' WHERE action LIKE 'delivery.%'",
+        "municipality",
+    ),
+    "time": (
+        "UPDATE entries SET at = (SELECT at FROM entries WHERE nseq = 1) WHERE nseq = 2",
+        "at",
+    ),
+    "application": ("UPDATE entries SET application_id = NULL WHERE nseq = 2", "application"),
+    "another application": (
+        "UPDATE entries SET application_id = delivery_id WHERE nseq = 2",
+        "application",
+    ),
+    "delivery": ("UPDATE entries SET delivery_id = NULL WHERE nseq = 2", "delivery"),
+    "subject": ("UPDATE entries SET subject = NULL WHERE nseq = 2", "subject"),
+    "key": ("DELETE FROM detail_keys WHERE nseq = 2", None),
+}
+"""Statements that hide the second entry from a search, and what is named; or take its words."""
 GW_1, GW_2 = NodeName("gw-1"), NodeName("gw-2")
 
 
@@ -594,6 +622,65 @@ class AuditLogContract:
         entry, *others = await found(journal, EntryFilter())
         assert b'"keys":2' in entry.entry.data
         assert [one.detail_key for one in others] == [details[3].key, details[2].key, None, None]
+
+    async def test_whatever_is_written_is_filed_as_it_says(
+        self, journal: Journal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        odd = 'q"\\/\x01\x1f\x7f\b\f\n\r\t é 田中 😀 \u2028 "node":"x"'
+        await journal.record(
+            [
+                *past(),
+                *(an_entry(actor=Actor(kind, odd), facts={"said": odd}) for kind in ActorKind),
+                an_entry(at=NOW + timedelta(microseconds=1_999), facts={"delivery": None}),
+                an_entry(at=NOW.replace(year=1969, microsecond=999_999)),
+            ]
+        )
+        for module in ("sqlite", "postgres"):
+            monkeypatch.setattr(f"gateway.drivers.journal_{module}.filing.PAGE_ENTRIES", 7)
+
+        assert [each.entry async for each in journal.misfiled()] == []
+
+    @pytest.mark.parametrize("name", MISFILED)
+    async def test_what_is_filed_as_it_does_not_say_is_named(
+        self, journal: Journal, behind: RawSQL, name: str
+    ) -> None:
+        concerned = an_entry(
+            action=Action.DELIVERY_CONFIRMED,
+            actor=SATO,
+            at=NOW + timedelta(hours=1),
+            municipality=MITAKA,
+            application=APPLICATION,
+            delivery=an_id(),
+            subject=SUBJECT,
+            detail=conceal({"reason": "here"}),
+        )
+        await journal.record([an_entry(), concerned, an_entry()])
+        await journal.seal(sealing(), limit=MANY)
+        statement, named = MISFILED[name]
+        for each in (*self.unguarded, statement):
+            await behind(each)
+
+        [gap] = [each async for each in compare_filing(journal)]
+
+        assert gap.place is not None
+        assert (gap.place.index, gap.place.nseq) == (1, 2)
+        if named is None:
+            assert (
+                gap.problem == "its words cannot be read, and nobody erased them: their key is gone"
+            )
+        else:
+            assert gap.problem.startswith(FILED + named)
+
+    async def test_words_that_somebody_erased_are_not_missed(self, journal: Journal) -> None:
+        detail = conceal({"reason": "here"})
+        await journal.record([an_entry(application=APPLICATION, detail=detail)])
+
+        await journal.shred(
+            APPLICATION, lambda _: an_entry(action=Action.DETAIL_SHREDDED, application=APPLICATION)
+        )
+
+        assert len([each async for each in journal.misfiled()]) == 1
+        assert [each async for each in compare_filing(journal)] == []
 
     async def test_a_shredding_that_cannot_be_recorded_does_not_happen(
         self, journal: Journal

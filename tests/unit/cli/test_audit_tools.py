@@ -202,6 +202,20 @@ def test_every_action_has_a_name_in_both_languages() -> None:
     assert ACTIONS.keys() == set(Action)
 
 
+def test_a_report_names_a_hundred_actors_and_counts_the_others_together() -> None:
+    reads = [{"actor": f"who-{n:03}", "purpose": "search", "count": n} for n in range(1, 251)]
+
+    text = page(Report({**FIGURES, "reads": reads}, WELL, AT), "en")
+
+    assert text.count("<td>who-") == 100
+    assert "who-151" in text
+    assert "who-150" not in text
+    # The total of all, and that of those who are not named: 1 + … + 150.
+    assert "<td>150 others<td>" in text
+    assert '<td class="n">11,325' in text
+    assert '<td class="n">31,375' in text
+
+
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("verified", [WELL, ILL])
 def test_a_report_loads_nothing_and_takes_no_word_for_markup(

@@ -44,6 +44,7 @@ def test_everything_that_is_wrong_is_told_at_once(terminal: Terminal) -> None:
             "delivered": {**destination, "config": {"foldr": "x"}},
             "spare": {**destination, "adapter": "fil", "config": {}},
             "native": {**destination, "config": {"folder": "x"}, "idempotency": "native"},
+            "batch": {**destination, "config": {"folder": "x", "format": "jsonl", "batch": {}}},
         },
         clients={"local": {"municipalities": ["131016"], "procedures": ["cats/*"]}},
     )
@@ -56,6 +57,7 @@ def test_everything_that_is_wrong_is_told_at_once(terminal: Terminal) -> None:
         "destinations.delivered.config.foldr",
         "adapter fil: not installed; did you mean file?",
         "destinations.native.idempotency: file supports at most lookup",
+        "destinations.batch.max_in_flight: no batch file will have more than 8 records",
         "clients.local.procedures: cats/* matches no procedure",
         "destinations.spare: no route leads to it",
         "destinations.spare: no worker may work for it",

@@ -246,6 +246,42 @@ async def test_a_running_gateway_goes_on_when_the_loss_of_all_seals_is_accepted(
     assert await homes.size() == 4
 
 
+async def test_a_checkpoint_that_somebody_takes_away_is_put_back_and_accepts_nothing(
+    homes: Homes,
+) -> None:
+    await homes.put(3)
+    sealer = await homes.started()
+    kept = homes.kept().read()
+    homes.put_back({})
+    await sealer.finish()
+    (homes.folder / "home/log-checkpoint").unlink()
+
+    with structlog.testing.capture_logs() as events:
+        await sealer.finish()
+        await sealer.finish()
+
+    assert [each.get("reason") for each in events] == ["taken_away"]
+    assert not (await sealer.standing()).usable
+    assert await homes.size() is None
+    assert homes.kept().read() == kept
+    assert not (await (await homes.started()).standing()).usable
+
+
+async def test_that_nothing_is_sealed_is_accepted_once_and_by_an_operator(homes: Homes) -> None:
+    await homes.put(2)
+    await homes.started()
+    homes.put_back({})
+    await homes.accept()
+
+    with pytest.raises(OperationError, match="nothing to accept"):
+        await homes.accept()
+    sealer = await homes.started()
+
+    assert homes.told == []
+    assert (await sealer.standing()).usable
+    assert await homes.size() == 3
+
+
 async def test_nothing_is_accepted_where_nothing_went_back(homes: Homes) -> None:
     await homes.put(1)
     await homes.started()

@@ -13,8 +13,9 @@ from gateway.bootstrap.embedded import make_missing_keys
 from gateway.bootstrap.gateway import build_operate
 from gateway.bootstrap.log_signing import log_signing
 from gateway.bootstrap.stores import open_journal
-from gateway.domain.entry import Action, Actor, ActorKind, Entry
+from gateway.domain.entry import Action, Actor, ActorKind, Entry, StoredEntry
 from gateway.domain.identifiers import MunicipalityCode
+from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.drivers.memory_keys import MemoryKeys
 from gateway.drivers.system_clock import SystemClock
 from gateway.ports.audit_log import EntryFilter
@@ -123,6 +124,21 @@ async def test_what_happened_is_counted_by_day_reason_and_person(log: Log) -> No
     read: Any = await log.last()
     assert read["facts"]["purpose"] == "report"
     assert read["facts"]["since"] == "2020-04-30T15:00:00.000Z"
+
+
+async def test_that_a_report_is_made_is_in_the_log_before_anything_is_read(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log.append([about(Action.KEY_MADE, facts={"key": "x"})])
+
+    def ended(_: object) -> AsyncIterator[StoredEntry]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SQLiteJournal, "sealed_entries", ended)
+    with pytest.raises(KeyboardInterrupt):
+        await log.report()
+
+    assert (await log.last())["facts"]["purpose"] == "report"
 
 
 async def test_keys_changes_and_clocks_are_told_one_by_one(log: Log) -> None:

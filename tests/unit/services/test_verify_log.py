@@ -11,7 +11,7 @@ import pytest
 
 from gateway.audit.chain import leaf
 from gateway.audit.note import NoteKey
-from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.entry import Actor, ActorKind, StoredEntry
 from gateway.domain.identifiers import ApplicationId, DeliveryId, NodeName
 from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.drivers.system_clock import SystemClock
@@ -31,15 +31,35 @@ async def test_an_untouched_log_is_well_and_that_it_was_read_is_in_it(world: Wor
     assert report["ok"]
     assert report["failures"] == []
     assert report["nodes"]["gw-1"]["nseq"] == report["entries"]
-    entry: Any = (await world.log())[-1]
-    assert (entry["action"], entry["actor"]["name"]) == ("log.read", "sato")
-    assert entry["facts"] == {"purpose": "verify", "ok": True, "entries": report["entries"]}
+    first, second = (await world.log())[-2:]
+    for entry in (first, second):
+        assert (entry["action"], entry["actor"]["name"]) == ("log.read", "sato")
+    assert first["facts"] == {"purpose": "verify"}
+    found = {"ok": True, "entries": report["entries"]}
+    assert second["facts"] == {"purpose": "verify.result", **found}
+
+
+async def test_whoever_ends_the_process_while_it_reads_has_left_an_entry(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.accepted()
+
+    def ended(_: object, **_arguments: object) -> AsyncIterator[StoredEntry]:
+        raise KeyboardInterrupt
+
+    for reading in ("checkpoints", "runs", "sealed_entries", "entries_behind"):
+        monkeypatch.setattr(SQLiteJournal, reading, ended)
+    with pytest.raises(KeyboardInterrupt):
+        await verified(world)
+    monkeypatch.undo()
+
+    assert (await world.log())[-1]["facts"] == {"purpose": "verify"}
 
 
 @pytest.mark.parametrize(
     ("tampering", "nseq"),
     [
-        ("UPDATE entries SET data = replace(data, 'portal', 'partal') WHERE nseq = 2", 3),
+        ("UPDATE entries SET data = replace(data, ':1}', ':2}') WHERE nseq = 2", 3),
         ("DELETE FROM entries WHERE nseq = 2", 3),
         ("UPDATE entries SET data = X'00' WHERE nseq = 2", 2),
     ],
@@ -114,6 +134,19 @@ async def test_a_sealed_log_agrees_with_its_checkpoints_and_what_is_behind_is_re
     assert 0 < report["sealed"] < report["entries"]
     assert report["matched"] >= 2
     assert (report["unsettled"], report["keys"]) == (0, "own")
+
+
+async def test_an_entry_that_is_hidden_from_searches_is_named(
+    sealed: World, tmp_path: Path
+) -> None:
+    rewrite(tmp_path, "UPDATE entries SET application_id = NULL WHERE nseq = 2")
+
+    report = await verified(sealed)
+
+    [failure] = report["failures"]
+    assert failure["index"] == report["first_bad_index"]
+    assert failure["problem"] == "it is not found by what it says: application"
+    assert (await verified(sealed, known=[failure["index"]]))["ok"]
 
 
 async def test_the_first_bad_index_is_named(sealed: World, tmp_path: Path) -> None:
@@ -349,5 +382,6 @@ async def test_a_delivery_that_ends_while_it_is_read_is_no_alarm(tmp_path: Path)
     report = await verified_as(journal, SystemClock(), keys=1)
 
     assert (report["ok"], report["failures"]) == (True, [])
-    assert report["entries"] == 1
+    # With the entry that it is read.
+    assert report["entries"] == 2
     await journal.close()

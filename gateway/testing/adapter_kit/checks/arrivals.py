@@ -61,8 +61,8 @@ class ArrivalChecks:
                 delivery = bench.delivery()
                 await bench.send(destination, delivery, sample.application())
             key = delivery.idempotency_key.encode()
-            datas = [each.data for each in bench.arrived(delivery.idempotency_key)]
-            written = [data.replace(key, FIRST_KEY.encode()) for data in datas]
+            arrived = bench.arrived(delivery.idempotency_key)
+            written = [each.data.replace(key, FIRST_KEY.encode()) for each in arrived]
             if written not in ([sample.native], [sample.native.removesuffix(b"\n")]):
                 fail(f"What arrives of the sample {sample.name} is not its {sample.name}.native.*.")
 

@@ -126,7 +126,7 @@ class OutcomeChecks:
         for fault in faults:
             async with bench.opened() as destination:
                 await bench.behave(fault)
-                result = await bench.send(destination, deadline_s=bench.deadline_s)
+                result = await bench.send(destination, deadline_s=3 * bench.deadline_s)
             if not isinstance(result, UnknownOutcomeError | TimeoutError):
                 fail(f"An answer that was {fault} came to {told(result)}.")
 

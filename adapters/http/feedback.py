@@ -1,0 +1,138 @@
+"""Asks the results' address again and again, and goes on where it was after a crash."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+import structlog
+
+from adapters.http.answer import Answer, retry_after_s
+from adapters.http.client import HTTPClient
+from adapters.http.cursor import Cursor, Position
+from adapters.http.results import Page, PageError, Result, read_page
+from adapters.http.results_config import ResultsConfig
+from gateway.sdk import Feedback, TransientError
+
+_POSITION_LOST: Final = frozenset({400, 404, 410})
+"""What servers answer to a cursor that they no longer know."""
+
+_LONGEST_WAIT_S: Final = 3600.0
+
+log = structlog.get_logger()
+
+
+class ResultsReader:
+    """Reads one list of results. For one task."""
+
+    def __init__(self, config: ResultsConfig, client: HTTPClient, cursor: Cursor) -> None:
+        """Keep what it works with; asks for nothing."""
+        self._config = config
+        self._client = client
+        self._cursor = cursor
+        self._position = Position()
+
+    async def feedback(self) -> AsyncGenerator[Feedback, None]:
+        """Yield what is new, poll for poll; a page is noted when all of it is durable.
+
+        Raises:
+            TransientError: A page cannot be read now; what was yielded is known.
+        """
+        self._position = await asyncio.to_thread(self._cursor.load)
+        while True:
+            url: str | None = self._position.page or str(self._config.url)
+            pages: list[str] = []
+            met: frozenset[str] = frozenset()
+            while url is not None:
+                page = await self._page(url, is_first=not pages)
+                if page is None:
+                    # Known again from its first page on, with the ids that everything had.
+                    self._position, url = Position(), str(self._config.url)
+                    continue
+                for result in page.results:
+                    if result.id in self._position.reported:
+                        continue
+                    if result.feedback is not None:
+                        yield result.feedback
+                    else:
+                        _tell_fault(result)
+                pages.append(url)
+                met |= {result.id for result in page.results}
+                url = self._after(page, pages)
+                await self._note(pages[-1], page, met, is_last=url is None)
+            await asyncio.sleep(self._config.poll_interval_s)
+
+    def _after(self, page: Page, pages: list[str]) -> str | None:
+        """Return the next page of this poll."""
+        if page.next_url in pages:
+            log.warning("http.results_in_a_circle")
+            return None
+        if page.next_url is not None and len(pages) >= self._config.max_pages:
+            log.warning("http.results_cut_short", pages=len(pages))
+            return None
+        return page.next_url
+
+    async def _note(self, url: str, page: Page, met: frozenset[str], *, is_last: bool) -> None:
+        """Write down how far it came, if that has changed."""
+        if self._config.resume == "last_page":
+            ids = frozenset(result.id for result in page.results)
+            position = Position(url, ids)
+            if page.next_url is not None and is_last and url != page.next_url:
+                # Cut short: all of this page is done, the later poll goes on behind it.
+                position = Position(page.next_url)
+        else:
+            # What the list no longer has is forgotten with the poll that did not meet it.
+            position = Position(None, met if is_last else self._position.reported | met)
+        if position == self._position:
+            return
+        try:
+            await asyncio.to_thread(self._cursor.save, position)
+        except OSError as error:
+            raise TransientError("http.cursor_not_written") from error
+        self._position = position
+
+    async def _page(self, url: str, *, is_first: bool) -> Page | None:
+        """Return a page, as often as it must be waited for.
+
+        Args:
+            url: Of the page.
+            is_first: Whether the poll begins with it.
+
+        Returns:
+            ``None`` if the poll began with a page that is not there any more.
+
+        Raises:
+            TransientError: It cannot be had.
+        """
+        while True:
+            answer = await self._client.get(url, most_bytes=self._config.max_page_bytes)
+            wait_s = _asked_wait_s(answer)
+            if wait_s is not None:
+                log.info("http.results_throttled", wait_s=wait_s)
+                await asyncio.sleep(wait_s)
+                continue
+            if answer.status // 100 == 2:  # noqa: PLR2004 - successful (RFC 9110, 15.3)
+                return await self._read(answer, url)
+            is_resumed = is_first and url != str(self._config.url)
+            if is_resumed and answer.status in _POSITION_LOST:
+                log.warning("http.results_position_lost", status=answer.status)
+                return None
+            raise TransientError(f"http.results_{answer.status}")
+
+    async def _read(self, answer: Answer, url: str) -> Page:
+        try:
+            return await asyncio.to_thread(partial(read_page, answer, url, self._config))
+        except PageError as error:
+            raise TransientError(str(error)) from error
+
+
+def _asked_wait_s(answer: Answer) -> float | None:
+    if answer.status not in {429, 503}:
+        return None
+    wait_s = retry_after_s(answer.retry_after, datetime.now(UTC))
+    return None if wait_s is None else min(wait_s, _LONGEST_WAIT_S)
+
+
+def _tell_fault(result: Result) -> None:
+    log.warning("http.result_unusable", place=result.place, fault=result.fault)

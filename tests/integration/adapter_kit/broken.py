@@ -1,0 +1,405 @@
+"""The line adapter, broken in one way for each check."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+from pydantic import ConfigDict, Field, SecretStr
+
+from gateway.sdk import (
+    AdapterConfig,
+    Application,
+    ConfigError,
+    Context,
+    Delivery,
+    Destination,
+    DestinationUnavailableError,
+    Feedback,
+    Health,
+    Receipt,
+    RejectedError,
+    SendResult,
+    ThrottledError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from tests.integration.adapter_kit.line.adapter import LineConfig, LineDestination
+
+log = structlog.get_logger()
+
+
+def with_config(config: type[AdapterConfig]) -> type[Destination]:
+    spec = replace(LineDestination.spec, config=config)
+    return type("Broken", (LineDestination,), {"spec": spec})
+
+
+class Undescribed(LineConfig):
+    office: str = ""
+
+
+class Lax(LineConfig):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Narrower(LineConfig):
+    port: int = Field(ge=1024, le=65_535, description="On 127.0.0.1.")
+
+
+class Talkative(LineDestination):
+    def __repr__(self) -> str:
+        return f"LineDestination({self._config.password.get_secret_value()})"
+
+
+class Plain(LineConfig):
+    """Its password is seen by whoever looks at it."""
+
+    password: str = Field(description="What it asks for.")  # type: ignore[assignment]
+
+
+class PlainDestination(LineDestination):
+    spec = replace(LineDestination.spec, config=Plain)
+
+    def __init__(self, config: Plain) -> None:
+        secret = {"password": SecretStr(config.password)}
+        super().__init__(LineConfig.model_construct(**{**dict(config), **secret}))
+
+
+class OpensOnce(LineDestination):
+    is_open = False
+
+    async def open(self, context: Context) -> None:  # noqa: ARG002 - it keeps nothing
+        if self.is_open:
+            raise ConfigError("already open")
+        self.is_open = True
+
+
+class NotWhileOpening(LineDestination):
+    is_opening = False
+
+    async def open(self, context: Context) -> None:  # noqa: ARG002 - it keeps nothing
+        self.is_opening = True
+        await asyncio.sleep(0.01)
+        self.is_opening = False
+
+    async def close(self) -> None:
+        if self.is_opening:
+            raise RuntimeError("still opening")
+        await super().close()
+
+
+class LeavesATask(LineDestination):
+    async def close(self) -> None:
+        if self._running:
+            self.left = asyncio.create_task(asyncio.sleep(60))
+        await super().close()
+
+
+class SaysNothingCame(LineDestination):
+    """It ends what runs when it is closed, and says that it had no effect."""
+
+    is_closed = False
+
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        receipt = await super().send(application, delivery)
+        if self.is_closed:
+            raise TransientError("line.closed")
+        return receipt
+
+    async def close(self) -> None:
+        self.is_closed = True
+        await super().close()
+
+
+class SwallowsCancellation(LineDestination):
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        try:
+            return await super().send(application, delivery)
+        except asyncio.CancelledError:
+            raise UnknownOutcomeError("line.cancelled") from None
+
+
+class ChecksByTaking(LineDestination):
+    async def check(self) -> Health:
+        health = await super().check()
+        if health.ok:
+            await self.ask({"op": "take", "key": "test", "body": "test", "traceparent": None})
+        return health
+
+
+class ChecksNoCredentials(LineDestination):
+    async def check(self) -> Health:
+        health = await super().check()
+        return health if health.detail else Health(ok=True)
+
+
+class ChecksNothing(LineDestination):
+    async def check(self) -> Health:
+        health = await super().check()
+        return Health(ok=True) if health.detail == "line.not_connected" else health
+
+
+class NoReference(LineDestination):
+    def receipt(self, answer: dict[str, Any]) -> Receipt:
+        return replace(super().receipt(answer), reference=None)
+
+
+class TriesTheUnmappable(LineDestination):
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        try:
+            return await super().send(application, delivery)
+        except RejectedError as error:
+            if error.reason != "text.unmappable" or asyncio.current_task() is None:
+                raise
+            raise TransientError(error.reason) from None
+
+    async def send_batch(
+        self, items: Sequence[tuple[Application, Delivery]]
+    ) -> Sequence[SendResult]:
+        return [
+            RejectedError(result.reason) if isinstance(result, TransientError) else result
+            for result in await super().send_batch(items)
+        ]
+
+
+class SilenceIsNothing(LineDestination):
+    deadline_s = 0.5  # a busy machine must not make it seem silent elsewhere
+
+    def __init__(self, config: LineConfig) -> None:
+        super().__init__(config.model_copy(update={"answer_timeout_s": 0.3}))
+
+    async def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return await super().ask(question)
+        except UnknownOutcomeError as error:
+            if error.reason == "line.answer_late":
+                raise TransientError(error.reason) from None
+            raise
+
+
+class UnreachableIsUnknown(LineDestination):
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        try:
+            return await super().send(application, delivery)
+        except DestinationUnavailableError as error:
+            raise UnknownOutcomeError(error.reason) from None
+
+
+class ForgetsTheWait(LineDestination):
+    def receipt(self, answer: dict[str, Any]) -> Receipt:
+        if "busy_s" in answer:
+            raise ThrottledError("line.busy")
+        return super().receipt(answer)
+
+
+class ForgetsThePointer(LineDestination):
+    def receipt(self, answer: dict[str, Any]) -> Receipt:
+        if "refused" in answer:
+            raise RejectedError(answer["refused"])
+        return super().receipt(answer)
+
+
+class TakesNothingForYes(LineDestination):
+    def understood(self, answer: bytes) -> dict[str, Any]:
+        return {"reference": "R-0", "ok": True} if answer == b"\n" else super().understood(answer)
+
+
+class TidiesUpSlowly(LineDestination):
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        try:
+            return await super().send(application, delivery)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.2)
+            raise
+
+
+class GivesUpEarly(LineDestination):
+    deadline_s = 0.5  # as above
+
+    def __init__(self, config: LineConfig) -> None:
+        super().__init__(config.model_copy(update={"answer_timeout_s": 0.22}))
+
+
+class CutIsNothing(LineDestination):
+    def understood(self, answer: bytes) -> dict[str, Any]:
+        if not answer:
+            raise TransientError("line.lost")
+        return super().understood(answer)
+
+
+class RefusesWhatItKnows(LineDestination):
+    def __init__(self, config: LineConfig) -> None:
+        super().__init__(config)
+        self._known: set[str] = set()
+
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        if delivery.idempotency_key in self._known:
+            raise RejectedError("line.duplicate")
+        receipt = await super().send(application, delivery)
+        self._known.add(delivery.idempotency_key)
+        return receipt
+
+
+class FindsNothing(LineDestination):
+    async def lookup(self, idempotency_key: str) -> Receipt | None:  # noqa: ARG002 - its fault
+        return None
+
+
+class LosesHeart(LineDestination):
+    losses = 0
+
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        if self.losses > 5:
+            raise RejectedError("line.gave_up")
+        try:
+            return await super().send(application, delivery)
+        except UnknownOutcomeError:
+            self.losses += 1
+            raise
+
+
+class OneAtATime(LineDestination):
+    def __init__(self, config: LineConfig) -> None:
+        super().__init__(config)
+        self._lock = asyncio.Lock()
+
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        async with self._lock:
+            return await super().send(application, delivery)
+
+
+class SendsTwice(LineDestination):
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        sends = [LineDestination.send(self, application, delivery) for _ in range(2)]
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return results[0]
+
+
+class HoldsBack(LineDestination):
+    """The fifth of a row of equal ones goes behind the sixth, though it has a receipt."""
+
+    row = 0
+    last: Application | None = None
+    held: tuple[Application, Delivery] | None = None
+
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        self.row = self.row + 1 if application == self.last else 1
+        self.last = application
+        if self.row == 5:
+            self.held = (application, delivery)
+            return Receipt(reference=f"R-{delivery.idempotency_key}")
+        receipt = await self._send_on(application, delivery)
+        if self.held is not None:
+            held, self.held = self.held, None
+            await self._send_on(*held)
+        return receipt
+
+    async def _send_on(self, application: Application, delivery: Delivery) -> Receipt:
+        try:
+            return await super().send(application, delivery)
+        except Exception:
+            self.row = 0
+            raise
+
+
+class EndsTheBatch(LineDestination):
+    async def send_batch(
+        self, items: Sequence[tuple[Application, Delivery]]
+    ) -> Sequence[SendResult]:
+        results = await super().send_batch(items)
+        refused = [at for at, each in enumerate(results) if not isinstance(each, Receipt)]
+        return results[: refused[0] + 1] if refused else results
+
+
+class Blocks(LineDestination):
+    async def check(self) -> Health:
+        time.sleep(0.08)  # noqa: ASYNC251 - that is what is wrong with it
+        return await super().check()
+
+
+class NotSoDry(LineDestination):
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        receipt = await super().send(application, delivery)
+        if delivery.dry_run:
+            await super().send(application, replace(delivery, dry_run=False))
+        return receipt
+
+
+class LosesTheTrace(LineDestination):
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        return await super().send(application, replace(delivery, traceparent=None))
+
+
+class WritesOtherwise(LineDestination):
+    def body(self, application: Application, key: str) -> str:
+        return super().body(application, key) + " "
+
+
+class EndsAtNUL(LineDestination):
+    def body(self, application: Application, key: str) -> str:
+        return super().body(application, key).replace("\\u0000", "")
+
+
+class QuotesTheName(LineDestination):
+    def body(self, application: Application, key: str) -> str:
+        log.info("line.mapped", applicant=application.applicant["person"])
+        return super().body(application, key)
+
+
+class QuotesWhatItEncoded(LineDestination):
+    def body(self, application: Application, key: str) -> str:
+        try:
+            return json.dumps(dict(application.applicant), ensure_ascii=False).encode() and (
+                super().body(application, key)
+            )
+        except UnicodeEncodeError as error:
+            raise RejectedError("text.unmappable", str(error.object)) from None
+
+
+class FeedsBackUnasked(LineDestination):
+    async def feedback(self) -> AsyncIterator[Feedback]:
+        await asyncio.Event().wait()
+        yield  # type: ignore[misc]
+
+
+BROKEN: Final[Mapping[str, Sequence[Callable[..., Any]]]] = {
+    "every_field_is_described": [with_config(Undescribed)],
+    "bad_config_names_the_field": [with_config(Lax)],
+    "released_config_is_still_accepted": [with_config(Narrower)],
+    "opens_and_closes_twice": [OpensOnce],
+    "closes_while_opening": [NotWhileOpening],
+    "close_leaves_nothing_open": [LeavesATask, SaysNothingCame],
+    "cancellation_goes_through": [SwallowsCancellation],
+    "check_changes_nothing": [ChecksByTaking],
+    "check_tells_bad_credentials": [ChecksNoCredentials],
+    "check_tells_unreachable": [ChecksNothing],
+    "valid_sample_gets_a_reference": [NoReference],
+    "unmappable_is_rejected": [TriesTheUnmappable],
+    "silence_is_unknown": [SilenceIsNothing],
+    "unreachable_is_unavailable": [UnreachableIsUnknown],
+    "retry_after_is_kept": [ForgetsTheWait],
+    "refusal_has_code_and_pointer": [ForgetsThePointer],
+    "unreadable_answer_is_unknown": [TakesNothingForYes],
+    "deadline_is_kept": [TidiesUpSlowly, GivesUpEarly],
+    "cut_makes_no_double": [CutIsNothing],
+    "same_key_gives_the_same_receipt": [RefusesWhatItKnows],
+    "lookup_finds_what_arrived": [FindsNothing],
+    "nothing_lost_on_a_lossy_line": [LosesHeart],
+    "max_in_flight_is_true": [OneAtATime, SendsTwice],
+    "order_is_kept": [HoldsBack],
+    "batch_answers_for_each_item": [EndsTheBatch],
+    "event_loop_is_never_blocked": [Blocks],
+    "dry_run_sends_nothing": [NotSoDry],
+    "trace_is_forwarded": [LosesTheTrace],
+    "samples_arrive_as_written": [WritesOtherwise],
+    "hostile_text_arrives_whole": [EndsAtNUL],
+    "secrets_stay_secret": [Talkative, PlainDestination],
+    "errors_carry_no_payload": [QuotesTheName, QuotesWhatItEncoded],
+    "features_are_as_declared": [FeedsBackUnasked],
+}

@@ -1,0 +1,121 @@
+"""Waivers, the summary, and what a failed check says, as an author sees them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.integration.adapter_kit.run import LINE
+
+pytest_plugins = ["pytester"]
+
+CONTRACT = """
+from pathlib import Path
+import pytest
+from tests.integration.adapter_kit.broken import {adapter}
+from tests.integration.adapter_kit.line.peer import LinePeer
+from gateway.testing.adapter_kit import AdapterContract
+
+class TestContract(AdapterContract):
+    adapter = {adapter}
+    samples = Path({home!r}) / "samples"
+    deadline_s = 0.1
+
+    @classmethod
+    def home(cls):
+        return Path({home!r})
+
+    @pytest.fixture
+    async def peer(self):
+        async with LinePeer.running() as peer:
+            yield peer
+"""
+
+
+def run(
+    pytester: pytest.Pytester, adapter: str, *options: str, waivers: str = "", features: str = ""
+) -> pytest.RunResult:
+    home = pytester.path / "line"
+    shutil.copytree(LINE, home)
+    manifest = (LINE / "manifest.toml").read_text("utf-8")
+    if features:
+        manifest = manifest.replace("max_batch = 3", features)
+    (home / "manifest.toml").write_text(f"{manifest}\n[waivers]\n{waivers}", "utf-8")
+    pytester.makepyfile(test_contract=CONTRACT.format(adapter=adapter, home=str(home)))
+    options_here = {
+        "asyncio_mode": "auto",
+        "asyncio_default_fixture_loop_scope": "function",
+        "pythonpath": str(Path(__file__).parents[3]),
+    }
+    lines = "\n".join(f"{key} = {value}" for key, value in options_here.items())
+    pytester.makeini(f"[pytest]\n{lines}\n")
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", *options)
+
+
+def test_a_failed_check_is_one_sentence_and_what_to_do(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "LosesTheTrace", "-k", "trace or dry_run")
+
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "What arrives has no header with the trace of delivery.traceparent.",
+            "*what to do*",
+            "Send the idempotency key and*",
+            "*contract of adapters*",
+            "line 1.0.0 (TestContract): *1 passed*",
+            "  trace_is_forwarded *FAILED",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_a_waived_check_that_fails_is_excused_with_its_reason(pytester: pytest.Pytester) -> None:
+    waivers = 'trace_is_forwarded = "a line has no headers"'
+
+    result = run(pytester, "LosesTheTrace", "-k", "trace", waivers=waivers)
+
+    result.assert_outcomes(xfailed=1)
+    result.stdout.fnmatch_lines(["  trace_is_forwarded *waived: a line has no headers"])
+
+
+def test_a_waived_check_that_passes_fails(pytester: pytest.Pytester) -> None:
+    waivers = 'dry_run_sends_nothing = "not yet"'
+
+    result = run(pytester, "LosesTheTrace", "-k", "dry_run", waivers=waivers)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["The check passes, and the manifest waives it: *"])
+
+
+def test_a_waived_check_that_does_not_apply_fails(pytester: pytest.Pytester) -> None:
+    waivers = 'batch_answers_for_each_item = "not yet"'
+
+    result = run(
+        pytester, "LosesTheTrace", "-k", "batch", waivers=waivers, features="max_batch = 1"
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["The check does not apply, and the manifest waives it: *"])
+
+
+def test_a_waiver_that_names_no_check_fails(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "LosesTheTrace", "-k", "waivers", waivers='no_such_check = "not yet"')
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["The manifest waives no_such_check: no check has this name."])
+
+
+def test_what_does_not_apply_is_told_with_the_reason(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "LosesTheTrace", "-q", "-k", "batch", features="max_batch = 1")
+
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(
+        ["  batch_answers_for_each_item *not applicable: it takes no batches"]
+    )
+
+
+def test_what_leaks_in_a_fixture_s_context_is_seen(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "LeavesATask", "-k", "leaves_nothing")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["After close it left open: 1 task(s): sleep."])

@@ -1,0 +1,62 @@
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.domain.outcome import FeedbackStatus
+from gateway.formats.result_config import ResultFileConfig
+from gateway.formats.result_file import ResultFault, read_results
+
+KEY = "0193453a-0000-7000-8000-000000000001"
+LINE = {"key": KEY, "status": "受理", "decided_at": "2026-11-24T09:00:00"}
+JSON = ResultFileConfig(format="json", encoding="utf-8")
+
+
+def a_file(**over: object) -> bytes:
+    return json.dumps({**LINE, **over}).encode()
+
+
+@pytest.mark.parametrize(
+    "text", [KEY, f"{KEY}.csv", f"申請_{KEY}.csv", f"A-{KEY}", f"  {KEY}　", f"x_{KEY}_2.json"]
+)
+def test_a_key_is_found_alone_and_in_the_name_of_its_file(text: str) -> None:
+    results, faults = read_results(a_file(key=text), JSON)
+
+    assert [result.key for result in results] == ([] if text.startswith("A-") else [KEY])
+    assert len(faults) == (1 if text.startswith("A-") else 0)
+
+
+def test_the_same_line_in_another_file_has_the_same_id() -> None:
+    (alone,), _ = read_results(a_file(), JSON)
+    (_, again), _ = read_results(
+        json.dumps([{**LINE, "status": "完了"}, {**LINE, "key": f"x_{KEY}.csv"}]).encode(), JSON
+    )
+
+    assert alone.id == again.id
+
+
+def test_files_that_only_list_have_one_status() -> None:
+    config = ResultFileConfig(
+        encoding="cp932",
+        columns={"key": "ファイル", "status": None, "decided_at": "日時", "reason": "コード"},
+        status_of_all="returned",
+    )
+    content = f"ファイル,日時,コード\r\n{KEY}.csv,2026-11-24,E01\r\nx,2026-11-24,E02\r\n"
+
+    (result,), faults = read_results(content.encode("cp932"), config)
+
+    assert (result.status, result.code) == (FeedbackStatus.RETURNED, "E01")
+    assert faults == (ResultFault(3, "result.key_malformed"),)
+
+
+def test_a_status_stands_in_a_column_or_is_that_of_all() -> None:
+    with pytest.raises(ValidationError, match=r"columns\.status"):
+        ResultFileConfig(status_of_all="returned")
+    with pytest.raises(ValidationError, match=r"columns\.status"):
+        ResultFileConfig(columns={"status": None})
+
+
+def test_a_time_without_a_zone_is_japans() -> None:
+    (result,), _ = read_results(a_file(), JSON)
+
+    assert result.at.isoformat() == "2026-11-24T09:00:00+09:00"

@@ -1,0 +1,72 @@
+"""What a rule looks at: an adapter's folder, its manifest and its class."""
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gateway.drivers import discovery
+from gateway.drivers.discovery import Manifest
+from gateway.sdk import AdapterSpec
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One adapter.
+
+    Attributes:
+        folder: Of its package.
+        manifest: What it says of itself as data.
+        spec: What it says of itself in its code.
+    """
+
+    folder: Path
+    manifest: Manifest
+    spec: AdapterSpec
+
+    @classmethod
+    def installed(cls, name: str) -> "Adapter":
+        """Return an installed adapter."""
+        adapter = discovery.load(name)
+        package = inspect.getfile(inspect.getmodule(adapter) or adapter)
+        return cls(Path(package).parent, discovery.manifest(name), adapter.spec)
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of its configuration."""
+        return self.spec.config.model_json_schema()
+
+    @cached_property
+    def readme(self) -> str:
+        """Its README, empty if it has none."""
+        path = self.folder / "README.md"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def fields(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield every field of its configuration with its schema."""
+        models = {"": self.schema, **self.schema.get("$defs", {})}
+        for model, definition in models.items():
+            for name, field in definition.get("properties", {}).items():
+                yield f"{model}.{name}".lstrip("."), field
+
+    def sources(self) -> Iterator[tuple[Path, ast.Module]]:
+        """Yield its source files, tests excepted, and what they parse to."""
+        for path in sorted(self.folder.glob("*.py")):
+            yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+    def has_test(self, pattern: str, text: str = "") -> bool:
+        """Tell whether a file of its tests is called so, and holds what ``text`` matches."""
+        return any(
+            re.search(text, path.read_text(encoding="utf-8"))
+            for path in (self.folder / "tests").glob(pattern)
+        )
+
+    def waived(self, *checks: str) -> Iterator[str]:
+        """Yield a sentence for each of these checks of the contract kit that it waives."""
+        for check in checks:
+            if check in self.manifest.waivers:
+                yield f"the manifest waives the check {check}"

@@ -1,0 +1,1 @@
+"""Rules that bronze needs."""

@@ -1,0 +1,12 @@
+"""``max_in_flight`` is what the adapter and its core system take at once, as the kit sees it."""
+
+from collections.abc import Iterator
+
+from adapter_rules.adapter import Adapter
+
+
+def faults(adapter: Adapter) -> Iterator[str]:
+    """Yield whether the manifest and the code differ, or the check is waived."""
+    if adapter.manifest.features.max_in_flight != adapter.spec.max_in_flight:
+        yield "max_in_flight is another in its manifest and in its code"
+    yield from adapter.waived("max_in_flight_is_true", "order_is_kept")

@@ -1,0 +1,1 @@
+"""Credentials that are exchanged while it runs are taken up without a restart."""

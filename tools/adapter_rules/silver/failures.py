@@ -1,0 +1,18 @@
+"""Refused, slow, cut off and garbled are tested, beside what the contract kit asks."""
+
+from collections.abc import Iterator
+
+from adapter_rules.adapter import Adapter
+
+
+def faults(adapter: Adapter) -> Iterator[str]:
+    """Yield whether there is no such test, and each check of the kit that is waived."""
+    if not adapter.has_test("test_failures.py"):
+        yield "there is no tests/test_failures.py"
+    yield from adapter.waived(
+        "silence_is_unknown",
+        "unreachable_is_unavailable",
+        "unreadable_answer_is_unknown",
+        "cut_makes_no_double",
+        "deadline_is_kept",
+    )

@@ -1,0 +1,1 @@
+"""A core system that goes down is logged once, and once when it is back."""
