@@ -31,7 +31,7 @@ CHECKS := check-format check-lint check-types check-imports check-dependencies c
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-demo: $(VENV)/.runtime ## Set up and show applications on their way into two simulated core systems
+demo: $(VENV)/.runtime ## Set up and show applications on their way into three simulated core systems
 	@$(BIN)/kakehashi demo
 
 test: $(VENV)/.dev rabbitmq go ## Install what the tests need (RabbitMQ and Go by apt-get) and run them all

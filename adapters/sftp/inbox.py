@@ -77,7 +77,8 @@ class ResultFolder:
         except (LostError, RefusedError, DestinationUnavailableError) as error:
             if not self._is_down:
                 self._is_down = True
-                log.warning("sftp.results_unreadable", error=type(error).__name__)
+                where, why = self._config.folder, str(error)
+                log.warning("sftp.results_unreadable", folder=where, reason=why)
             return
         if self._is_down:
             self._is_down = False

@@ -22,7 +22,7 @@ from gateway.cli.invocation import Invocation
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("gateway.cli.commands.up", "Everything in one process; needs no configuration."),
-    "demo": ("gateway.cli.demo", "Show applications on their way into two simulated systems."),
+    "demo": ("gateway.cli.demo", "Show applications on their way into three simulated systems."),
     "serve": ("gateway.cli.commands.serve", "Run the gateway, as configured."),
     "work": ("gateway.cli.commands.work", "Run the workers of some destinations."),
     "send": ("gateway.cli.commands.send", "Send a file through the front door."),

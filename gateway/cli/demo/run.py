@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -22,6 +21,7 @@ from gateway.bootstrap.run import Addresses, run_gateway
 from gateway.bootstrap.worker import build_worker
 from gateway.cli import logging, words
 from gateway.cli.demo.applications import MUNICIPALITY, Sample, samples
+from gateway.cli.demo.cores import GIVE_RESULTS, TAKES, Cores
 from gateway.cli.demo.show import Screen, Tally
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.identifiers import ClientName
@@ -30,18 +30,10 @@ from gateway.schema.catalogue import shipped_schemas
 from gateway.services.authenticate import new_key
 from gateway.settings.load import build
 from gateway.settings.model import Settings
-from gateway.testing.cores.file_core import FileCore, FileCoreSettings
-from gateway.testing.cores.http_core import HTTPCore
-from gateway.testing.cores.ledger import Ledger
 
 _ACCEPTED: Final = 202
 _PATIENCE_S: Final = 60.0
 _LOOK_S: Final = 0.1
-_TAKES: Final = {
-    "jido-teate": "CP932 CSV files",
-    "kaigo": "JSON over HTTP",
-    "bosai": "JSON over HTTP",
-}
 
 
 def demo(
@@ -49,7 +41,7 @@ def demo(
         Path | None, typer.Option(help="Keep everything in this empty folder for a look.")
     ] = None,
 ) -> None:
-    """Send applications through the real door into two simulated core systems.
+    """Send applications through the real door into three simulated core systems.
 
     Exits 0 only if every accepted application arrived exactly once, its outcome is in
     the journal, and the audit log verifies.
@@ -75,22 +67,11 @@ class Demo:
         # No terminal: 80 columns, no colour, the same lines.
         self._screen = Screen(Console(width=None if Console().is_terminal else 80))
         self._tally = Tally()
-        file_folder = home / "cores" / "jido-teate"
-        self._file_core = FileCore(
-            FileCoreSettings(
-                drop=file_folder / "drop",
-                taken=file_folder / "taken",
-                results=file_folder / "results",
-                decides_after_s=0.5,
-            ),
-            Ledger(file_folder / "arrivals.jsonl"),
-        )
-        self._http_core = HTTPCore(Ledger(home / "cores" / "http" / "arrivals.jsonl"))
+        self._cores = Cores(home / "cores")
 
     async def run(self) -> bool:
         """Send, wait, show; tell whether everything held."""
-        port = await self._http_core.start()
-        settings = _settings(self._home, port)
+        settings = _settings(self._home, await self._cores.start())
         store = stores.open_keys(settings)
         make_missing_keys(settings, store)
         broker = stores.open_broker(settings)
@@ -113,21 +94,16 @@ class Demo:
             playing.append(asyncio.create_task(play()))
 
         playing: list[asyncio.Task[None]] = []
-        core = asyncio.create_task(self._run_file_core())
+        cores = asyncio.create_task(self._cores.run())
         try:
             await run_gateway(gateway, stop=stop, workers=workers, started=act)
             await asyncio.gather(*playing)
         finally:
-            core.cancel()
-            await self._http_core.close()
+            cores.cancel()
+            await self._cores.close()
         self._screen.heading("検証 Verdict")
         self._screen.verdict(checks)
         return bool(checks) and all(holds for holds, _ in checks)
-
-    async def _run_file_core(self) -> None:
-        while True:
-            await asyncio.to_thread(self._file_core.step)
-            await asyncio.sleep(_LOOK_S)
 
     async def _play(self, gateway: Gateway, addresses: Addresses) -> list[tuple[bool, str]]:
         self._screen.heading("架け橋 Kakehashi demo")
@@ -176,7 +152,7 @@ class Demo:
     def _is_through(self, shown: set[str]) -> bool:
         wanted = len(self._tally.accepted)
         arrived = sum(1 for key in shown if key.startswith("arrived "))
-        return arrived == wanted and any(key.startswith("feedback ") for key in shown)
+        return arrived == wanted and self._tally.came_from >= GIVE_RESULTS
 
     def _show(self, application: Mapping[str, object], shown: set[str]) -> None:
         sample = self._tally.accepted.get(str(application["id"]))
@@ -190,27 +166,25 @@ class Demo:
                 self._screen.arrived(
                     sample, delivery["destination"], str(delivery["reference"] or "")
                 )
+        destinations = {delivery["id"]: delivery["destination"] for delivery in deliveries}
         for status in feedback:
             mark = f"feedback {status['delivery']} {status['status']}"
             if mark not in shown:
                 shown.add(mark)
+                self._tally.came_from.add(destinations[status["delivery"]])
                 self._tally.feedback.setdefault(str(application["id"]), []).append(status)
                 self._screen.came_back(sample, status)
 
     async def _summarise(self, gateway: Gateway) -> list[tuple[bool, str]]:
         applications = await gateway.operate.look.messages(limit=500)
         expected, outcomes = _expected(applications)
-        arrived = Counter(
-            arrival.key
-            for core in (self._file_core, self._http_core)
-            for arrival in core.ledger.arrivals
-        )
+        arrived = self._cores.arrived()
         self._screen.heading("到着 What arrived where")
         self._screen.destinations(
             [
                 (
                     name,
-                    _TAKES[name],
+                    TAKES[name],
                     len(keys),
                     sum(1 for key in keys if arrived[key]),
                     sum(1 for key in keys if arrived[key] > 1),
@@ -233,15 +207,18 @@ class Demo:
                 set(outcomes) == {"delivered"} and len(applications) == accepted,
                 "every outcome is in the journal",
             ),
-            (bool(self._tally.feedback), "feedback came back"),
+            (
+                self._tally.came_from >= GIVE_RESULTS,
+                f"results came back from {' and '.join(sorted(GIVE_RESULTS))}",
+            ),
             (bool(audit["ok"]), f"the audit log verifies: {audit['entries']} entries"),
         ]
 
     def _show_details(self) -> None:
-        first = next(iter(self._file_core.ledger.arrivals), None)
-        if first is not None:
+        record = self._cores.first_record()
+        if record is not None:
             self._screen.heading("CSV の先頭レコード The first record, as its reader sees it")
-            self._screen.record(self._file_core.records[first.key])
+            self._screen.record(record)
         self._screen.heading("受け付けなかった申請 What was refused, and why")
         for sample, problem in self._tally.refused:
             self._screen.refusal(sample, problem)
@@ -259,7 +236,7 @@ def _expected(
     applications: list[dict[str, object]],
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Return each destination's idempotency keys, and every delivery's state."""
-    keys: dict[str, list[str]] = {name: [] for name in _TAKES}
+    keys: dict[str, list[str]] = {name: [] for name in TAKES}
     states = []
     for application in applications:
         deliveries = application["deliveries"]
@@ -269,9 +246,7 @@ def _expected(
     return keys, states
 
 
-def _settings(home: Path, port: int) -> Settings:
+def _settings(home: Path, cores: Mapping[str, str]) -> Settings:
     shipped = shipped_schemas().parent / "config" / "demo.yaml"
-    text = Template(shipped.read_text("utf-8")).substitute(
-        home=str(home), core=f"http://127.0.0.1:{port}"
-    )
+    text = Template(shipped.read_text("utf-8")).substitute(cores, home=str(home))
     return build(yaml.safe_load(text))

@@ -35,12 +35,14 @@ class Tally:
         refused: Sample and problem of every refusal.
         arrived: Destination to the keys that arrived there, doubles included.
         feedback: Feedback lines that came back, by application id.
+        came_from: The destinations that they came from.
     """
 
     accepted: dict[str, Sample] = field(default_factory=dict)
     refused: list[tuple[Sample, Mapping[str, object]]] = field(default_factory=list)
     arrived: dict[str, list[str]] = field(default_factory=dict)
     feedback: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
+    came_from: set[str] = field(default_factory=set)
 
 
 class Screen:
