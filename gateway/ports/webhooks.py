@@ -60,7 +60,7 @@ class Webhooks(Protocol):
         """
 
     async def endpoints(self) -> Sequence[EndpointStanding]:
-        """Return every endpoint that something waits for, or that ever failed, by client."""
+        """Return every endpoint that something waits for, that fails or is disabled, by client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

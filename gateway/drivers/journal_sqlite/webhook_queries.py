@@ -47,6 +47,7 @@ SELECT c.client, p.failing_since, p.disabled_at, p.code,
     coalesce(w.waiting, 0) AS waiting, w.oldest
 FROM (
     SELECT client FROM webhook_endpoints
+    WHERE failing_since IS NOT NULL OR disabled_at IS NOT NULL
     UNION SELECT client FROM webhooks WHERE sent_at IS NULL
 ) c
     LEFT JOIN webhook_endpoints p ON p.client = c.client

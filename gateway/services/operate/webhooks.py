@@ -21,8 +21,12 @@ class OperateWebhooks:
         self._clock = clock
 
     async def list(self) -> list[dict[str, object]]:
-        """Return every client's endpoint, also of those that are configured no more."""
-        found = {one.endpoint.client: one for one in await self._journal.endpoints()}
+        """Return every client's endpoint, and those configured no more for which some wait."""
+        found = {
+            one.endpoint.client: one
+            for one in await self._journal.endpoints()
+            if one.waiting or one.endpoint.client in self._clients
+        }
         return [
             endpoint_view(
                 found.get(client) or EndpointStanding(endpoint=Endpoint(client=client)),

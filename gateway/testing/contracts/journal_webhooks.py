@@ -246,6 +246,16 @@ class WebhooksContract:
         assert standing.endpoint == seen[-1]
         assert standing.waiting == 0
 
+    async def test_an_endpoint_that_is_well_again_and_owed_nothing_is_not_listed(
+        self, journal: Journal
+    ) -> None:
+        await become(journal, Endpoint(client=PORTAL, failing_since=NOW, code="webhook.busy"))
+        assert len(await journal.endpoints()) == 1
+
+        await become(journal, Endpoint(client=PORTAL))
+
+        assert list(await journal.endpoints()) == []
+
     async def test_nothing_is_due_for_an_endpoint_that_is_disabled(
         self, journal: Journal, acceptance: Acceptance
     ) -> None:

@@ -11,11 +11,13 @@ import pytest
 from gateway.bootstrap.embedded import embedded_document, make_missing_keys
 from gateway.bootstrap.stores import open_journal, open_keys
 from gateway.cli import loop
-from gateway.domain.identifiers import ClientName
+from gateway.domain.identifiers import ClientName, DeliveryId
 from gateway.domain.webhook import Endpoint
 from gateway.ports.journal import Acceptance
 from gateway.ports.webhooks import EndpointDecision
 from gateway.settings.load import build
+from gateway.testing.contracts.journal import delivery_of
+from gateway.testing.contracts.journal_webhooks import tell
 from tests.unit.cli.conftest import Terminal
 
 SINCE = datetime(2026, 11, 20, tzinfo=UTC)
@@ -78,16 +80,34 @@ def test_an_endpoint_that_is_disabled_is_listed_shown_and_enabled(
     assert json.dumps(found).count('"webhook.enabled"') >= 1
 
 
+def owe(delivery: DeliveryId) -> None:
+    """Put something into the outbox for a client that has no endpoint any more."""
+
+    async def write() -> None:
+        journal = open_journal(build(embedded_document(Path("var"))))
+        await journal.open()
+        await tell(journal, delivery)
+        await journal.close()
+
+    loop.run(write())
+
+
 def test_an_endpoint_that_fails_or_is_configured_no_more_is_told(
-    terminal: Terminal, stand: Stand
+    terminal: Terminal, stand: Stand, keep: Callable[..., Acceptance]
 ) -> None:
     stand(Endpoint(client=ClientName("local"), failing_since=SINCE, code="webhook.timeout"))
     stand(Endpoint(client=ClientName("retired"), failing_since=SINCE, code="webhook.timeout"))
+    stand(Endpoint(client=ClientName("portal"), failing_since=SINCE, code="webhook.timeout"))
+    acceptance = keep()
+    assert acceptance.application.client == "portal"
+    owe(delivery_of(acceptance))
 
     shown = terminal.run("client", "webhook", "list", *CONFIG)
 
-    assert "failing since 2026-11-20 09:00" in shown
+    assert "failing since" in shown
+    assert "portal" in shown
     assert "not configured" in shown
+    assert "retired" not in shown
 
 
 def test_only_a_configured_endpoint_is_enabled(terminal: Terminal, stand: Stand) -> None:
