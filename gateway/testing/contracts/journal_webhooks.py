@@ -130,6 +130,7 @@ class WebhooksContract:
         await asyncio.gather(*(tell(journal, delivery) for _ in range(5)))
 
         assert [one.id for one in await due(journal)] == [first]
+        assert [one.waiting for one in await journal.endpoints()] == [1]
 
     async def test_feedback_that_comes_several_times_at_once_is_told_once(
         self, journal: Journal, acceptance: Acceptance
@@ -141,6 +142,7 @@ class WebhooksContract:
         [found] = await due(journal)
         assert found.id in ids
         assert found.sequence == 1
+        assert [one.waiting for one in await journal.endpoints()] == [1]
 
     async def test_a_rule_that_fails_puts_nothing_into_the_outbox(
         self, journal: Journal, acceptance: Acceptance

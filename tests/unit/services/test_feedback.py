@@ -40,7 +40,7 @@ CLIENTS = {
 
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[World]:
-    """Two municipalities, each with a core system; the worker may report for the first only."""
+    """Two municipalities, each with a core system, and workers that may report for some of them."""
     store = MemoryKeys()
     store.add(webhook_key(CLIENT), keys.new_secret(), private=True)
     async with World.make(
@@ -57,7 +57,8 @@ async def town(tmp_path: Path) -> AsyncIterator[World]:
             {"municipality": NEIGHBOUR, "procedure": "*", "to": ["next-door"]},
         ],
         workers={
-            "w1": {"destinations": [DESTINATION]},
+            "w1": {"destinations": [DESTINATION, "next-door"]},
+            "narrow": {"destinations": [DESTINATION]},
             "both": {"destinations": ["archive", "next-door", DESTINATION]},
         },
         feedback_codes={"K012": "document.missing"},
@@ -200,7 +201,8 @@ async def at_the_neighbours(world: World) -> DeliveryRecord:
 async def test_a_worker_says_nothing_of_a_destination_that_is_not_its_own(town: World) -> None:
     theirs = await at_the_neighbours(town)
 
-    await reported(town, said(theirs.id, destination=DestinationName("next-door")))
+    named = said(theirs.id, destination=DestinationName("next-door"))
+    await reported(town, named, worker="narrow")
 
     assert await refusals(town) == [("outcome", "seal.signature_invalid")]
     assert not await outbox(town)
@@ -217,6 +219,26 @@ async def test_a_core_system_says_nothing_of_another_municipalitys_application(
 
     assert await refusals(town) == [("outcome", "seal.signature_invalid")]
     assert not await outbox(town)
+
+
+async def test_an_adapter_that_names_another_core_systems_delivery_is_not_believed(
+    town: World,
+) -> None:
+    theirs = await at_the_neighbours(town)
+    town.start_worker()
+
+    # The worker may report for both, and says whose adapter it was.
+    town.adapter.statuses.put_nowait(
+        Feedback(
+            id="r-1",
+            idempotency_key=theirs.idempotency_key,
+            status=FeedbackStatus.REJECTED,
+            at=DECIDED,
+        )
+    )
+
+    assert await refusals(town) == [("outcome", "seal.signature_invalid")]
+    assert await history(town, theirs) == []
 
 
 async def test_a_worker_of_the_version_before_may_leave_its_destination_out(town: World) -> None:
