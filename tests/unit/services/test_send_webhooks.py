@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from structlog.testing import capture_logs
 
 from gateway.audit.verify import read
 from gateway.crypto import keys, webhook
@@ -24,6 +25,7 @@ from gateway.domain.webhook import Endpoint, Webhook, WebhookId
 from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.ports.journal import Acceptance
 from gateway.ports.webhooks import PostAnswer
+from gateway.services import send_webhooks
 from gateway.services.operate.refusals import NotFoundError
 from gateway.services.operate.webhooks import OperateWebhooks
 from gateway.services.send_webhooks import ClientEndpoint, SendWebhooks
@@ -435,13 +437,30 @@ async def test_what_was_taken_but_could_not_be_written_down_is_sent_again_with_i
     assert sending.front.ids == [str(told)] * 2
 
 
-async def test_a_lane_goes_on_when_the_journal_comes_back_and_gives_all_back_at_the_end(
-    sending: Sending,
+async def test_a_lane_goes_on_when_the_journal_comes_back_and_says_once_that_it_is_gone(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(send_webhooks, "TICK_S", 0.01)
     await sending.journal.close()
+
+    with capture_logs() as logs:
+        running = asyncio.create_task(sending.send.run())
+        await asyncio.sleep(0.1)
+        await sending.journal.open()
+        await sending.new()
+        await eventually(lambda: bool(sending.front.posts))
+
+    running.cancel()
+    await asyncio.wait({running})
+    assert [log["event"] for log in logs].count("webhooks.put_off") == 1
+
+
+async def test_a_nudge_sends_what_there_is_a_few_at_once_and_the_end_gives_all_back(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send_webhooks, "TICK_S", 60.0)
     running = asyncio.create_task(sending.send.run())
-    await asyncio.sleep(0.01)
-    await sending.journal.open()
+    await asyncio.sleep(0.05)
     for _ in range(20):
         await sending.new()
 
