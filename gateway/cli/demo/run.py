@@ -17,12 +17,16 @@ from rich.console import Console
 from gateway.bootstrap import stores
 from gateway.bootstrap.embedded import make_missing_keys
 from gateway.bootstrap.gateway import Gateway, build_gateway
+from gateway.bootstrap.key_names import webhook_key
 from gateway.bootstrap.run import Addresses, run_gateway
 from gateway.bootstrap.worker import build_worker
 from gateway.cli import logging, words
 from gateway.cli.demo.applications import MUNICIPALITY, Sample, samples
 from gateway.cli.demo.cores import GIVE_RESULTS, TAKES, Cores
+from gateway.cli.demo.front_end import FrontEnd
 from gateway.cli.demo.show import Screen, Tally
+from gateway.crypto import keys
+from gateway.crypto.webhook import receivers_key
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.identifiers import ClientName
 from gateway.drivers.system_clock import SystemClock
@@ -41,7 +45,7 @@ def demo(
         Path | None, typer.Option(help="Keep everything in this empty folder for a look.")
     ] = None,
 ) -> None:
-    """Send applications through the real door into three simulated core systems.
+    """Send applications through the real door into three simulated core systems, and back.
 
     Exits 0 only if every accepted application arrived exactly once, its outcome is in
     the journal, and the audit log verifies.
@@ -68,12 +72,16 @@ class Demo:
         self._screen = Screen(Console(width=None if Console().is_terminal else 80))
         self._tally = Tally()
         self._cores = Cores(home / "cores")
+        self._front_end = FrontEnd()
 
     async def run(self) -> bool:
         """Send, wait, show; tell whether everything held."""
-        settings = _settings(self._home, await self._cores.start())
+        places = {**await self._cores.start(), "webhooks": await self._front_end.start()}
+        settings = _settings(self._home, places)
         store = stores.open_keys(settings)
         make_missing_keys(settings, store)
+        store.add(webhook_key("portal"), secret := keys.new_secret(), private=True)
+        self._front_end.learn(receivers_key(secret))
         broker = stores.open_broker(settings)
         catalogue = stores.open_catalogue(settings)
         gateway = build_gateway(settings, store, broker=broker, catalogue=catalogue)
@@ -101,6 +109,7 @@ class Demo:
         finally:
             cores.cancel()
             await self._cores.close()
+            await self._front_end.close()
         self._screen.heading("検証 Verdict")
         self._screen.verdict(checks)
         return bool(checks) and all(holds for holds, _ in checks)
@@ -152,7 +161,13 @@ class Demo:
     def _is_through(self, shown: set[str]) -> bool:
         wanted = len(self._tally.accepted)
         arrived = sum(1 for key in shown if key.startswith("arrived "))
-        return arrived == wanted and self._tally.came_from >= GIVE_RESULTS
+        came_back = self._tally.came_from >= GIVE_RESULTS and self._is_told()
+        return arrived == wanted and came_back
+
+    def _is_told(self) -> bool:
+        """Tell whether the front end heard of all that came back."""
+        told = {str(data["application"]) for data in self._front_end.told.values()}
+        return set(self._tally.feedback) <= told
 
     def _show(self, application: Mapping[str, object], shown: set[str]) -> None:
         sample = self._tally.accepted.get(str(application["id"]))
@@ -211,6 +226,10 @@ class Demo:
                 self._tally.came_from >= GIVE_RESULTS,
                 f"results came back from {' and '.join(sorted(GIVE_RESULTS))}",
             ),
+            (
+                self._is_told() and not self._front_end.forged,
+                f"the front end was told by {len(self._front_end.told)} signed webhooks",
+            ),
             (bool(audit["ok"]), f"the audit log verifies: {audit['entries']} entries"),
         ]
 
@@ -246,7 +265,7 @@ def _expected(
     return keys, states
 
 
-def _settings(home: Path, cores: Mapping[str, str]) -> Settings:
+def _settings(home: Path, places: Mapping[str, str]) -> Settings:
     shipped = shipped_schemas().parent / "config" / "demo.yaml"
-    text = Template(shipped.read_text("utf-8")).substitute(cores, home=str(home))
+    text = Template(shipped.read_text("utf-8")).substitute(places, home=str(home))
     return build(yaml.safe_load(text))
