@@ -3,15 +3,9 @@
 from typing import Final
 
 from gateway.domain.claim import BreakerState
-from gateway.domain.identifiers import ClientName, DestinationName
-from gateway.domain.lifecycle import State
-from gateway.http.metrics import Metrics, Reconciled
-from gateway.http.protocol import Answered
-from gateway.services.observe import HOLDS, Observed, ObservedEndpoint
-from gateway.services.seal_log import LogStanding
+from gateway.testing.metric_families import metric_families
 from reference.source import GENERATED, table
 
-_NAME: Final = DestinationName("NAME")
 _INTRODUCTION: Final = f"""# Metrics
 
 `GET /metrics` on the operations port answers in Prometheus's text format. A scrape costs a few
@@ -41,36 +35,12 @@ def page() -> str:
 
 
 def _rows() -> list[list[str]]:
-    metrics = Metrics(Reconciled({_NAME: 0}, {_NAME: 0}), {("NAME", "taken"): 1})
-    refused = Answered(
-        method="POST",
-        route="-",
-        status=400,
-        code="json.malformed",
-        client=None,
-        application_id=None,
-        body_bytes=0,
-        duration_s=0.0,
-    )
-    metrics.observe(refused)
-    metrics.exposition(
-        Observed(
-            deliveries={_NAME: {}},
-            oldest_s={_NAME: {State.PENDING: 0.0}},
-            halted_keys={_NAME: 0},
-            workers={_NAME: {}},
-            holds={_NAME: HOLDS[0]},
-            endpoints={
-                ClientName("NAME"): ObservedEndpoint(waiting=1, oldest_s=0.0, disabled=False)
-            },
-            log=LogStanding(size=1, age_s=0.0, unsealed=0, breaks=0, usable=True),
-        )
-    )
-    rows = []
-    for family in metrics.families():
-        if family.name.startswith("kakehashi_"):
-            name = f"{family.name}_total" if family.type == "counter" else family.name
-            labels = {label for sample in family.samples for label in sample.labels} - {"le"}
-            told = ", ".join(f"`{label}`" for label in sorted(labels))
-            rows.append([f"`{name}`", family.type, told, family.documentation])
-    return rows
+    return [
+        [
+            f"`{name}`",
+            family.type,
+            ", ".join(f"`{label}`" for label in sorted(labels)),
+            family.documentation,
+        ]
+        for name, family, labels in metric_families()
+    ]

@@ -28,6 +28,8 @@ features = {idempotency = "lookup", max_in_flight = 2, feedback = false, dry_run
 quality = {tier = "gold"}
 """
 
+README = "".join(f"## {heading}\n\nsoap.late, kakehashi_workers\n\n" for heading in HEADINGS)
+
 
 class Config(AdapterConfig):
     """A configuration with a secret."""
@@ -55,7 +57,7 @@ def adapter(tmp_path: Path) -> Adapter:
     shutil.copytree(SAMPLES, folder / "samples")
     (folder / "tests").mkdir()
     files = {
-        "README.md": "".join(f"## {heading}\n\nsoap.late\n\n" for heading in HEADINGS),
+        "README.md": README,
         "mapping.py": "import json\nfrom gateway.sdk import Application\n",
         "adapter.py": 'raise TransientError("soap.late")\n',
         "tests/test_contract.py": "class TestContract(AdapterContract):\n    pass\n",
@@ -133,12 +135,18 @@ BROKEN = [
     ("samples-per-procedure", without("samples/care-certification-claim.message.json")),
     ("samples-per-procedure", without("samples/care-certification-claim.native.json")),
     ("contract-suite", without("tests/test_contract.py")),
-    ("readme-headings", writing("README.md", "## Set up\n\nsoap.late\n")),
+    ("readme-headings", writing("README.md", "## Set up\n\nsoap.late, kakehashi_workers\n")),
     ("outcome-codes-listed", writing("client.py", 'raise RejectedError("soap.refused")\n')),
     ("check", waiving("check_changes_nothing")),
     ("contract-against-real", without("tests/test_against_core.py")),
     ("failures", waiving("silence_is_unknown")),
     ("concurrency-declared", featuring(max_in_flight=9)),
+    ("metrics-documented", writing("README.md", README.replace("kakehashi_workers", ""))),
+    ("metrics-documented", writing("README.md", README + "kakehashi_core_system_health\n")),
+    (
+        "metrics-documented",
+        writing("README.md", README.replace("kakehashi_workers", "kakehashi_log_entries")),
+    ),
     ("fault-injection", writing("tests/test_failures.py", "")),
     ("diagnostics-redacted", waiving("secrets_stay_secret")),
     ("reconciliation", featuring(idempotency=Idempotency.NONE)),
