@@ -1,4 +1,4 @@
-"""An answer as far as it was read, and the two headers of it that mean something."""
+"""An answer as far as it was read, and when it says to come back."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,11 +10,6 @@ _LONGEST_WAIT_S: Final = 24 * 3600.0
 """A core system that says "come back next year" is asked again every day."""
 
 _SECONDS: Final = re.compile(r"[0-9]+")
-
-_LINK: Final = re.compile(
-    r"\s*<([^>]*)>((?:\s*;\s*[^;,\"=]+(?:=(?:\"(?:[^\"\\]|\\.)*\"|[^;,\"]*))?)*)\s*(?:,|$)"
-)
-_PARAMETER: Final = re.compile(r";\s*([^;,\"=\s]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;,\"\s]*))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,25 +51,3 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
         return None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return min(max((aware - now).total_seconds(), 0.0), _LONGEST_WAIT_S)
-
-
-def next_link(header: str | None) -> str | None:
-    """Return the target of the first link whose relation is ``next`` (RFC 8288, 3).
-
-    Returns:
-        As it stands there, which may be relative; ``None`` if there is none, or if the header
-        cannot be read up to it.
-    """
-    place = 0
-    while header and place < len(header):
-        found = _LINK.match(header, place)
-        if found is None:
-            return None
-        # The first of several "rel" counts (3.3).
-        for name, quoted, token in _PARAMETER.findall(found[2]):
-            if name.lower() == "rel":
-                if "next" in (quoted or token).lower().split():
-                    return found[1]
-                break
-        place = found.end()
-    return None

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-from adapters.http.answer import Answer, next_link
+from adapters.http.answer import Answer
+from adapters.http.link import next_link
 from adapters.http.results_config import ResultsConfig
 from gateway.formats.pointer import at
 from gateway.formats.result_config import ResultColumns, ResultFileConfig

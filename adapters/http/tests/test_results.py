@@ -12,8 +12,9 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from adapters.http import HTTPConfig, HTTPDestination
-from adapters.http.answer import Answer, next_link
+from adapters.http.answer import Answer
 from adapters.http.cursor import NAME, Cursor, Position
+from adapters.http.link import next_link
 from adapters.http.results import PageError, read_page
 from adapters.http.results_config import ResultsConfig
 from gateway.sdk import JST, DestinationUnavailableError, Feedback, FeedbackStatus, TransientError
@@ -412,8 +413,14 @@ def test_the_next_page_is_the_link_whose_relation_says_so(
 
 def test_an_evil_link_header_takes_no_time() -> None:
     # Within the test's own timeout, that is: an exponential reader would not end in years.
-    for header in ("<a>" + "; x" * 20_000 + "!", '<a>; t="' + "\\" * 30_000, "<" * 30_000):
+    parameters = "<a>" + "; x" * 5000
+    hostile = (f'{parameters}"', f"{parameters}!", '<a>; t="' + "\\" * 15_000, "<" * 15_000)
+    for header in (*hostile, "<a>" + ";x=" * 5000 + '"', f"<a>;{' ' * 15_000}"):
         assert next_link(header) is None
+
+
+def test_a_link_header_longer_than_any_list_needs_is_not_read() -> None:
+    assert next_link("</a>; rel=next" + " " * 16_384) is None
 
 
 def page_at(target: object, url: str, **over: Any) -> str | None:
