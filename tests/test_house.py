@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adapter_rules import broken
-from adapter_rules.adapter import Adapter
 from gateway.drivers import discovery
 from gateway.drivers.rabbitmq import topology
 from gateway.http.problems import DETAILS
 from gateway.settings.model import Settings
+from gateway.testing.adapter_rules import broken
+from gateway.testing.adapter_rules.adapter import Adapter
 
 ROOT = Path(__file__).parent.parent
 TRACKED = subprocess.run(

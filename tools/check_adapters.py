@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from adapter_rules import broken
-from adapter_rules.adapter import Adapter
 from gateway.drivers import discovery
+from gateway.testing.adapter_rules import broken
+from gateway.testing.adapter_rules.adapter import Adapter
 
 ROOT: Final = Path(__file__).parent.parent
 

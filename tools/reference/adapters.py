@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from adapter_rules import rules
 from gateway.drivers.discovery import MANIFEST_NAME, Manifest, manifest_in
 from gateway.testing.adapter_kit.contract import checks
+from gateway.testing.adapter_rules import rules
 from reference.source import GENERATED, table
 
 _ROOT: Final = Path(__file__).parent.parent.parent
@@ -65,7 +65,7 @@ def page() -> str:
         [rule.tier, f"`{rule.name}`{' *' if rule.faults else ''}", _plain(rule.asks)]
         for rule in rules().values()
     ]
-    source = "gateway/testing/adapter_kit/checks/*.py`, `tools/adapter_rules/*/*.py"
+    source = "gateway/testing/adapter_kit/checks/*.py`, `gateway/testing/adapter_rules/*/*.py"
     return (
         GENERATED.format(source=f"`{source}`")
         + _INTRODUCTION

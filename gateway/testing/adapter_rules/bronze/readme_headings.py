@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from adapter_rules.adapter import Adapter
 from gateway.testing.adapter_readme import HEADINGS
+from gateway.testing.adapter_rules.adapter import Adapter
 
 
 def faults(adapter: Adapter) -> Iterator[str]:

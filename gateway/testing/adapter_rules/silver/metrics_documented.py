@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from adapter_rules.adapter import Adapter
+from gateway.testing.adapter_rules.adapter import Adapter
 from gateway.testing.metric_families import metric_families
 
 _METRIC: Final = re.compile(r"\bkakehashi_[a-z_]+")

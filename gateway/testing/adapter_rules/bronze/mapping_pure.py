@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from adapter_rules.adapter import Adapter
+from gateway.testing.adapter_rules.adapter import Adapter
 
 _WITH_EFFECTS: Final = frozenset(
     {

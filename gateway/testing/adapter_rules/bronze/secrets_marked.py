@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from adapter_rules.adapter import Adapter
+from gateway.testing.adapter_rules.adapter import Adapter
 
 _SECRET: Final = re.compile(r"(password|passphrase|secret|token|api_key|private_key)$")
 """How a field that holds a secret is called; ``…_file`` holds where it lies."""

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from adapter_rules.adapter import Adapter
 from gateway.schema.catalogue import procedure_files, shipped_schemas
+from gateway.testing.adapter_rules.adapter import Adapter
 
 
 def faults(adapter: Adapter) -> Iterator[str]:

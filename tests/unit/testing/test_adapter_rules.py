@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pydantic import Field, SecretStr
 
-from adapter_rules import TIERS, broken, rules
-from adapter_rules.adapter import Adapter
 from gateway.drivers.discovery import Manifest
 from gateway.sdk import AdapterConfig, AdapterSpec, Idempotency
 from gateway.testing.adapter_readme import HEADINGS
+from gateway.testing.adapter_rules import TIERS, broken, rules
+from gateway.testing.adapter_rules.adapter import Adapter
 
 ROOT = Path(__file__).parents[3]
 SAMPLES = ROOT / "adapters" / "http" / "samples"

@@ -3,7 +3,7 @@
 A rule's docstring says what it asks; ``faults`` yields a sentence for each thing that a
 machine can see is wrong. A rule without it is judged by people.
 
-Run ``python tools/check_adapters.py`` to hold every adapter against what its manifest says.
+The contract kit's check ``quality_is_as_claimed`` holds an adapter against what its manifest says.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from adapter_rules.adapter import Adapter
+from gateway.testing.adapter_rules.adapter import Adapter
 
 TIERS: Final = ("bronze", "silver", "gold")
 
@@ -42,7 +42,7 @@ def rules() -> dict[str, Rule]:
 
 def _rules_of(tier: str) -> Iterator[Rule]:
     for module in pkgutil.iter_modules([str(Path(__file__).parent / tier)]):
-        loaded = importlib.import_module(f"adapter_rules.{tier}.{module.name}")
+        loaded = importlib.import_module(f"{__name__}.{tier}.{module.name}")
         yield Rule(
             name=module.name.replace("_", "-"),
             tier=tier,

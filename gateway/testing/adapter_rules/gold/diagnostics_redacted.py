@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from adapter_rules.adapter import Adapter
+from gateway.testing.adapter_rules.adapter import Adapter
 
 
 def faults(adapter: Adapter) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from adapter_rules.adapter import Adapter
 from gateway.sdk import Idempotency
+from gateway.testing.adapter_rules.adapter import Adapter
 
 
 def faults(adapter: Adapter) -> Iterator[str]:
