@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 _END_OF_FILE: Final = b"\x1a"
+_COUNT: Final = re.compile(r" *0*[0-9]{1,9} *")
+"""More records are in no file; Python refuses to read numbers of thousands of digits."""
 
 
 def unframed(
@@ -24,7 +26,8 @@ def unframed(
         trailer: The same of the last line.
 
     Returns:
-        The fault is ``batch.header_missing``, ``batch.trailer_missing``.
+        The fault is ``batch.header_missing``, ``batch.trailer_missing`` or
+        ``batch.count_malformed``.
     """
     lines = content.removesuffix(_END_OF_FILE).splitlines(keepends=True)
     counts = []
@@ -39,7 +42,9 @@ def unframed(
         if match is None:
             return fault
         count = match.groupdict().get("count")
-        if count is not None and count.isascii() and count.isdigit():
+        if count is not None:
+            if _COUNT.fullmatch(count) is None:
+                return "batch.count_malformed"
             counts.append(int(count))
     return b"".join(lines), tuple(counts)
 

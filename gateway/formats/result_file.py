@@ -73,7 +73,19 @@ class _Refused(Exception):  # noqa: N818 - it never leaves this file
 def read_results(
     content: bytes, config: ResultFileConfig
 ) -> tuple[tuple[Result, ...], tuple[ResultFault, ...]]:
-    """Return what the file's good lines say, and what is wrong with the others."""
+    """Return what the file's good lines say, and what is wrong with the others.
+
+    Never raises: a file that surprises us must not come between us and the files behind it.
+    """
+    try:
+        return _read(content, config)
+    except Exception:  # noqa: BLE001 - whatever it is, it comes from this file
+        return (), (ResultFault(0, "result.unreadable"),)
+
+
+def _read(
+    content: bytes, config: ResultFileConfig
+) -> tuple[tuple[Result, ...], tuple[ResultFault, ...]]:
     frame = unframed(
         content, config.encoding, header=config.frame.header, trailer=config.frame.trailer
     )

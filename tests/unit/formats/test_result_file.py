@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from gateway.domain.outcome import FeedbackStatus
 from gateway.formats.result_config import ResultFileConfig
 from gateway.formats.result_file import ResultFault, read_results
+from gateway.formats.result_layout import ResultFrame
 
 KEY = "0193453a-0000-7000-8000-000000000001"
 LINE = {"key": KEY, "status": "受理", "decided_at": "2026-11-24T09:00:00"}
@@ -24,6 +25,24 @@ def test_a_key_is_found_alone_and_in_the_name_of_its_file(text: str) -> None:
 
     assert [result.key for result in results] == ([] if text.startswith("A-") else [KEY])
     assert len(faults) == (1 if text.startswith("A-") else 0)
+
+
+@pytest.mark.parametrize("count", ["9" * 5000, "1" + "0" * 9, "１", "?"])
+def test_a_count_that_is_no_number_of_records_sets_the_file_aside(count: str) -> None:
+    config = ResultFileConfig(encoding="utf-8", frame=ResultFrame(trailer="T(?P<count>.*)"))
+
+    content = f"key,status,decided_at\n{KEY},受理,2026-11-24\nT{count}\n".encode()
+
+    assert read_results(content, config) == ((), (ResultFault(0, "batch.count_malformed"),))
+
+
+def test_a_file_that_surprises_us_is_set_aside() -> None:
+    config = ResultFileConfig.model_construct(
+        encoding="of a later version",  # type: ignore[arg-type]
+        frame=ResultFrame(trailer="T"),
+    )
+
+    assert read_results(b"T\n", config) == ((), (ResultFault(0, "result.unreadable"),))
 
 
 def test_the_same_line_in_another_file_has_the_same_id() -> None:
