@@ -34,7 +34,14 @@ class HTTPConfig(AdapterConfig):
     lookup_url: str | None = Field(
         default=None,
         description="GET here tells what became of a delivery; `{key}` stands for its idempotency "
-        "key. 2xx: it has it; 404: it never had it. Needed for `idempotency: lookup`.",
+        "key. 2xx: it has it; 404: it never had it, both in JSON. Needed for "
+        "`idempotency: lookup`.",
+    )
+    lookup_unknown_codes: tuple[str, ...] = Field(
+        default=(),
+        max_length=64,
+        description="Codes at `error_code_pointer` with which a lookup's 404 says that it never "
+        "had the delivery. Without any, every 404 in JSON says so, that of an API gateway too.",
     )
     allow_plain_http: bool = Field(
         default=False,
@@ -120,9 +127,16 @@ class HTTPConfig(AdapterConfig):
         pattern=POINTER,
         description="JSON pointer to the core system's own number (整理番号) in its answer.",
     )
-    reference_required: bool = Field(
-        default=False,
-        description="Whether a success without that number is in doubt rather than delivered.",
+    reference_required: bool | None = Field(
+        default=None,
+        description="Whether a success without that number is in doubt rather than delivered. "
+        "It is, with a `reference_pointer`, unless this is `false`.",
+    )
+    answer_bodies: Literal["json", "any"] = Field(
+        default="json",
+        description="With `json` a success counts only if its body is JSON or empty, and a "
+        "lookup's 200 or 404 only if it is JSON: proxies answer with pages of their own. `any` "
+        "only where nothing but the core system can answer.",
     )
     error_code_pointer: str | None = Field(
         default=None, pattern=POINTER, description="JSON pointer to the code in a refusal."
@@ -171,15 +185,25 @@ class HTTPConfig(AdapterConfig):
         return meanings
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _has_one_credential(self) -> Self:
         if self.bearer_token is not None and self.bearer_token_file is not None:
             raise ValueError("give bearer_token or bearer_token_file, not both")
         if self.oauth is not None and (self.bearer_token or self.bearer_token_file):
             raise ValueError("give oauth or a bearer token, not both")
         if (self.client_certificate_file is None) != (self.client_key_file is None):
             raise ValueError("client_certificate_file and client_key_file go together")
+        return self
+
+    @model_validator(mode="after")
+    def _reads_answers_that_it_can_read(self) -> Self:
         if self.reference_required and self.reference_pointer is None:
             raise ValueError("reference_required needs reference_pointer")
+        if self.lookup_unknown_codes and self.error_code_pointer is None:
+            raise ValueError("lookup_unknown_codes needs error_code_pointer")
+        return self
+
+    @model_validator(mode="after")
+    def _has_safe_addresses(self) -> Self:
         if self.lookup_url is not None and "{key}" not in self.lookup_url:
             raise ValueError("lookup_url has no {key}")
         for name, url in (
@@ -193,10 +217,19 @@ class HTTPConfig(AdapterConfig):
                 raise ValueError(f"{name}: credentials do not belong in an address")
             if url is not None and not (self.allow_plain_http or _is_private(url)):
                 raise ValueError(f"{name}: plain http to another machine; see allow_plain_http")
+        return self
+
+    @model_validator(mode="after")
+    def _names_each_member_once(self) -> Self:
         names = [member.name for member in self.members]
         if len(set(names)) < len(names):
             raise ValueError("members: a name stands there twice")
         return self
+
+    @property
+    def requires_reference(self) -> bool:
+        """Whether a success must have the core system's number."""
+        return self.reference_pointer is not None and self.reference_required is not False
 
     def lookup(self, key: str) -> HttpUrl:
         """Return where to ask for ``key``; needs ``lookup_url``."""

@@ -5,7 +5,9 @@ The table of meanings:
 ======================  ===========  ==================================================
 answer                  meaning      because
 ======================  ===========  ==================================================
-2xx                     delivered    with the reference, if one is configured
+2xx                     delivered    in JSON or empty; with reference and proof as configured
+202                     unknown      it may yet fail (RFC 9110, 15.3.3), unless with reference
+                                     or proof
 307, 308                unavailable  nothing was done here; we never follow
 other 3xx               unknown      303 may well say "done, look there"
 400, 404, 405, 406,     rejected     the same request will be refused again
@@ -22,6 +24,7 @@ other 5xx               unknown      ``transient`` with ``effect_on_5xx: none``
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -105,7 +108,7 @@ def receipt(answer: Answer, config: HTTPConfig, now: datetime) -> Receipt:
     """
     meaning = _meaning(answer, config)
     if meaning == "delivered":
-        return _delivered(answer, config)
+        return _delivered(config, _read_success(answer, config))
     reason = f"http.{answer.status}"
     if meaning == "rejected":
         raise RejectedError(_code(answer, config) or reason, _field(answer, config))
@@ -118,21 +121,33 @@ def found(answer: Answer, config: HTTPConfig, now: datetime) -> Receipt | None:
     Raises:
         TransientError: It does not tell.
     """
-    if answer.status == 404:  # noqa: PLR2004 - not found (RFC 9110, 15.5.5)
+    if answer.status == 404 and _is_certain(answer, config):  # noqa: PLR2004 - not found (RFC 9110, 15.5.5)
         return None
     if answer.status // 100 != 2:  # noqa: PLR2004 - successful (RFC 9110, 15.3)
         wait_s = retry_after_s(answer.retry_after, now)
         raise TransientError(f"http.lookup_{answer.status}", wait_s)
+    if config.answer_bodies == "json" and _json(answer.body) is None:
+        # To ask and to be answered nothing is no answer either.
+        raise TransientError(answer.body_fault or "http.answer_malformed")
     try:
-        return _delivered(answer, config)
+        return _delivered(config, _read_success(answer, config))
     except UnknownOutcomeError as error:
         raise TransientError(error.reason) from None
+
+
+def _is_certain(answer: Answer, config: HTTPConfig) -> bool:
+    """Tell whether it is the core system that says that it never had a key."""
+    if config.lookup_unknown_codes:
+        return _of_refusal(answer, config.error_code_pointer) in config.lookup_unknown_codes
+    return config.answer_bodies == "any" or _json(answer.body) is not None
 
 
 def _meaning(answer: Answer, config: HTTPConfig) -> Meaning:
     status = answer.status
     if status in config.status_meanings:
         return config.status_meanings[status]
+    if status == 202 and not (config.proof_pointer or config.requires_reference):  # noqa: PLR2004 - see the table
+        return "unknown"
     if status == 503 and answer.retry_after is not None:  # noqa: PLR2004 - see the table
         return "throttled"
     by_5xx: Meaning = "unknown" if config.effect_on_5xx == "unknown" else "transient"
@@ -153,19 +168,23 @@ def _error(
             return UnknownOutcomeError(reason)
 
 
-def _delivered(answer: Answer, config: HTTPConfig) -> Receipt:
+def _read_success(answer: Answer, config: HTTPConfig) -> object:
+    """Return what a success's body says; ``None`` without one, if nothing is looked for in it.
+
+    Raises:
+        UnknownOutcomeError: It is none of the core system's, as far as we know.
+    """
     if answer.body is None:
         raise UnknownOutcomeError(answer.body_fault or "http.answer_cut_off")
-    is_proved = config.proof_pointer is not None or config.reference_required
-    if config.reference_pointer is None and not is_proved:
-        return Receipt()
-    if not answer.body and not is_proved:
-        return Receipt()
-    try:
-        document = json.loads(answer.body)
-    except (ValueError, RecursionError):
+    proves = config.proof_pointer is not None or config.requires_reference
+    document = _json(answer.body)
+    if document is None and (proves or (answer.body.strip() and config.answer_bodies == "json")):
         # A page of HTML with status 200 is what a proxy's login form looks like.
-        raise UnknownOutcomeError("http.answer_malformed") from None
+        raise UnknownOutcomeError("http.answer_malformed")
+    return None if document is None else document.value
+
+
+def _delivered(config: HTTPConfig, document: object) -> Receipt:
     if config.proof_pointer is not None and at(document, config.proof_pointer) in (
         None,
         "",
@@ -174,7 +193,7 @@ def _delivered(answer: Answer, config: HTTPConfig) -> Receipt:
     ):
         raise UnknownOutcomeError("http.proof_missing")
     reference = config.reference_pointer and _reference(at(document, config.reference_pointer))
-    if reference is None and config.reference_required:
+    if reference is None and config.requires_reference:
         raise UnknownOutcomeError("http.reference_missing")
     return Receipt(reference=reference)
 
@@ -201,9 +220,20 @@ def _field(answer: Answer, config: HTTPConfig) -> str | None:
 
 
 def _of_refusal(answer: Answer, pointer: str | None) -> object:
-    if pointer is None or answer.body is None:
-        return None
+    document = None if pointer is None else _json(answer.body)
+    return None if document is None or pointer is None else at(document.value, pointer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """What a body says; ``null`` is a document, too."""
+
+    value: object
+
+
+def _json(body: bytes | None) -> _Document | None:
+    """Return what a body says, or ``None`` if it is no JSON or was not read whole."""
     try:
-        return at(json.loads(answer.body), pointer)
+        return None if body is None else _Document(json.loads(body))
     except (ValueError, RecursionError):
         return None

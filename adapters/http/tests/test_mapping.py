@@ -22,6 +22,7 @@ from gateway.sdk import (
 SAMPLES = Path(__file__).parent.parent / "samples"
 NAMES = sorted(path.name.removesuffix(".message.json") for path in SAMPLES.glob("*.message.json"))
 KEY = "0193453a-0000-7000-8000-000000000001"
+MALFORMED = "http.answer_malformed"
 NOW = datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
 URL = "http://127.0.0.1:1/applications"
 
@@ -78,24 +79,48 @@ def test_a_success_has_the_core_systems_reference(status: int) -> None:
 def test_what_cannot_be_a_reference_is_none(value: object) -> None:
     answer = an_answer(200, {"reference": value})
 
-    assert receipt(answer, config(), NOW).reference is None
-    assert_unknown(meant(answer, reference_required=True), "http.reference_missing")
+    assert receipt(answer, config(reference_required=False), NOW).reference is None
+    assert_unknown(meant(answer), "http.reference_missing")
 
 
 def test_a_number_is_a_reference() -> None:
     assert receipt(an_answer(200, {"reference": 4711}), config(), NOW).reference == "4711"
 
 
-def test_without_a_pointer_any_whole_answer_is_a_success() -> None:
-    answer = Answer(status=200, body=b"<html>")
+@pytest.mark.parametrize("body", [b"", b" \r\n", b"{}", b"[]", b"null"])
+def test_without_a_pointer_json_and_nothing_at_all_are_a_success(body: bytes) -> None:
+    answer = Answer(status=200, body=body)
 
     assert receipt(answer, config(reference_pointer=None), NOW).reference is None
-    assert receipt(an_answer(204), config(), NOW).reference is None
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"{", b"\xff\xfe\x00", b"[" * 60_000])
-def test_a_success_that_is_not_json_is_in_doubt(body: bytes) -> None:
-    assert_unknown(meant(Answer(status=200, body=body)), "http.answer_malformed")
+@pytest.mark.parametrize("over", [{}, {"reference_pointer": None}, {"reference_required": False}])
+@pytest.mark.parametrize("body", [b"<html>", b"{", b"\xff\xfe\x00", b"[" * 60_000, b"OK"])
+def test_a_success_that_is_not_json_is_in_doubt(body: bytes, over: dict[str, object]) -> None:
+    assert_unknown(meant(Answer(status=200, body=body), **over), "http.answer_malformed")
+
+
+def test_where_nothing_else_can_answer_any_body_is_a_success_if_so_configured() -> None:
+    plain = config(reference_pointer=None, answer_bodies="any")
+
+    assert receipt(Answer(status=200, body=b"OK"), plain, NOW).reference is None
+    assert_unknown(meant(Answer(status=200, body=b"OK"), answer_bodies="any"), MALFORMED)
+
+
+def test_a_success_that_says_error_where_the_reference_should_be_is_in_doubt() -> None:
+    assert_unknown(meant(an_answer(200, {"error": "E0003"})), "http.reference_missing")
+
+
+def test_a_202_is_in_doubt_unless_it_proves_something_or_is_configured() -> None:
+    answer = an_answer(202, {"id": "1"})
+    bare = {"reference_pointer": None}
+    means = {"status_meanings": {202: "delivered"}}
+
+    assert_unknown(meant(an_answer(202), **bare), "http.202")
+    assert_unknown(meant(answer, **bare), "http.202")
+    assert_unknown(meant(answer, reference_pointer="/id", reference_required=False), "http.202")
+    assert receipt(answer, config(**bare, proof_pointer="/id"), NOW).reference is None
+    assert receipt(an_answer(202), config(**bare, **means), NOW).reference is None
 
 
 def test_a_success_whose_body_was_lost_is_in_doubt() -> None:
@@ -220,10 +245,35 @@ def test_a_lookup_tells_yes_no_or_that_it_cannot_tell() -> None:
     yes = found(an_answer(200, {"reference": "整000001"}), config(), NOW)
     assert yes is not None
     assert yes.reference == "整000001"
-    assert found(an_answer(404), config(), NOW) is None
+    assert found(an_answer(404, {"code": "UNKNOWN"}), config(), NOW) is None
     for answer in (an_answer(500), an_answer(401), Answer(status=200, body=b"<html>")):
         with pytest.raises(TransientError):
             found(answer, config(), NOW)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("body", [None, b"", b"<html>", b"not found"])
+def test_a_lookup_that_something_in_between_may_have_answered_tells_nothing(
+    status: int, body: bytes | None
+) -> None:
+    answer = Answer(status=status, body=body)
+    bare = config(reference_pointer=None)
+
+    with pytest.raises(TransientError):
+        found(answer, bare, NOW)
+
+
+def test_a_bare_404_of_a_lookup_counts_where_nothing_else_can_answer() -> None:
+    assert found(an_answer(404), config(answer_bodies="any"), NOW) is None
+
+
+def test_only_the_configured_codes_say_that_a_lookup_found_nothing() -> None:
+    strict = config(lookup_unknown_codes=["E404"])
+
+    assert found(an_answer(404, {"code": "E404"}), strict, NOW) is None
+    for answer in (an_answer(404, {"message": "no Route matched"}), an_answer(404)):
+        with pytest.raises(TransientError, match="lookup_404"):
+            found(answer, strict, NOW)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +289,7 @@ def test_a_lookup_tells_yes_no_or_that_it_cannot_tell() -> None:
         ({"bearer_token": "a", "bearer_token_file": "b"}, "not both"),
         ({"client_key_file": "b"}, "go together"),
         ({"reference_pointer": None, "reference_required": True}, "needs reference_pointer"),
+        ({"error_code_pointer": None, "lookup_unknown_codes": ["1"]}, "needs error_code_pointer"),
         ({"headers": {"Authorization": "x"}}, "cannot be set"),
         ({"headers": {"X Y": "x"}}, "cannot be set"),
         ({"headers": {"X": "a\r\nb"}}, "not printable"),
