@@ -22,6 +22,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -214,8 +215,9 @@ class BatchFolder:
         facts = config.facts(
             sequence=sequence, count=count, closed_at=now, suffix=self._records.suffix
         )
-        if (self._drop.folder / facts.name).exists():
-            raise DestinationUnavailableError("file.name_taken")  # a rename would replace it
+        for name in (facts.name, config.trigger_name(facts.name)):
+            if name is not None and (self._drop.folder / name).exists():
+                raise DestinationUnavailableError("file.name_taken")  # a rename would replace it
         return facts
 
     def _content(self, entries: Sequence[Entry], facts: BatchFacts) -> bytes:
@@ -257,7 +259,10 @@ class BatchFolder:
         if trigger.exists():
             suffix = json.loads(self._manifest(number).read_bytes())["trigger"]
             name = (self._drop.folder / self._known[number].name).with_suffix(suffix)
-            os.rename(trigger, name)  # noqa: PTH104 - one system call
+            if name.exists():
+                trigger.unlink()  # not ours, perhaps a batch: nothing is ever replaced
+            else:
+                os.rename(trigger, name)  # noqa: PTH104 - one system call
             self._settle()
 
     def _settle(self) -> None:
@@ -318,7 +323,8 @@ class BatchFolder:
             names = os.listdir(self._folder)  # noqa: PTH208 - its errors are translated
         except FileNotFoundError:
             return []  # no batch yet: the folder around it is the familiar one
-        return [self._folder / name for name in sorted(names) if name.endswith(ending)]
+        ours = re.compile(rf"[0-9]{{10}}{re.escape(ending)}")
+        return [self._folder / name for name in sorted(names) if ours.fullmatch(name)]
 
     def _manifest(self, number: int) -> Path:
         return self._folder / f"{number:010}.manifest"

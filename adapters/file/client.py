@@ -147,7 +147,9 @@ class DropFolder:
         return removed
 
     def _records(self) -> list[Path]:
-        return [*self.state.glob("*.intent"), *self.state.glob("*.tmp")]
+        """Return what we wrote for some delivery; other programs leave files here, too."""
+        there = [*self.state.glob("*.intent"), *self.state.glob("*.tmp")]
+        return [path for path in there if _KEY.fullmatch(path.stem)]
 
     def _temporary(self, key: str) -> Path:
         return self.state / f"{key}.tmp"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
+from pathlib import PurePosixPath
 from string import Formatter
 from typing import Final, Literal, Self
 
@@ -91,6 +92,11 @@ class BatchConfig(RecordModel):
     def largest_sequence(self) -> int:
         """The last number that fits its digits."""
         return int("9" * self.sequence_digits)
+
+    def trigger_name(self, name: str) -> str | None:
+        """Return the name of the end file of the batch file ``name``, if it gets one."""
+        suffix = self.trigger_suffix
+        return None if suffix is None else PurePosixPath(name).with_suffix(suffix).name
 
     def facts(self, *, sequence: int, count: int, closed_at: datetime, suffix: str) -> BatchFacts:
         """Return the facts of one file, its name among them.

@@ -50,6 +50,10 @@ class RecordConfig(RecordModel):
             raise ValueError("jsonl is needed with format: jsonl, and only then")
         if self.format == "json" and self.batch is not None:
             raise ValueError("batch: several documents are no JSON file; take format: jsonl")
+        trigger = None if self.batch is None else self.batch.trigger_suffix
+        # Whatever its case: on a share of Windows that is the same name.
+        if trigger is not None and trigger.casefold() == self.records.suffix:
+            raise ValueError("batch.trigger_suffix: the end file would replace its batch")
         for part in self.mapped():
             _require_facts(part, is_batch=self.batch is not None)
         self._require_a_frame_that_fits()

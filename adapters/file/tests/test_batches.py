@@ -399,3 +399,54 @@ def test_old_batches_are_forgotten_but_their_numbers_are_not_used_again(tmp_path
     assert folder.find(KEYS[1]) == "B000002.csv#1"
     assert folder.prune(timedelta(days=90)) == 0
     assert folder.put([an_entry(KEYS[2])]) == ["B000003.csv#1"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".CSV"])
+def test_an_end_file_must_not_have_its_batchs_name(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(ValueError, match="the end file would replace its batch"):
+        a_config(tmp_path, trigger_suffix=suffix)
+
+
+def test_an_end_file_replaces_no_file_that_has_its_name(tmp_path: Path) -> None:
+    folder = batches(tmp_path, trigger_suffix=".end")
+    foreign = tmp_path / "drop" / "B000001.end"
+    foreign.write_bytes(b"not ours")
+
+    (outcome,) = folder.put([an_entry()])
+
+    assert isinstance(outcome, DestinationUnavailableError)
+    assert outcome.reason == "file.name_taken"
+    assert foreign.read_bytes() == b"not ours"
+
+
+def test_an_end_file_that_waits_replaces_no_file_either(tmp_path: Path) -> None:
+    folder = batches(tmp_path)
+    folder.put([an_entry()])
+    (manifest,) = (tmp_path / "drop" / STATE_FOLDER / "batches").glob("*.manifest")
+    manifest.write_text(manifest.read_text().replace('"trigger": null', '"trigger": ".csv"'))
+    manifest.with_suffix(".trigger").touch()  # as an earlier version could leave it
+
+    batches(tmp_path).find(KEYS[0])
+
+    assert (tmp_path / "drop" / "B000001.csv").stat().st_size > 0
+    assert not manifest.with_suffix(".trigger").exists()
+
+
+def test_what_others_leave_beside_our_records_is_none_of_ours(tmp_path: Path) -> None:
+    batches(tmp_path).put([an_entry()])
+    state = tmp_path / "drop" / STATE_FOLDER
+    manifest = state / "batches" / "0000000001.manifest"
+    for copy in ("0000000001 (1).manifest", "~1.data", "conflict.trigger", "11.manifest"):
+        (state / "batches" / copy).write_bytes(manifest.read_bytes())
+    for stray in ("~WRL0001.tmp", "1.intent"):
+        (state / stray).touch()
+        os.utime(state / stray, (0, 0))
+
+    folder = batches(tmp_path)
+
+    drop = DropFolder(tmp_path / "drop", suffix=".csv")
+    drop.open(tmp_path / "folder-id")
+    assert drop.prune(timedelta(days=90)) == 0
+    assert folder.find(KEYS[0]) == "B000001.csv#1"
+    assert folder.put([an_entry(KEYS[1])]) == ["B000002.csv#1"]
+    assert (state / "batches" / "~1.data").exists()
