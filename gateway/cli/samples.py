@@ -1,17 +1,15 @@
 """Request bodies from a folder through an adapter, and what came of each."""
 
 import asyncio
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
-import yaml
-
-from gateway.bootstrap.worker import build_adapter
 from gateway.cli.failures import CommandError, ExitCode
+from gateway.cli.trial import Trial, adapter_of, blame, opened
 from gateway.domain.envelope import Envelope
 from gateway.domain.errors import (
     ConfigError,
@@ -33,15 +31,8 @@ from gateway.drivers.system_clock import new_id
 from gateway.schema.catalogue import Catalogue
 from gateway.schema.envelope import Checked, UnknownProcedure, check
 from gateway.schema.parse import JSONRefusedError, parse_json
-from gateway.sdk import Application, Context, Delivery, Destination
+from gateway.sdk import Application, Delivery
 from gateway.services.stages.open import application
-from gateway.settings.model import DestinationSettings
-
-SEND_TIMEOUT_S: Final = 60.0
-"""As a destination's ``send_timeout_s`` unless it is configured."""
-
-ANYBODY: Final = "131016"
-"""Whose an adapter's core system is, where no destination says it."""
 
 _MESSAGE: Final = ".message.json"
 _CONFIG: Final = ".config.json"
@@ -68,13 +59,16 @@ class Run:
 
     Attributes:
         catalogue: The procedures that bodies are checked by.
-        name: The destination's name, for the adapter.
         dry_run: Whether the adapter is to leave the effect out.
+        key: The key of an earlier run's delivery, which is sent once more; ``None`` makes one
+            for each.
+        tell: Is given each result as it comes: whatever happens next, it is known.
     """
 
     catalogue: Catalogue
-    name: str
     dry_run: bool
+    key: UUID | None
+    tell: Callable[[Result], None]
 
 
 def one_sample(path: Path) -> list[Sample]:
@@ -94,9 +88,28 @@ def find_samples(folder: Path) -> list[Sample]:
     return [Sample(path, path.read_bytes()) for path in paths]
 
 
+def earlier_key(text: str) -> UUID:
+    """Return the idempotency key that an earlier run told.
+
+    Raises:
+        CommandError: It is none.
+    """
+    try:
+        key = UUID(text)
+    except ValueError:
+        key = None
+    if key is None or str(key) != text or key.version != 7:  # noqa: PLR2004 - UUIDv7
+        raise CommandError(
+            f"{text}: no key of an earlier run",
+            ExitCode.USAGE,
+            "kakehashi adapter run tells the key of each delivery that it sends.",
+        )
+    return key
+
+
 def configured_as(
     name: str, samples: list[Sample], config: Path | None
-) -> list[tuple[Destination, list[Sample]]]:
+) -> list[tuple[Trial, list[Sample]]]:
     """Return the adapter for all samples, or one for each that has its own config.
 
     Raises:
@@ -104,8 +117,8 @@ def configured_as(
         ConfigError: The adapter refuses a config.
     """
     if config is not None:
-        return [(adapter_of(name, config), samples)]
-    batches: list[tuple[Destination, list[Sample]]] = []
+        return [(Trial(adapter=adapter_of(name, config), name=name), samples)]
+    batches: list[tuple[Trial, list[Sample]]] = []
     for sample in samples:
         beside = sample.path.with_name(sample.path.name.removesuffix(_MESSAGE) + _CONFIG)
         if not beside.exists():
@@ -114,90 +127,97 @@ def configured_as(
                 ExitCode.USAGE,
                 "Give the adapter's configuration with --adapter-config FILE.",
             )
-        batches.append((adapter_of(name, beside), [sample]))
+        batches.append((Trial(adapter=adapter_of(name, beside), name=name), [sample]))
     return batches
 
 
-def adapter_of(name: str, config: Path) -> Destination:
-    """Return the adapter called ``name``, configured by a file of YAML or JSON.
-
-    Raises:
-        ConfigError: The file, or what it says, cannot be used.
-    """
-    try:
-        document = yaml.safe_load(config.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{config}: neither YAML nor JSON") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"{config}: must be a mapping of keys")
-    settings = DestinationSettings(municipality=ANYBODY, adapter=name, config=document)
-    return build_adapter(name, settings)
-
-
-async def run_samples(batches: list[tuple[Destination, list[Sample]]], run: Run) -> list[Result]:
+async def run_samples(batches: list[tuple[Trial, list[Sample]]], run: Run) -> None:
     """Open each adapter, send its samples one after another, and close it.
 
     Raises:
         ConfigError: An adapter cannot work as configured.
-        DestinationUnavailableError: Its core system cannot be reached at all.
+        TransientError: Its core system cannot be reached at all.
+        AdapterDefectError: An adapter raised what it must not, but in ``send``.
     """
-    results: list[Result] = []
-    for adapter, samples in batches:
-        with tempfile.TemporaryDirectory(prefix="kakehashi-adapter-") as folder:
-            context = Context(destination=run.name, municipality=ANYBODY, folder=Path(folder))
-            try:
-                await adapter.open(context)
-                for sample in samples:
-                    result = await _send(adapter, sample, run)
-                    results.append({"sample": sample.path.name, **result})
-            finally:
-                await adapter.close()
-    return results
+    for trial, samples in batches:
+        async with opened(trial):
+            for sample in samples:
+                await _send(trial, sample, run)
 
 
-async def _send(adapter: Destination, sample: Sample, run: Run) -> Result:
+async def _send(trial: Trial, sample: Sample, run: Run) -> None:
+    told: Result = {"sample": sample.path.name}
+    key = run.key or new_id()
+    # What the key says is the same each time: an application that is sent again is the same.
+    now = datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
+    prepared = _prepared(sample, run.catalogue, ApplicationId(UUID(int=key.int ^ 1)), now)
+    if not isinstance(prepared, Application):
+        run.tell({**told, **prepared})
+        return
+    told["idempotency_key"] = str(key)
+    delivery = Delivery(
+        idempotency_key=str(key),
+        attempt=1 if run.key is None else 2,
+        deadline=datetime.now(UTC) + timedelta(seconds=trial.timeout_s),
+        dry_run=run.dry_run,
+    )
+    try:
+        result = await _outcome(trial, prepared, delivery)
+    except asyncio.CancelledError:
+        if not run.dry_run:
+            run.tell({**told, "result": "in_doubt", "code": "send.interrupted"})
+        raise
+    except ConfigError:
+        run.tell({**told, "result": "in_doubt", "code": ConfigError.code})
+        raise
+    run.tell({**told, **result})
+
+
+def _prepared(
+    sample: Sample, catalogue: Catalogue, made: ApplicationId, now: datetime
+) -> Application | Result:
+    """Return the sample as a worker would have it, or what is wrong with it."""
     try:
         document = parse_json(sample.raw)
     except JSONRefusedError as error:
         return {"result": "invalid", "errors": [{"pointer": "#", "code": error.code}]}
-    checked = check(document, run.catalogue)
+    checked = check(document, catalogue)
     # A procedure that is not written down yet need not keep an adapter from being tried.
     if not isinstance(checked, Checked | UnknownProcedure):
         errors = [{"pointer": error.pointer, "code": error.code} for error in checked]
         return {"result": "invalid", "errors": errors}
     try:
-        opened = _opened(sample.raw, document)
+        return _opened(sample.raw, document, made, now)
     except (SealInvalidError, KeyError, TypeError, ValueError):
         return {"result": "invalid", "errors": [{"pointer": "#", "code": "field.required"}]}
-    now = datetime.now(UTC)
-    delivery = Delivery(
-        idempotency_key=str(new_id()),
-        attempt=1,
-        deadline=now + timedelta(seconds=SEND_TIMEOUT_S),
-        dry_run=run.dry_run,
-    )
-    return await _outcome(adapter, opened, delivery)
 
 
-def _opened(raw: bytes, document: Mapping[str, Any]) -> Application:
-    """Return the body as a worker would have it, with ids made here."""
+def _opened(
+    raw: bytes, document: Mapping[str, Any], made: ApplicationId, now: datetime
+) -> Application:
     destination = document["applicant"]["destination"]
     envelope = Envelope(
-        application_id=ApplicationId(new_id()),
+        application_id=made,
         delivery_id=DeliveryId(new_id()),
         municipality=MunicipalityCode(str(destination["municipality_code"])),
         destination=DestinationName("samples"),
         procedure=ProcedureName(str(document["procedure"])),
         version=int(document["version"]),
-        accepted_at=datetime.now(UTC),
+        accepted_at=now,
     )
     return application(raw, envelope)
 
 
-async def _outcome(adapter: Destination, opened: Application, delivery: Delivery) -> Result:
+async def _outcome(trial: Trial, opened: Application, delivery: Delivery) -> Result:
+    """Return what a worker would make of it; an adapter's mistake is its own, with its line."""
     try:
-        async with asyncio.timeout(SEND_TIMEOUT_S):
-            receipt = await adapter.send(opened, delivery)
+        async with asyncio.timeout(trial.timeout_s):
+            receipt = await trial.adapter.send(opened, delivery)
+            return {
+                "result": "previewed" if delivery.dry_run else "delivered",
+                "reference": receipt.reference,
+                "preview": receipt.preview,
+            }
     except RejectedError as error:
         return {"result": "rejected", "code": error.reason, "pointer": error.pointer}
     except ThrottledError as error:
@@ -208,10 +228,13 @@ async def _outcome(adapter: Destination, opened: Application, delivery: Delivery
         return {"result": "transient", "code": error.reason}
     except UnknownOutcomeError as error:
         return {"result": "in_doubt", "code": error.reason}
+    except ConfigError:
+        raise
     except TimeoutError:
         return {"result": "in_doubt", "code": "send.deadline"}
-    return {
-        "result": "previewed" if delivery.dry_run else "delivered",
-        "reference": receipt.reference,
-        "preview": receipt.preview,
-    }
+    except (Exception, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        at = blame(trial.adapter, error)
+        return {"result": "in_doubt", "code": "adapter.defect", "defect": at}
