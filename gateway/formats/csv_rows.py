@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.formats import cp932
-from gateway.formats.charset import Encoding
+from gateway.formats.charset import Encoding, decode
 
 _END_OF_FILE: Final = b"\x1a"
 """Ctrl-Z, which CP/M and MS-DOS programs write after the last line."""
@@ -22,7 +21,7 @@ class Row:
     Attributes:
         line: Number of the row's last physical line, from 1.
         cells: Its texts; empty when ``fault`` is set.
-        fault: ``text.undecodable`` or ``csv.malformed``, or ``None``.
+        fault: ``text.undecodable``, ``csv.malformed``, ``csv.cut_off``, or ``None``.
     """
 
     line: int
@@ -34,12 +33,11 @@ def read_rows(content: bytes, encoding: Encoding) -> Iterator[Row]:
     """Yield the rows that are not empty, good and bad, in order.
 
     Lines end with CR LF or LF; quotes as in RFC 4180. An unclosed quote makes all that
-    follows one bad row.
+    follows one bad row. A last line without its end is one: half of a number is a number, too.
     """
-    content = content.removesuffix(_END_OF_FILE)
-    if encoding == "utf-8":
-        content = content.removeprefix(_BOM)
-    reader = csv.reader(_lines(content, encoding), strict=True)
+    lines = _lines(content.removesuffix(_END_OF_FILE), encoding)
+    cut_off = 0 if content.endswith((b"\n", b"\r", _END_OF_FILE)) else len(lines)
+    reader = csv.reader(lines, strict=True)
     while True:
         try:
             cells = next(reader)
@@ -48,16 +46,17 @@ def read_rows(content: bytes, encoding: Encoding) -> Iterator[Row]:
         except csv.Error:
             yield Row(reader.line_num, (), "csv.malformed")
             continue
-        if any(_UNDECODABLE in cell for cell in cells):
+        if reader.line_num == cut_off:
+            yield Row(reader.line_num, (), "csv.cut_off")
+        elif any(_UNDECODABLE in cell for cell in cells):
             yield Row(reader.line_num, (), "text.undecodable")
         elif cells:
             yield Row(reader.line_num, tuple(cells))
 
 
-def _lines(content: bytes, encoding: Encoding) -> Iterator[str]:
+def _lines(content: bytes, encoding: Encoding) -> list[str]:
     """Decode line by line: neither encoding has a line feed inside a character."""
-    for line in content.splitlines(keepends=True):
-        try:
-            yield cp932.decode(line) if encoding == "cp932" else line.decode()
-        except (cp932.UndecodableError, UnicodeDecodeError):
-            yield _UNDECODABLE + "\r\n"
+    if encoding == "utf-8":
+        content = content.removeprefix(_BOM)
+    texts = (decode(line, encoding) for line in content.splitlines(keepends=True))
+    return [_UNDECODABLE + "\r\n" if text is None else text for text in texts]

@@ -6,7 +6,7 @@ def rows(content: bytes, encoding: str = "cp932") -> list[Row]:
 
 
 def test_rows_are_read_with_either_line_end_and_without_empty_ones() -> None:
-    content = '甲,乙\r\n\r\n1,"a\r\nb"\n2,c'.encode("cp932")
+    content = '甲,乙\r\n\r\n1,"a\r\nb"\n2,c\n'.encode("cp932")
 
     assert rows(content) == [
         Row(1, ("甲", "乙")),
@@ -34,3 +34,18 @@ def test_an_unclosed_quote_is_one_bad_row() -> None:
 def test_the_end_mark_of_old_programs_and_the_signature_of_new_ones_are_no_text() -> None:
     assert rows(b"a\r\n\x1a") == [Row(1, ("a",))]
     assert rows(b"\xef\xbb\xbfa\r\n", "utf-8") == [Row(1, ("a",))]
+
+
+def test_a_file_cut_off_anywhere_gives_no_row_that_its_writer_did_not_write() -> None:
+    whole = '甲,乙\r\n1,"a""b"\r\n2,A-123456\r\n'.encode()
+    written = {row.cells for row in rows(whole, "utf-8")}
+
+    for length in range(len(whole)):
+        found = rows(whole[:length], "utf-8")
+        assert {row.cells for row in found if row.fault is None} <= written
+
+
+def test_a_last_line_without_its_end_is_a_fault_but_for_the_end_mark_of_old_programs() -> None:
+    assert rows(b"a\r\nb,1") == [Row(1, ("a",)), Row(2, (), "csv.cut_off")]
+    assert rows(b"a\r\nb,1\x1a")[-1] == Row(2, ("b", "1"))
+    assert rows(b"") == []
