@@ -148,8 +148,9 @@ class HTTPConfig(AdapterConfig):
     )
     effect_on_5xx: Literal["unknown", "none"] = Field(
         default="unknown",
-        description="Whether a 5xx other than 503 may have had an effect. `none` only if the core "
-        "system rolls back before it answers so: the delivery is then sent again blindly.",
+        description="Whether a 5xx may have had an effect. `none` only if the core system rolls "
+        "back before it answers so: the delivery is then sent again blindly, after a 503 when the "
+        "destination is up again.",
     )
     status_meanings: dict[int, Meaning] = Field(
         default={}, description="What single status codes mean here, in place of the table."

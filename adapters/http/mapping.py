@@ -13,11 +13,13 @@ other 3xx               unknown      303 may well say "done, look there"
 400, 404, 405, 406,     rejected     the same request will be refused again
 410–415, 422, other 4xx
 401, 403, 407           unavailable  our credentials: meets every delivery alike
-408, 425                transient    the server did not take the request up
+425                     transient    the server did not take the request up
 409                     unknown      "being processed" as often as "known already"
 429                     throttled    waits ``Retry-After``
-503                     unavailable  throttled when it has a ``Retry-After``
-other 5xx               unknown      ``transient`` with ``effect_on_5xx: none``
+408, 503                unknown      proxies say so of a request that the core system has;
+                                     with ``Retry-After`` 408 is transient, 503 throttled
+5xx                     unknown      with ``effect_on_5xx: none`` 503 is unavailable, the
+                                     others are transient
 ======================  ===========  ==================================================
 """
 
@@ -50,12 +52,14 @@ MEANINGS: Final[Mapping[int, Meaning]] = {
     401: "unavailable",
     403: "unavailable",
     407: "unavailable",
-    408: "transient",
+    408: "unknown",
     409: "unknown",
     425: "transient",
     429: "throttled",
-    503: "unavailable",
 }
+WITH_RETRY_AFTER: Final[Mapping[int, Meaning]] = {408: "transient", 503: "throttled"}
+"""Who says when to come back has not taken the request up."""
+
 _BY_CLASS: Final[Mapping[int, Meaning]] = {2: "delivered", 3: "unknown", 4: "rejected"}
 
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -106,13 +110,14 @@ def receipt(answer: Answer, config: HTTPConfig, now: datetime) -> Receipt:
         TransientError: Also as ``ThrottledError`` and ``DestinationUnavailableError``.
         UnknownOutcomeError: It may have had an effect.
     """
-    meaning = _meaning(answer, config)
+    wait_s = retry_after_s(answer.retry_after, now)
+    meaning = _meaning(answer, config, asks_to_wait=wait_s is not None)
     if meaning == "delivered":
         return _delivered(config, _read_success(answer, config))
     reason = f"http.{answer.status}"
     if meaning == "rejected":
         raise RejectedError(_code(answer, config) or reason, _field(answer, config))
-    raise _error(meaning, reason, retry_after_s(answer.retry_after, now))
+    raise _error(meaning, reason, wait_s)
 
 
 def found(answer: Answer, config: HTTPConfig, now: datetime) -> Receipt | None:
@@ -142,15 +147,17 @@ def _is_certain(answer: Answer, config: HTTPConfig) -> bool:
     return config.answer_bodies == "any" or _json(answer.body) is not None
 
 
-def _meaning(answer: Answer, config: HTTPConfig) -> Meaning:
+def _meaning(answer: Answer, config: HTTPConfig, *, asks_to_wait: bool) -> Meaning:
     status = answer.status
     if status in config.status_meanings:
         return config.status_meanings[status]
     if status == 202 and not (config.proof_pointer or config.requires_reference):  # noqa: PLR2004 - see the table
         return "unknown"
-    if status == 503 and answer.retry_after is not None:  # noqa: PLR2004 - see the table
-        return "throttled"
-    by_5xx: Meaning = "unknown" if config.effect_on_5xx == "unknown" else "transient"
+    if asks_to_wait and status in WITH_RETRY_AFTER:
+        return WITH_RETRY_AFTER[status]
+    by_5xx: Meaning = "unknown"
+    if config.effect_on_5xx == "none":
+        by_5xx = "unavailable" if status == 503 else "transient"  # noqa: PLR2004 - see the table
     return MEANINGS.get(status) or _BY_CLASS.get(status // 100, by_5xx)
 
 

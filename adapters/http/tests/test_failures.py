@@ -124,7 +124,7 @@ async def test_a_dry_run_shows_the_request_and_sends_none(
     [
         (Mode.REFUSE, RejectedError, "E0012", 0),
         (Mode.THROTTLE, ThrottledError, "http.429", 0),
-        (Mode.DOWN, DestinationUnavailableError, "http.503", 0),
+        (Mode.DOWN, UnknownOutcomeError, "http.503", 0),
         (Mode.UNAUTHORISED, DestinationUnavailableError, "http.401", 0),
         (Mode.FAIL, UnknownOutcomeError, "http.500", 0),
         (Mode.FAIL_AFTER, UnknownOutcomeError, "http.500", 1),

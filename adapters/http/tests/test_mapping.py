@@ -147,7 +147,7 @@ def assert_unknown(error: Exception, reason: str) -> None:
         (403, DestinationUnavailableError),
         (404, RejectedError),
         (407, DestinationUnavailableError),
-        (408, TransientError),
+        (408, UnknownOutcomeError),
         (409, UnknownOutcomeError),
         (413, RejectedError),
         (422, RejectedError),
@@ -155,7 +155,7 @@ def assert_unknown(error: Exception, reason: str) -> None:
         (429, ThrottledError),
         (500, UnknownOutcomeError),
         (502, UnknownOutcomeError),
-        (503, DestinationUnavailableError),
+        (503, UnknownOutcomeError),
         (504, UnknownOutcomeError),
     ],
 )
@@ -171,6 +171,23 @@ def test_a_503_that_says_when_to_come_back_throttles() -> None:
 
     assert isinstance(error, ThrottledError)
     assert error.retry_after_s == 120
+
+
+def test_a_408_that_says_when_to_come_back_is_sent_again_then() -> None:
+    error = meant(an_answer(408, retry_after="30"))
+
+    assert type(error) is TransientError
+    assert error.retry_after_s == 30
+
+
+@pytest.mark.parametrize("header", ["", "soon"])
+@pytest.mark.parametrize("status", [408, 503])
+def test_a_wait_that_says_no_time_proves_nothing(status: int, header: str) -> None:
+    assert_unknown(meant(an_answer(status, retry_after=header)), f"http.{status}")
+
+
+def test_a_503_is_an_outage_where_no_5xx_has_an_effect() -> None:
+    assert type(meant(an_answer(503), effect_on_5xx="none")) is DestinationUnavailableError
 
 
 def test_a_5xx_without_effect_is_sent_again_when_so_configured() -> None:

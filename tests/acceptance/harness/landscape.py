@@ -88,6 +88,8 @@ class Landscape:
             "health_url": f"{sink.url}/health",
             "reference_pointer": "/reference",
             "reference_required": True,
+            # These core systems say 503 themselves, without any effect.
+            "status_meanings": {503: "unavailable"},
         }
         if idempotency == "lookup":
             config["lookup_url"] = f"{sink.url}/applications/{{key}}"
