@@ -7,6 +7,7 @@ with a code and its JSON pointer; nothing is cut, replaced or guessed.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
 from typing import Final, Literal
 
 from gateway.domain.values import calendar_date, era, kana
@@ -25,6 +26,7 @@ LINE_BREAK: Final = "\r\n"
 _LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ISO_DAY_LENGTH: Final = 10
+_JST: Final = timezone(timedelta(hours=9), "JST")
 _SCHEMES: Final = {
     "ordinal": era.CodeScheme.ORDINALS,
     "odd": era.CodeScheme.ODD,
@@ -152,35 +154,48 @@ def _code(text: str, column: Column, codes: Mapping[str, str]) -> str:
 
 
 def _date(text: str, column: Column) -> str:
-    """Write the day of an ISO date or time in the column's style."""
-    day = calendar_date.parse(text[:_ISO_DAY_LENGTH])
-    if day is None or (len(text) > _ISO_DAY_LENGTH and text[_ISO_DAY_LENGTH] != "T"):
+    """Write the day of an ISO date, or of an ISO time in Japan, in the column's style."""
+    day = calendar_date.parse(text) or _day_in_japan(text)
+    if day is None:
         # An open or partly unknown date (不詳) is no day: which code means it is not ours to guess.
         raise FieldRefusedError("date.not_exact", column.pointer)
     match column.date:
         case "iso" | None:
             return day.isoformat()
         case "yyyymmdd":
-            return f"{day:%Y%m%d}"
+            return day.isoformat().replace("-", "")  # strftime writes the year 1 as 1
         case style:
-            written = _in_era(era.from_date(day), style, _SCHEMES[column.era_codes])
-            if written is None:
+            in_era = era.from_date(day)
+            if in_era is None:
                 raise FieldRefusedError("date.before_era", column.pointer)
+            written = _in_era(in_era, style, _SCHEMES[column.era_codes])
+            if written is None:
+                raise FieldRefusedError("date.after_era", column.pointer)
             return written
 
 
+def _day_in_japan(text: str) -> date | None:
+    """Return the day that an ISO time lies in, Japan's if it says a zone."""
+    if calendar_date.parse(text[:_ISO_DAY_LENGTH]) is None or text[_ISO_DAY_LENGTH] != "T":
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo is None else moment.astimezone(_JST)).date()
+    except (ValueError, OverflowError):
+        return None
+
+
 def _in_era(
-    day: era.EraDate | None,
+    day: era.EraDate,
     style: Literal["era7", "era_short", "era_kanji"],
     codes: era.CodeScheme,
 ) -> str | None:
-    if day is None:
-        return None
-    if style == "era7":
-        return era.encode(day, codes)
+    """Return ``None`` for a year of three digits: 9999-12-31 is no day of 令和."""
+    coded = era.encode(day, codes if style == "era7" else era.CodeScheme.LETTERS)
+    if coded is None or style == "era7":
+        return coded
     if style == "era_short":
-        short = era.encode(day, era.CodeScheme.LETTERS)
-        return None if short is None else f"{short[:3]}.{short[3:5]}.{short[5:]}"
+        return f"{coded[:3]}.{coded[3:5]}.{coded[5:]}"
     year = "元" if day.year == 1 else str(day.year)
     return f"{day.era.value}{year}年{day.month}月{day.day}日"
 
