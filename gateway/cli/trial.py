@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from traceback import extract_tb
 from typing import Final
 
 import typer
@@ -16,6 +15,7 @@ import yaml
 from gateway.bootstrap.worker import build_adapter
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.domain.errors import ConfigError, DestinationUnavailableError, KakehashiError
+from gateway.drivers.culprit import culprit
 from gateway.sdk import Context, Destination
 from gateway.settings.model import DestinationSettings, Settings
 
@@ -149,8 +149,4 @@ def blaming(trial: Trial, call: str) -> Iterator[None]:
 
 def blame(adapter: Destination, error: BaseException) -> str:
     """Return an error's class, and the line of the adapter's own code that it passed last."""
-    home = Path(inspect.getfile(type(adapter))).resolve().parent
-    frames = extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(home)]
-    places = [f" ({Path(frame.filename).name}:{frame.lineno})" for frame in own or frames]
-    return type(error).__qualname__ + "".join(places[-1:])
+    return culprit(error, Path(inspect.getfile(type(adapter))).parent)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.domain.errors import ConfigError
 from gateway.domain.identifiers import NAME_PATTERN
+from gateway.drivers.culprit import culprit
 from gateway.sdk import AdapterSpec, Destination, Idempotency
 
 GROUP: Final = "kakehashi.adapters"
@@ -66,6 +67,11 @@ class Quality(_Data):
 
     tier: Literal["none", "bronze", "silver", "gold"]
     rules: dict[str, RuleState | Exemption] = Field(default_factory=dict)
+    not_applicable: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Checks of the contract kit that a rule which is done rests on and that ask "
+        "nothing of this adapter, and why.",
+    )
 
 
 class Manifest(_Data):
@@ -122,7 +128,13 @@ def manifest_in(folder: Path) -> Manifest:
         return Manifest.model_validate(document)
     except OSError as error:
         raise ConfigError(f"{where}: {MANIFEST_NAME} cannot be read") from error
-    except (ValueError, ValidationError) as error:
+    except ValidationError as error:
+        wrong = [
+            f"{where}: {MANIFEST_NAME}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigError("\n".join(wrong)) from error
+    except ValueError as error:  # no TOML, or not in UTF-8
         raise ConfigError(f"{where}: {MANIFEST_NAME}: {error}") from error
 
 
@@ -130,7 +142,7 @@ def load(name: str) -> type[Destination]:
     """Import an adapter and return its class.
 
     Raises:
-        ConfigError: No adapter of this name is installed (names the nearest), it cannot
+        ConfigError: No adapter of this name is installed (names one near it), it cannot
             be imported, or its ``spec`` says something else than its manifest.
     """
     entry_point = _entry_point(name)
@@ -138,7 +150,9 @@ def load(name: str) -> type[Destination]:
     try:
         adapter = entry_point.load()
     except Exception as error:  # foreign code: whatever it raises, it cannot be used
-        raise ConfigError(f"adapter {name}: cannot be imported", type(error).__name__) from error
+        home = _package_folder(entry_point.module) or Path()
+        why = culprit(error, home)
+        raise ConfigError(f"adapter {name}: {entry_point.value} cannot be imported", why) from error
     spec = getattr(adapter, "spec", None)
     if not isinstance(adapter, type) or not isinstance(spec, AdapterSpec):
         raise ConfigError(f"adapter {name}: its class has no spec")
@@ -160,9 +174,10 @@ def _entry_point(name: str) -> metadata.EntryPoint:
     known = _entry_points()
     if name in known:
         return known[name]
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
-    hint = f"; did you mean {nearest[0]}?" if nearest else ""
-    raise ConfigError(f"adapter {name}: not installed{hint}")
+    nearest = difflib.get_close_matches(name, known, n=1)
+    there = ", ".join(sorted(known)) or "none"
+    hint = f"did you mean {nearest[0]}?" if nearest else f"there are: {there}"
+    raise ConfigError(f"adapter {name}: not installed; {hint}")
 
 
 def _manifest(entry_point: metadata.EntryPoint) -> Manifest:

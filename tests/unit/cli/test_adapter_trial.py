@@ -130,7 +130,7 @@ def test_a_mistake_in_send_is_the_adapters_with_its_line_and_hides_no_other_resu
     line = CODE[: CODE.index("== application.receipt_number")].count("\n") + 2
     assert (first["result"], first["reference"]) == ("delivered", "R-1")
     assert (second["result"], second["code"]) == ("in_doubt", "adapter.defect")
-    assert second["defect"] == f"AttributeError (__init__.py:{line})"
+    assert second["defect"] == f"AttributeError: strip (__init__.py:{line})"
     assert second["defect"] in terminal.run(*RUN, "--samples", "samples", code=1)
 
 
@@ -152,7 +152,7 @@ def test_a_mistake_elsewhere_is_the_adapters_not_the_gateways(
 
     told = terminal.run(*command, code=1)
 
-    assert f"adapter toy: {call} raised AttributeError (__init__.py:" in told
+    assert f"adapter toy: {call} raised AttributeError: strip (__init__.py:" in told
     assert "mistake in the adapter" in told
 
 

@@ -89,13 +89,19 @@ def test_an_adapter_is_imported_when_it_is_asked_for(install: Install) -> None:
     assert adapter.spec.name == "toy"
 
 
-@pytest.mark.parametrize(("asked", "nearest"), [("fiel", "file"), ("htp", "http"), ("x", "")])
-def test_an_unknown_name_is_refused_with_the_nearest_known_one(asked: str, nearest: str) -> None:
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        ("fiel", "did you mean file?"),
+        ("htp", "did you mean http?"),
+        ("kokuho", "there are: file, http"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_one_near_it_or_all(asked: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(asked)
 
-    assert f"adapter {asked}: not installed" in str(caught.value)
-    assert nearest in str(caught.value)
+    assert f"adapter {asked}: not installed; {hint}" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +141,12 @@ def test_a_missing_manifest_and_a_missing_package_are_refused(install: Install) 
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("raise ImportError('libmq')", "cannot be imported"),
+        ("raise ImportError('libmq')", r"toyhouse\.toy:Toy cannot be imported ImportError \("),
+        ("\nimport libmq_no_such", r"ModuleNotFoundError: libmq_no_such \(__init__\.py:2\)"),
+        ("from json import Jason", r"ImportError: json \(__init__\.py:1\)"),
+        ("x = 1\ndef y(:", r"SyntaxError \(__init__\.py:2\)"),
+        ("\nx = 1 / 0", r"ZeroDivisionError \(__init__\.py:2\)"),
+        ("", r"toyhouse\.toy:Toy cannot be imported AttributeError: Toy$"),
         ("Toy = 1", "no spec"),
         ("class Toy: pass", "no spec"),
         (CODE.format(name="toy", version="2.0.0"), "version"),
@@ -150,6 +161,17 @@ def test_code_that_breaks_or_says_otherwise_than_its_manifest_is_refused(
 
     with pytest.raises(ConfigError, match=said):
         load("toy")
+
+
+def test_a_wrong_manifest_is_told_in_one_line_for_each_key(install: Install) -> None:
+    install("toy", text=MANIFEST.format(name="toy").replace("version", "versoin") + "colour = 1\n")
+
+    with pytest.raises(ConfigError) as caught:
+        manifest("toy")
+
+    lines = caught.value.args[0].splitlines()
+    assert sorted(line.split(": ")[2] for line in lines) == ["colour", "version", "versoin"]
+    assert "http" not in caught.value.args[0]
 
 
 def test_unknown_keys_of_a_manifest_are_not_kept() -> None:
