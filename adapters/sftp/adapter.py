@@ -28,6 +28,8 @@ MAX_IN_FLIGHT: Final = 8
 """OpenSSH's server lets ten channels into one connection (``MaxSessions``)."""
 
 PRUNE_EVERY_S: Final = 24 * 3600.0
+FIRST_PRUNE_S: Final = 3600.0
+"""After opening: a start is no time to look through a large folder."""
 
 log = structlog.get_logger()
 
@@ -53,7 +55,7 @@ class SFTPDestination:
         self._drop = Drop(self._line, config)
         self._results = [ResultFolder(self._line, config, each) for each in config.results]
         self._pruning: asyncio.Task[None] | None = None
-        self._prune_at = 0.0
+        self._prune_at = time.monotonic() + FIRST_PRUNE_S
 
     async def open(self, context: Context) -> None:
         """Read the credentials; the first delivery or check connects."""

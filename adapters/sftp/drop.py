@@ -21,17 +21,30 @@ A server has no locks for us. A request of a connection that was cut may still b
 afterwards, so a lookup does not look: it renames the last part to ``.void``. Either that
 succeeds, and no rename of a delivery can any more; or the delivery's had come first. A
 token is new for every attempt that was not cut before its intent: one that comes late finds
-nothing to rename.
+nothing to rename. It begins with the time at which the attempt began, by our clock.
+
+Forgetting goes by these rules, so that what is true above stays true beside any delivery:
+
+1. A part, or a trigger's, is never removed, which with its intent would say "delivered". It
+   becomes ``.void`` by a rename, as in a lookup, and is emptied afterwards: whenever that
+   happens, the delivery fails and is known not to have been made.
+2. A void is removed when its key has no intent, and it is older than ``key_memory_days`` and
+   a day: an intent that names it could only come from an attempt that lasted that long.
+3. An intent is removed when it is older than ``key_memory_days``: what is promised of a
+   delivery ends there. So intents go before what they name, and that a later day.
+4. Old is what is old by the server's clock, asked by writing a file, *and* by ours, which
+   wrote the time into the token. One clock that is wrong, or jumps, makes nothing old; a
+   server that tells no times forgets nothing.
+5. What is not exactly named as above is not ours. A key that is being delivered or looked up
+   in this process is left for another day, and waits for us if we were first.
 """
 
 import asyncio
 import contextlib
 import hashlib
-import json
 import os
-import re
 import secrets
-import time
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,25 +52,22 @@ from typing import Final
 
 from adapters.sftp.client import Line
 from adapters.sftp.config import SFTPConfig
+from adapters.sftp.forget import Forgetting
 from adapters.sftp.mapping import FAILURE, file_name, refusal, spelled
-from adapters.sftp.session import LostError, RefusedError, Session
+from adapters.sftp.session import VOID, LostError, RefusedError, Session
+from adapters.sftp.state import (
+    MOST_INTENT_BYTES,
+    Intent,
+    intent_bytes,
+    intent_of,
+    is_key,
+    new_token,
+)
 from gateway.sdk import DestinationUnavailableError, RejectedError, UnknownOutcomeError
 
-_KEY: Final = re.compile(r"[0-9a-f-]{36}")
-_TOKEN_BYTES: Final = 6
-_MOST_INTENT_BYTES: Final = 8192
 _MOST_RESUMABLE: Final = 1000
 _MIB: Final = 1024 * 1024
-_DAY_S: Final = 24 * 3600.0
 _REMEMBERED: Final = "state-folder-id"
-
-
-@dataclass(frozen=True, slots=True)
-class _Intent:
-    """What an intent says: the delivered file's name, and the last part's."""
-
-    name: str
-    last_part: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,8 @@ class Drop:
         self._id: str | None = None
         self._naming = asyncio.Lock()
         self._unfinished: dict[str, _Unfinished] = {}
+        # A lock lives as long as somebody holds it or waits for it.
+        self._locks = weakref.WeakValueDictionary[str, asyncio.Lock]()
 
     def open(self, own_folder: Path) -> None:
         """Recall which state folder was used before. Blocking."""
@@ -113,7 +125,7 @@ class Drop:
             TransientError: Nothing was delivered (also as ``DestinationUnavailableError``).
             UnknownOutcomeError: The last rename was asked for, and nobody answered.
         """
-        async with self._asking() as session:
+        async with self._alone(key), self._asking() as session:
             await self._require_familiar(session)
             name = await self._resolve(session, key, content)
             return name or await self._deliver(session, key, content)
@@ -124,29 +136,35 @@ class Drop:
         Raises:
             TransientError: Cannot tell now.
         """
-        async with self._asking() as session:
+        async with self._alone(key), self._asking() as session:
             await self._require_familiar(session)
             return await self._resolve(session, key)
 
     async def prune(self) -> int:
         """Forget what is older than ``key_memory_days``; return how many files were removed."""
-        before = time.time() - self._config.key_memory.total_seconds()
+        memory_s = self._config.key_memory.total_seconds()
         async with self._asking() as session:
             await self._require_familiar(session)
-            # A part must outlive its intent: the intent alone would say "delivered".
-            old = [
-                name
-                async for name, file in session.names(self._state)
-                if file.changed_at < (before if name.endswith(b".intent") else before - _DAY_S)
-                and not name.startswith(b"id-")
-            ]
-            return sum([await session.remove(self._state + b"/" + name) for name in old])
+            return await Forgetting(
+                session, self._state, memory_s=memory_s, lock_of=self._lock
+            ).run()
+
+    def _lock(self, key: str) -> asyncio.Lock:
+        return self._locks.setdefault(key, asyncio.Lock())
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, key: str) -> AsyncIterator[None]:
+        """Keep a key from everybody else in this process."""
+        if not is_key(key):
+            raise ValueError("idempotency key")  # it becomes a file name
+        async with self._lock(key):
+            yield
 
     async def _deliver(self, session: Session, key: str, content: bytes) -> str:
         """Take a delivery of which there is nothing from its beginning to its end."""
         name = file_name(key, self._config)
         trigger = self._config.trigger_suffix
-        token = secrets.token_hex(_TOKEN_BYTES)
+        token = new_token()
         moves: list[tuple[str, str]] = []
         if not await self._is_there(session, name, content):
             moves.append((await self._write_part(session, key, token, content), name))
@@ -156,7 +174,7 @@ class Drop:
                 await session.write_new(self._own(moves[-1][0]), b"", self._config.mode)
             # From here on an intent may name the part: no other attempt takes it up.
             self._unfinished[key] = _Unfinished(moves[0][0], None)
-            intent = json.dumps({"name": name, "last_part": moves[-1][0]}).encode()
+            intent = intent_bytes(Intent(name, moves[-1][0]))
             await session.write_new(self._intent_path(key), intent)
             for source, target in moves[:-1]:
                 await session.rename(self._own(source), self._final(target))
@@ -213,8 +231,7 @@ class Drop:
         It is not removed: an intent that comes late would then say "delivered".
         """
         with contextlib.suppress(RefusedError):
-            await session.truncate(self._own(part))
-            await session.rename(self._own(part), self._own(part) + b".void")
+            await session.void(self._own(part))
 
     async def _rename_last(self, session: Session, source: str, target: str) -> None:
         """Deliver: the one request after whose loss nobody knows.
@@ -257,7 +274,7 @@ class Drop:
             await session.remove(self._intent_path(key))  # one that was cut in the middle
             return None
         part = self._own(intent.last_part)
-        void = part + b".void"
+        void = part + VOID
         try:
             await session.rename(part, void)
         except RefusedError:
@@ -271,18 +288,12 @@ class Drop:
         await session.remove(void)
         return None
 
-    async def _intent(self, session: Session, key: str) -> _Intent | None:
+    async def _intent(self, session: Session, key: str) -> Intent | None:
         """Return what the intent says; ``None`` if there is none or it is not whole."""
-        if not _KEY.fullmatch(key):
-            raise ValueError("idempotency key")  # it becomes a file name
         path = self._intent_path(key)
         if await session.stat(path) is None:
             return None
-        try:
-            values = json.loads(await session.read(path, _MOST_INTENT_BYTES))
-            return _Intent(str(values["name"]), str(values["last_part"]))
-        except (ValueError, KeyError, TypeError):
-            return None
+        return intent_of(await session.read(path, MOST_INTENT_BYTES))
 
     async def _forget(self, session: Session, key: str, parts: list[str]) -> None:
         """Take an unfinished delivery away, as far as the server lets us."""

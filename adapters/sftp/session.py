@@ -27,6 +27,9 @@ _BLOCK_BYTES: Final = 32 * 1024
 
 _REQUESTS: Final = 8
 
+VOID: Final = b".void"
+"""What a part's name has behind it once nobody may rename it to its final name."""
+
 
 class LostError(Exception):
     """No answer came: the request may have had its effect. The argument is the reason."""
@@ -53,10 +56,16 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A regular file: its size in bytes and when it was changed, in seconds since 1970."""
+    """A regular file.
+
+    Attributes:
+        size: In bytes.
+        changed_at: When it was changed, in seconds since 1970 by the server's clock; ``None``
+            if the server does not tell.
+    """
 
     size: int
-    changed_at: int
+    changed_at: int | None
 
 
 class Session:
@@ -77,7 +86,7 @@ class Session:
             raise
         if attributes.permissions is not None and not S_ISREG(attributes.permissions):
             return None
-        return RemoteFile(attributes.size or 0, int(attributes.mtime or 0))
+        return _file(attributes)
 
     async def is_folder(self, path: bytes) -> bool:
         """Tell whether there is a folder at ``path``."""
@@ -105,6 +114,14 @@ class Session:
         """Finish a file of which ``size`` bytes are there, the last window perhaps with gaps."""
         start = max(-(-size // WINDOW_BYTES) - 1, 0) * WINDOW_BYTES
         await self._write(await self._opened(path, asyncssh.FXF_WRITE, None), content, start)
+
+    async def void(self, path: bytes) -> None:
+        """Take a part away from whoever may still rename it, then its content.
+
+        In this order: emptied first it could yet be delivered, empty.
+        """
+        await self.rename(path, path + VOID)
+        await self.truncate(path + VOID)
 
     async def truncate(self, path: bytes) -> None:
         """Take a file's content away."""
@@ -147,8 +164,7 @@ class Session:
                 attributes, name = entry.attrs, entry.filename
                 known = attributes.permissions
                 if isinstance(name, bytes) and (known is None or S_ISREG(known)):
-                    file = RemoteFile(attributes.size or 0, int(attributes.mtime or 0))
-                    yield name, file
+                    yield name, _file(attributes)
         finally:
             if isinstance(listing, AsyncGenerator):
                 await listing.aclose()
@@ -203,3 +219,8 @@ class Session:
             raise RefusedError(error.code) from error
         except (asyncssh.Error, OSError) as error:
             raise LostError("sftp.connection_lost") from error
+
+
+def _file(attributes: asyncssh.SFTPAttrs) -> RemoteFile:
+    changed_at = attributes.mtime
+    return RemoteFile(attributes.size or 0, None if changed_at is None else int(changed_at))

@@ -130,7 +130,6 @@ async def test_what_is_sent_is_synced_before_it_has_its_name(
 ) -> None:
     destination = await opened()
     await destination.send(application(), delivery(KEYS[0]))
-    await destination._pruning
     core.core.requests.clear()
 
     await destination.send(application(), delivery(KEYS[1]))
@@ -224,22 +223,6 @@ async def test_checking_changes_nothing_and_tells_of_a_missing_folder(
 
     assert (health.ok, bad.ok, bad.detail) == (True, False, "sftp.folder_missing")
     assert {"open", "mkdir", "remove", "rename", POSIX_RENAME} & set(core.core.requests) == set()
-
-
-async def test_what_is_older_than_the_memory_is_forgotten(
-    core: Any, opened: Any, application: Build, delivery: Deliver
-) -> None:
-    destination = await opened(key_memory_days=1)
-    await destination.send(application(), delivery(KEYS[0]))
-    await destination._pruning
-    state = core.core.drop / ".kakehashi"
-    for path in state.iterdir():
-        os.utime(path, (0, 0))
-
-    removed = await destination._drop.prune()
-
-    assert removed == 1
-    assert [name for name in core.kept if not name.startswith("id-")] == []
 
 
 async def test_a_core_system_in_a_process_takes_files_and_remembers_them_when_killed(

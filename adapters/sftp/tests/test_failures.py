@@ -121,9 +121,6 @@ async def test_cut_at_any_request_then_looked_up_and_sent_again_it_arrives_once(
     server: SFTPServer = core.core
     destination = await opened(trigger_suffix=trigger)
     await destination.send(application(), delivery(OTHER))
-    pruning = destination._pruning
-    assert pruning is not None
-    await pruning
     kinds, number = set(), 0
     while True:
         number += 1

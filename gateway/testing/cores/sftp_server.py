@@ -41,6 +41,7 @@ class Behaviour:
         cut_after: Whether such a request has its effect first.
         accepts: Whether it lets anybody in.
         on_request: Called with the name and number of each request, before its effect.
+        clock_s: By how much the times that it tells are ahead; ``None`` tells no times.
     """
 
     refused: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -53,6 +54,15 @@ class Behaviour:
     cut_after: bool = False
     accepts: bool = True
     on_request: Callable[[str, int], None] | None = None
+    clock_s: int | None = 0
+
+    def told(self, attributes: asyncssh.SFTPAttrs) -> asyncssh.SFTPAttrs:
+        """Change a file's times to what the server says."""
+        if self.clock_s is None:
+            attributes.atime = attributes.mtime = None
+        else:
+            attributes.mtime = (attributes.mtime or 0) + self.clock_s
+        return attributes
 
     def cuts(self, name: str, number: int) -> bool:
         """Tell whether the connection ends at this request, and count it."""
@@ -206,15 +216,16 @@ class _Files(asyncssh.SFTPServer):
 
     async def lstat(self, path: bytes) -> object:  # type: ignore[override]
         async with self._request("lstat"):
-            return super().lstat(path)
+            return self._told(super().lstat(path))
 
     async def stat(self, path: bytes) -> object:  # type: ignore[override]
         async with self._request("stat"):
-            return super().stat(path)
+            return self._told(super().stat(path))
 
     async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
         async with self._request("scandir"):
             async for name in super().scandir(path):
+                self._core.behaviour.told(name.attrs)
                 yield name
 
     async def remove(self, path: bytes) -> None:
@@ -242,6 +253,10 @@ class _Files(asyncssh.SFTPServer):
     async def fsync(self, file_obj: object) -> None:
         async with self._request(FSYNC):
             super().fsync(file_obj)
+
+    def _told(self, found: object) -> asyncssh.SFTPAttrs:
+        assert isinstance(found, os.stat_result)
+        return self._core.behaviour.told(asyncssh.SFTPAttrs.from_local(found))
 
     @asynccontextmanager
     async def _request(self, name: str) -> AsyncIterator[None]:
