@@ -27,15 +27,23 @@ _LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ISO_DAY_LENGTH: Final = 10
 _JST: Final = timezone(timedelta(hours=9), "JST")
+_DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_LARGEST_EXACT: Final = 2**53
+"""Up to here a float is every whole number (IEEE 754, binary64)."""
 _SCHEMES: Final = {
     "ordinal": era.CodeScheme.ORDINALS,
     "odd": era.CodeScheme.ODD,
     "letter": era.CodeScheme.LETTERS,
 }
 
-_FULL_ASCII: Final = str.maketrans({0x21 + i: 0xFF01 + i for i in range(94)} | {0x20: 0x3000})
+_FULL_ASCII: Final = str.maketrans(
+    {0x21 + i: 0xFF01 + i for i in range(94)}
+    | {0x20: 0x3000}
+    | dict(zip(map(ord, "｡｢｣､･"), "。「」、・", strict=True))
+)
 _HALF_ASCII: Final = str.maketrans({0xFF01 + i: 0x21 + i for i in range(94)} | {0x3000: 0x20})
-"""The 94 characters of ASCII and the space, against U+FF01–FF5E and U+3000."""
+"""The 94 characters of ASCII and the space, against U+FF01–FF5E and U+3000; to full width
+also JIS X 0201's punctuation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +53,14 @@ class Padding:
     Attributes:
         length: In encoded bytes.
         fill: One character.
-        side: Where the filling stands.
+        side: Where the filling stands; zeros stand behind a number's minus.
+        fills_empty: Whether an empty value becomes ``fill``; it becomes spaces otherwise.
     """
 
     length: int
     fill: str = " "
     side: Side = "right"
+    fills_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +117,8 @@ def text_of(column: Column, document: Mapping[str, object], encoding: Encoding) 
         text = _date(text, column)
     if column.width is not None:
         text = _in_width(text, column.width)
+        if column.width in {"half", "kana_half"} and kana.is_partly_half(text):
+            raise FieldRefusedError("kana.not_half_width", column.pointer)
     text = _breaks(text, column)
     length = len(encode(text, encoding, column.pointer))
     if column.padding is not None:
@@ -140,10 +152,22 @@ def _scalar(value: object, pointer: str) -> str:
             return text
         case bool(truth):
             return "true" if truth else "false"
-        case int() | float() as number:
+        case int(number):
             return str(number)
+        case float(number):
+            return _decimal(number, pointer)
         case _:
             raise FieldRefusedError("field.not_a_value", pointer)
+
+
+def _decimal(number: float, pointer: str) -> str:
+    """Return it without an exponent: no core system reads 1e+16, nor 1.0 as a count."""
+    text = (
+        str(int(number)) if abs(number) <= _LARGEST_EXACT and number == int(number) else str(number)
+    )
+    if _DECIMAL.fullmatch(text) is None:
+        raise FieldRefusedError("field.not_a_value", pointer)
+    return text
 
 
 def _code(text: str, column: Column, codes: Mapping[str, str]) -> str:
@@ -234,5 +258,11 @@ def _padded(text: str, length: int, column: Column, encoding: Encoding) -> str:
     count, uneven = divmod(padding.length - length, len(encode(padding.fill, encoding)))
     if uneven:
         raise FieldRefusedError("text.padding_uneven", column.pointer)
+    if not text and not padding.fills_empty and not padding.fill.isspace():
+        return " " * (padding.length - length)  # 00000000 would be a value
     filling = padding.fill * count
-    return filling + text if padding.side == "left" else text + filling
+    if padding.side == "right":
+        return text + filling
+    if padding.fill == "0" and text.startswith("-") and _DECIMAL.fullmatch(text):
+        return "-" + filling + text[1:]
+    return filling + text

@@ -78,8 +78,10 @@ class ColumnConfig(RecordModel):
     width: columns.Width | None = Field(
         default=None,
         description=(
-            "`full` makes ASCII and kana full-width, `half` makes ASCII and katakana half-width; "
-            "`kana_full` and `kana_half` touch katakana only. Kanji are never changed."
+            "`full` makes ASCII and half-width kana full-width, `half` makes ASCII and katakana "
+            "half-width; `kana_full` and `kana_half` touch katakana and the spaces between them "
+            "only. Kanji are never changed. ヮヰヱヵヶヸヹ have no half width: they stay beside "
+            "kanji (七里ヶ浜), and are refused elsewhere (`kana.not_half_width`)."
         ),
     )
     line_breaks: columns.LineBreaks = Field(
@@ -94,6 +96,11 @@ class ColumnConfig(RecordModel):
         default=" ", min_length=1, max_length=1, description="What to pad with, one character."
     )
     pad_side: columns.Side = Field(default="right", description="On which side the padding stands.")
+    pad_empty: bool = Field(
+        default=False,
+        description="Pad an empty value with `pad_with`, too; it becomes spaces otherwise, as "
+        "00000000 is a value.",
+    )
     max_bytes: int | None = Field(
         default=None,
         ge=1,
@@ -130,7 +137,12 @@ class ColumnConfig(RecordModel):
         padding = None
         length = self.length_bytes
         if length is not None:
-            padding = columns.Padding(length=length, fill=self.pad_with, side=self.pad_side)
+            padding = columns.Padding(
+                length=length,
+                fill=self.pad_with,
+                side=self.pad_side,
+                fills_empty=self.pad_empty,
+            )
         return columns.Column(
             name=self.name,
             pointers=self.sources,

@@ -215,7 +215,11 @@ def test_a_coded_era_date_names_the_day_again_in_its_own_scheme(day: date, codes
     text=st.text(alphabet=st.characters(min_codepoint=0x30A1, max_codepoint=0x30FA), max_size=20)
 )
 def test_kana_made_half_and_full_again_are_the_same(text: str) -> None:
-    half = text_of(a_column(width="kana_half"), {"v": text}, "utf-8")
+    try:
+        half = text_of(a_column(width="kana_half"), {"v": text}, "utf-8")
+    except FieldRefusedError:
+        assert set(text) & set("ヮヰヱヵヶヸヹ")
+        return
 
     assert text_of(a_column(width="kana_full"), {"v": half}, "utf-8") == text
 

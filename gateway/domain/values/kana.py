@@ -29,6 +29,10 @@ _COMPOSED: Final = {
     **{base + "゜": voiced for base, voiced in zip(_SEMIVOICEABLE, _SEMIVOICED, strict=True)},
 }
 _MARKED: Final = re.compile(f"[{_VOICEABLE}]゛|[{_SEMIVOICEABLE}]゜")
+_HALF_RUN: Final = re.compile("[ｦ-ﾟ][･ｦ-ﾟ]*(?: +[ｦ-ﾝ][･ｦ-ﾟ]*)*")
+_FULL_RUN: Final = re.compile("[ァ-ヺ][ァ-ヺー・゛゜]*(?:\u3000+[ァ-ヺ][ァ-ヺー・゛゜]*)*")
+"""Katakana and the spaces between them: in らー the mark belongs to hiragana."""
+
 _TO_FULL_TABLE: Final = str.maketrans(_TO_FULL)
 _TO_HALF_TABLE: Final = str.maketrans(
     {
@@ -46,6 +50,9 @@ a name's elements (住登外者宛名番号付番API: one full-width space)."""
 
 _HALF_WIDTH: Final = re.compile("[･ ]*[ｦ-ﾝ][･ｦ-ﾟ ]*")
 """U+FF66 ｦ to U+FF9F ﾟ, the middle dot and the ASCII space."""
+
+_NO_HALF: Final = re.compile("[ヮヰヱヵヶヸヹ]")
+_ONLY_HALF: Final = re.compile("[\x20-\x7e｡-ﾟ]*")
 
 _STRAY_MARK: Final = re.compile("(?<![ｳｶ-ﾄﾊ-ﾎﾜｦ])ﾞ|(?<![ﾊ-ﾎ])ﾟ")
 
@@ -68,17 +75,30 @@ def has_stray_mark(value: str) -> bool:
 
 
 def to_full(value: str) -> str:
-    """Return ``value`` with half-width kana and the space in full width, marks composed.
+    """Return ``value`` with half-width kana and spaces between them in full width, marks composed.
 
     Everything else stays as it is: this is not NFKC, which would rewrite names.
     """
-    return _MARKED.sub(lambda marked: _COMPOSED[marked[0]], value.translate(_TO_FULL_TABLE))
+    return _HALF_RUN.sub(lambda run: _composed(run[0].translate(_TO_FULL_TABLE)), value)
+
+
+def _composed(full: str) -> str:
+    return _MARKED.sub(lambda marked: _COMPOSED[marked[0]], full)
 
 
 def to_half(value: str) -> str:
-    """Return ``value`` with full-width kana and the space in half width, marks apart.
+    """Return ``value`` with full-width katakana and spaces between them in half width, marks apart.
 
     Kana without a half-width form (ヮ, ヰ, ヱ, ヵ, ヶ, ヸ, ヹ) and all else stay as they
     are: a caller that must have half width checks the result with ``half_fault``.
     """
-    return value.translate(_TO_HALF_TABLE)
+    return _FULL_RUN.sub(lambda run: run[0].translate(_TO_HALF_TABLE), value)
+
+
+def is_partly_half(value: str) -> bool:
+    """Tell whether katakana kept their full width among half-width characters only.
+
+    Beside kanji and hiragana, which have one width, they do no harm: 七里ヶ浜.
+    """
+    rest = _NO_HALF.sub("", value)
+    return rest != value and _ONLY_HALF.fullmatch(rest) is not None

@@ -39,10 +39,10 @@ def test_every_field_stands_at_its_place_and_the_rest_is_spaces() -> None:
     assert written == bytes.fromhex("FBFCFAB1") + b"    " + b"  4010108   \r\n"
 
 
-def test_a_missing_value_is_its_padding() -> None:
+def test_a_missing_value_is_spaces_and_no_zero() -> None:
     layout = FixedLayout(fields=(NAME, a_number("/count", 8, 4)), length=12)
 
-    assert layout.write({}, "cp932") == b"        0000"
+    assert layout.write({}, "cp932") == b" " * 12
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])

@@ -2,7 +2,7 @@ import pytest
 
 from gateway.domain.values import account_holder, kana
 
-HALF = "｡｢｣､･ｦｧｨｩｪｫｬｭｮｯｰｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾅﾆﾇﾈﾉﾊﾋﾌﾍﾎﾏﾐﾑﾒﾓﾔﾕﾖﾗﾘﾙﾚﾛﾜﾝ"
+HALF = "ｦ･ｧｨｩｪｫｬｭｮｯｰｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾅﾆﾇﾈﾉﾊﾋﾌﾍﾎﾏﾐﾑﾒﾓﾔﾕﾖﾗﾘﾙﾚﾛﾜﾝ"
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,22 @@ def test_nothing_but_kana_and_spaces_changes_width() -> None:
     # NFKC would write 昭和, 1, ABC and another ideograph here.
     assert kana.to_full("㍼①ＡB神") == "㍼①ＡB神"
     assert kana.to_half("㍼①ＡB神ヵヶヮヰヱ") == "㍼①ＡB神ヵヶヮヰヱ"
+
+
+@pytest.mark.parametrize(
+    "text", ["、。「」", "らーめん", "一ー", "東京　大阪", "カ゛ナ", "ヤマダ　花子", "JOHN SMITH"]
+)
+def test_what_is_no_katakana_keeps_its_width_and_its_marks(text: str) -> None:
+    assert kana.to_full(text) == text
+    assert kana.to_full(kana.to_half(text)) in {text, text.replace("カ゛", "ガ")}
+    assert not set(kana.to_half(text)) & set(" ｡｢｣､ｰ") - set(text)
+
+
+@pytest.mark.parametrize("text", ["ヱﾋﾞｽ", "ヵ", "ﾔﾏﾀﾞ ヰ 1"])
+def test_katakana_without_a_half_width_are_left_among_the_others(text: str) -> None:
+    assert kana.is_partly_half(text)
+    assert not kana.is_partly_half(f"浜{text}")
+    assert not kana.is_partly_half("ﾔﾏﾀﾞ A")
 
 
 @pytest.mark.parametrize("text", ["ヤマダ", "ヴァン　アン", "マリー・アンヌ", "ヶ", "・ア"])
