@@ -1,7 +1,7 @@
 """Asks the results' address again and again, and goes on where it was after a crash."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -11,7 +11,7 @@ import structlog
 from adapters.http.answer import Answer, retry_after_s
 from adapters.http.client import HTTPClient
 from adapters.http.cursor import Cursor, Position
-from adapters.http.results import Page, PageError, Result, read_page
+from adapters.http.results import Page, PageError, Result, news_of, read_page
 from adapters.http.results_config import ResultsConfig
 from gateway.sdk import Feedback, TransientError
 
@@ -19,6 +19,8 @@ _POSITION_LOST: Final = frozenset({400, 404, 410})
 """What servers answer to a cursor that they no longer know."""
 
 _LONGEST_WAIT_S: Final = 3600.0
+
+_TOLD_PLACES: Final = 10
 
 log = structlog.get_logger()
 
@@ -50,15 +52,12 @@ class ResultsReader:
                     # Known again from its first page on, with the ids that everything had.
                     self._position, url = Position(), str(self._config.url)
                     continue
-                for result in page.results:
-                    if result.id in self._position.reported:
-                        continue
-                    if result.feedback is not None:
-                        yield result.feedback
-                    else:
-                        _tell_fault(result)
+                news = await asyncio.to_thread(news_of, page, self._position.reported)
+                for item in news.feedback:
+                    yield item
+                _tell_faults(news.unusable)
                 pages.append(url)
-                met |= {result.id for result in page.results}
+                met |= news.ids
                 url = self._after(page, pages)
                 await self._note(pages[-1], page, met, is_last=url is None)
             await asyncio.sleep(self._config.poll_interval_s)
@@ -134,5 +133,12 @@ def _asked_wait_s(answer: Answer) -> float | None:
     return None if wait_s is None else min(wait_s, _LONGEST_WAIT_S)
 
 
-def _tell_fault(result: Result) -> None:
-    log.warning("http.result_unusable", place=result.place, fault=result.fault)
+def _tell_faults(unusable: Sequence[Result]) -> None:
+    """Say it in one line for a page: whoever sends thousands of them fills no disk of ours."""
+    if unusable:
+        log.warning(
+            "http.results_unusable",
+            count=len(unusable),
+            places=[each.place for each in unusable[:_TOLD_PLACES]],
+            faults=sorted({each.fault for each in unusable if each.fault is not None}),
+        )

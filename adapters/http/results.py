@@ -54,6 +54,21 @@ class Page:
     next_url: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What of a page was not reported yet.
+
+    Attributes:
+        feedback: In the page's order.
+        unusable: What is no result, in the page's order.
+        ids: Of everything on the page.
+    """
+
+    feedback: tuple[Feedback, ...]
+    unusable: tuple[Result, ...]
+    ids: frozenset[str]
+
+
 def read_page(answer: Answer, url: str, config: ResultsConfig) -> Page:
     """Return what a page says. Takes some 10 ms a megabyte: not for the event loop.
 
@@ -75,7 +90,19 @@ def read_page(answer: Answer, url: str, config: ResultsConfig) -> Page:
     items = document if config.items_pointer is None else at(document, config.items_pointer)
     if not isinstance(items, list):
         raise PageError("result.not_a_list")
+    if len(items) > config.max_page_items:
+        raise PageError("result.too_many")
     return Page(tuple(_results(items, config)), _next_url(answer, document, url, config))
+
+
+def news_of(page: Page, reported: frozenset[str]) -> News:
+    """Return what of a page is not in ``reported``. Not for the event loop either."""
+    fresh = [result for result in page.results if result.id not in reported]
+    return News(
+        tuple(result.feedback for result in fresh if result.feedback is not None),
+        tuple(result for result in fresh if result.feedback is None),
+        frozenset(result.id for result in page.results),
+    )
 
 
 def digest_of(config: ResultsConfig) -> str:

@@ -47,6 +47,12 @@ class ResultsConfig(AdapterConfig):
     max_page_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1, le=64 * 1024 * 1024, description="Longest page that is read."
     )
+    max_page_items: int = Field(
+        default=100_000,
+        ge=1,
+        le=1_000_000,
+        description="Most results of one page; one with more is not read.",
+    )
     max_pages: int = Field(
         default=1000,
         ge=1,

@@ -188,9 +188,35 @@ async def test_a_result_that_cannot_be_used_is_told_once_and_spoils_no_other(
         taken = await settled(core, destination)
 
     assert [item.idempotency_key for item in taken] == [KEYS[0], KEYS[2]]
-    told = [log for log in logs if log["event"] == "http.result_unusable"]
-    assert [(log["place"], log["fault"]) for log in told] == [(2, fault)]
+    told = [log for log in logs if log["event"] == "http.results_unusable"]
+    assert [(log["count"], log["places"], log["faults"]) for log in told] == [(1, [2], [fault])]
     assert "髙﨑" not in str(logs)
+
+
+async def test_a_page_of_unusable_results_is_told_in_one_line(
+    lister: tuple[ResultsCore, str], opened: Open
+) -> None:
+    core, url = lister
+    core.items = [*range(500), *({"key": number} for number in range(500)), a_decision(0)]
+    destination = await opened(url=url, results=results(url))
+
+    with structlog.testing.capture_logs() as logs:
+        taken = await settled(core, destination)
+
+    assert [item.idempotency_key for item in taken] == KEYS[:1]
+    [told] = [log for log in logs if log["event"] == "http.results_unusable"]
+    assert (told["count"], told["places"]) == (1000, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    assert told["faults"] == ["result.key_malformed", "result.not_an_object"]
+
+
+async def test_a_page_with_more_results_than_it_may_have_is_not_read(
+    lister: tuple[ResultsCore, str], opened: Open
+) -> None:
+    _, url = lister
+    destination = await opened(url=url, results=results(url, max_page_items=4))
+
+    with pytest.raises(TransientError, match=r"result\.too_many"):
+        await read(destination, 1)
 
 
 async def test_a_status_that_the_code_map_has_from_now_on_is_reported_after_all(
