@@ -14,6 +14,9 @@ from gateway.formats.result_config import ResultFileConfig
 from gateway.sdk import AdapterConfig
 
 KEY_PLACE: Final = "{key}"
+DONE: Final = "done"
+BAD: Final = "bad"
+"""Folders in a results folder into which its files are moved."""
 
 _LONGEST_NAME_BYTES: Final = 255
 _KEY_LENGTH: Final = 36
@@ -50,7 +53,8 @@ class ResultsConfig(ResultFileConfig):
     """Result files that the core system writes, read as feedback."""
 
     folder: RemotePath = Field(
-        default="results", description="Where they appear; a relative path is below `folder`."
+        default="results",
+        description="Where they appear; a relative path is below `folder`. Not `folder` itself.",
     )
     pattern: str = Field(
         default="*", min_length=1, description="Which names are results, e.g. `KEKKA_*.csv`."
@@ -196,6 +200,20 @@ class SFTPConfig(RecordConfig, AdapterConfig):
                 raise ValueError("file_name is longer than file systems take")
         return self
 
+    @model_validator(mode="after")
+    def _folders_are_apart(self) -> Self:
+        """Refuse a folder in which we would read, move or forget our own deliveries."""
+        drop, state = _parts(self.folder), self._parts_of(self.state_folder)
+        results = [self._parts_of(each.folder) for each in self.results]
+        moved = [(*each, name) for each in results for name in (DONE, BAD)]
+        pairs = [(inner, outer) for inner in (drop, *results) for outer in (state, *moved)]
+        for inner, outer in [*pairs, *((state, each) for each in moved)]:
+            if inner[: len(outer)] == outer:
+                raise ValueError(f"folder {_shown(inner)} lies in {_shown(outer)}")
+        if drop in results:
+            raise ValueError("folder and a results folder are the same")
+        return self
+
     @property
     def name_pattern(self) -> str:
         """The delivered file's name, with ``{key}`` in it."""
@@ -213,5 +231,20 @@ class SFTPConfig(RecordConfig, AdapterConfig):
 
     def path_of(self, folder: str) -> bytes:
         """Return a folder's path as the server spells it; relative ones are below ``folder``."""
-        whole = folder if folder.startswith("/") else f"{self.folder.rstrip('/')}/{folder}"
-        return encode(whole, self.name_encoding)
+        return encode(self._whole(folder), self.name_encoding)
+
+    def _whole(self, folder: str) -> str:
+        return folder if folder.startswith("/") else f"{self.folder.rstrip('/')}/{folder}"
+
+    def _parts_of(self, folder: str) -> tuple[str, ...]:
+        return _parts(self._whole(folder))
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    """Return a path's folders from the outermost; some servers do not tell cases apart."""
+    start = "/" if path.startswith("/") else "."
+    return (start, *(part for part in path.casefold().split("/") if part not in {"", "."}))
+
+
+def _shown(parts: tuple[str, ...]) -> str:
+    return "/".join(parts).replace("//", "/")

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from adapters.sftp.client import Line
-from adapters.sftp.config import ResultsConfig, SFTPConfig
+from adapters.sftp.config import BAD, DONE, ResultsConfig, SFTPConfig
 from adapters.sftp.session import LostError, RefusedError, RemoteFile, Session
 from gateway.formats.charset import decode
 from gateway.formats.result_file import Result, ResultFault, read_results
@@ -127,7 +127,7 @@ class ResultFolder:
         source = self._folder + b"/" + file.name
         if await session.stat(source) != file.look:
             return  # written to since it was read, or another worker was faster
-        folder = self._folder + (b"/bad" if file.faults else b"/done")
+        folder = self._folder + b"/" + (BAD if file.faults else DONE).encode()
         await session.make_folder(folder)
         target = folder + b"/" + file.name
         if await session.stat(target) is not None:
