@@ -30,6 +30,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from adapters.file.config import STATE_FOLDER
 from adapters.file.durable import (
     FILE_MODE,
     as_ours,
@@ -41,7 +42,6 @@ from adapters.file.durable import (
 )
 from gateway.sdk import DestinationUnavailableError, TransientError, UnknownOutcomeError
 
-STATE_FOLDER: Final = ".kakehashi"
 FOLDER_ID: Final = "folder-id"
 LOCKS: Final = 64
 

@@ -324,3 +324,37 @@ async def test_without_result_files_the_feedback_waits_without_end(
     assert done == set()
     waiting.cancel()
     await destination.close()
+
+
+@pytest.mark.parametrize(
+    ("folder", "pattern", "batch", "fault"),
+    [
+        (".", "*", None, "may match"),
+        ("results/..", "[K]*.csv", None, "may match"),
+        (".", "0*.csv", None, "may match"),
+        (".", "KEKKA_*.csv", None, None),
+        (".", "KEKKA_*.csv", {"file_name": "K{sequence}"}, "may match"),
+        (".", "KEKKA_*.csv", {"file_name": "KEKKA_A{sequence}"}, "may match"),
+        (".", "KEKKA_*.csv", {"file_name": "{date}_{sequence}"}, None),
+        (".kakehashi", "KEKKA_*", None, "lies in"),
+        (".kakehashi/batches", "KEKKA_*", None, "lies in"),
+        ("..", "*", None, None),
+        ("../..", "*", None, "moved into"),
+        ("results", "*", {}, None),
+    ],
+)
+def test_results_are_never_read_where_we_deliver(
+    folder: str, pattern: str, batch: dict[str, str] | None, fault: str | None
+) -> None:
+    config = {
+        "folder": "/mnt/done/drop",
+        "format": "jsonl",
+        "batch": batch,
+        "results": {"folder": folder, "pattern": pattern},
+    }
+
+    if fault is None:
+        assert FileConfig.model_validate(config).results is not None
+    else:
+        with pytest.raises(ValueError, match=fault):
+            FileConfig.model_validate(config)
