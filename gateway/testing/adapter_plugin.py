@@ -19,6 +19,30 @@ PASSED: Final = "passed"
 FAILED: Final = "FAILED"
 WAIVED: Final = "waived"
 NOT_APPLICABLE: Final = "not applicable"
+NOT_ASKED: Final = "not asked"
+
+_FIRST_MEND: Final = "first mend "
+_HOPELESS: Final = pytest.StashKey[set[Any]]()
+"""Contracts whose first check failed."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each contract begin with the check without which no other says anything."""
+    places: dict[Any, int] = {}
+    for at, item in enumerate(items):
+        contract: Any = getattr(item, "cls", None)
+        if getattr(contract, _MARK, False):
+            first = places.setdefault(contract, at)
+            if _check(item) == contract.first_check:
+                items.insert(first, items.pop(at))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Ask nothing more of an adapter of which nothing arrives."""
+    contract: Any = getattr(item, "cls", None)
+    if contract in item.session.stash.get(_HOPELESS, ()):
+        pytest.skip(_FIRST_MEND + contract.first_check)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -30,19 +54,28 @@ def pytest_runtest_makereport(
     contract: Any = getattr(item, "cls", None)
     if not getattr(contract, _MARK, False) or call.when == "teardown":
         return report
-    check = getattr(item, "originalname", item.name).removeprefix("test_")
+    check = _check(item)
     if call.when == "call":
         waiver = _waivers(contract).get(check)
         if waiver is not None:
             _waive(report, waiver)
+        elif report.skipped:
+            _ask_why(report, contract, check)
     elif report.passed:
         return report
+    if report.failed and check == contract.first_check:
+        item.session.stash.setdefault(_HOPELESS, set()).add(contract)
     if report.failed:
         report.sections.append(("what to do", getdoc(getattr(item, "obj", None)) or ""))
     spec = contract.adapter.spec
     adapter = f"{spec.name} {spec.version} ({contract.__name__})"
     report.user_properties.append((_PROPERTY, [adapter, check, *_state(report)]))
     return report
+
+
+def _check(item: pytest.Item) -> str:
+    """Return the name of the check that a test is."""
+    return str(getattr(item, "originalname", item.name)).removeprefix("test_")
 
 
 def _waive(report: pytest.TestReport, reason: str) -> None:
@@ -58,6 +91,22 @@ def _waive(report: pytest.TestReport, reason: str) -> None:
         )
 
 
+def _ask_why(report: pytest.TestReport, contract: Any, check: str) -> None:
+    """Fail a check that does not apply if a rule said to be done rests on it, and none says why."""
+    from gateway.drivers.discovery import manifest_in  # noqa: PLC0415 - see the file's docstring
+    from gateway.testing.adapter_rules import unexcused  # noqa: PLC0415 - as above
+
+    rules = unexcused(check, manifest_in(contract.home()).quality)
+    if rules:
+        _, why = _state(report)
+        report.outcome = "failed"
+        report.longrepr = (
+            f"The check does not apply, as {why}, and the manifest says that {', '.join(rules)} "
+            f"is done: give the peer what it lacks, or say under [quality.not_applicable] why "
+            "it cannot be asked."
+        )
+
+
 def _state(report: pytest.TestReport) -> tuple[str, str]:
     """Return what became of a check, and why."""
     if report.passed:
@@ -67,7 +116,8 @@ def _state(report: pytest.TestReport) -> tuple[str, str]:
     if hasattr(report, "wasxfail"):
         return WAIVED, str(report.wasxfail)
     why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    return NOT_APPLICABLE, why.removeprefix("Skipped: ")
+    why = why.removeprefix("Skipped: ")
+    return (NOT_ASKED if why.startswith(_FIRST_MEND) else NOT_APPLICABLE), why
 
 
 @cache

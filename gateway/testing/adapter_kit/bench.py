@@ -1,15 +1,17 @@
 """Where an adapter is tested: everything that one check needs, and nothing of another's."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import pytest
 
+from gateway.domain.errors import KakehashiError
 from gateway.drivers.discovery import Features, Manifest
 from gateway.sdk import (
     AdapterSpec,
@@ -28,7 +30,13 @@ from gateway.testing.adapter_kit.watch import PATIENCE_S, Slips, Watch
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 """A W3C trace context (Trace Context, 3.2), the one of its examples."""
 
+_KIT: Final = Path(__file__).parent
+
 Result = Receipt | Exception
+
+
+class OutOfTimeError(Exception):
+    """The kit itself ended a send at its deadline; what an adapter raises is its own."""
 
 
 def fail(sentence: str) -> NoReturn:
@@ -133,11 +141,12 @@ class Bench:
         return self.samples[0].application(**over)
 
     def delivery(self, **over: Any) -> Delivery:
-        """Return a first attempt with a key of its own."""
+        """Return a first attempt with a key of its own, and with a trace, as the runtime has."""
         delivery = Delivery(
             idempotency_key=over.get("idempotency_key") or self.new_key(),
             attempt=1,
             deadline=datetime.now(UTC) + timedelta(seconds=self.deadline_s),
+            traceparent=TRACE,
         )
         return replace(delivery, **over)
 
@@ -149,7 +158,7 @@ class Bench:
         *,
         deadline_s: float | None = None,
     ) -> Result:
-        """Send as the runtime does: cancelled at the deadline, which is ``TimeoutError`` here."""
+        """Send as the runtime does: cancelled at the deadline, here ``OutOfTimeError``."""
         application = application or self.application()
         delivery = delivery or self.delivery()
         timeout_s = self.patience_s if deadline_s is None else deadline_s
@@ -157,14 +166,19 @@ class Bench:
         async def sent() -> Result:
             try:
                 async with asyncio.timeout(timeout_s):
-                    return await destination.send(application, delivery)
-            except Exception as error:  # noqa: BLE001 - what it raises is what the check judges
-                return error
+                    try:
+                        return await destination.send(application, delivery)
+                    except Exception as error:  # noqa: BLE001 - the check judges what it raises
+                        return error
+            except TimeoutError:
+                return OutOfTimeError()
 
         task = asyncio.create_task(sent())
         await asyncio.wait({task}, timeout=timeout_s + PATIENCE_S)
         if not task.done():
             fail(f"send went on for {PATIENCE_S:g} s after it was cancelled at its deadline.")
+        if task.cancelled():
+            fail("send raised CancelledError, and nobody had cancelled it.")
         return task.result()
 
     @property
@@ -187,10 +201,23 @@ def told(result: object) -> str:
     match result:
         case Receipt():
             return "a receipt"
-        case TimeoutError():
+        case OutOfTimeError():
             return "no answer until its deadline"
         case Exception():
+            if not isinstance(result, KakehashiError):
+                return f"{type(result).__name__} ({_where(result)})"
             reason = getattr(result, "reason", None)
             return type(result).__name__ + (f"({reason!r})" if isinstance(reason, str) else "")
         case _:
             return f"a {type(result).__name__}"
+
+
+def _where(error: Exception) -> str:
+    """Return the adapter's own lines on the way to an error that is none of the sdk's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    foreign = [frame for frame in frames if not Path(frame.filename).is_relative_to(_KIT)]
+    if not foreign:
+        return "outside the adapter"
+    home = Path(foreign[0].filename).parent
+    own = [frame for frame in foreign if Path(frame.filename).is_relative_to(home)]
+    return ", ".join(f"{Path(each.filename).name}:{each.lineno} in {each.name}" for each in own)

@@ -8,8 +8,8 @@ from typing import ClassVar, Final
 
 import pytest
 
-from gateway.drivers.discovery import manifest_in
-from gateway.sdk import Destination
+from gateway.drivers.discovery import Manifest, manifest_in
+from gateway.sdk import ConfigError, Destination
 from gateway.testing.adapter_kit.bench import Bench, fail
 from gateway.testing.adapter_kit.checks.arrivals import ArrivalChecks
 from gateway.testing.adapter_kit.checks.configuration import ConfigurationChecks
@@ -23,6 +23,9 @@ from gateway.testing.adapter_kit.checks.text import TextChecks
 from gateway.testing.adapter_kit.checks.together import TogetherChecks
 from gateway.testing.adapter_kit.peer import Peer
 from gateway.testing.adapter_kit.samples import samples_in
+
+FIRST_CHECK: Final = "valid_sample_gets_a_reference"
+"""It is asked first: where nothing arrives, no other check says anything of use."""
 
 _TEST: Final = "test_"
 
@@ -59,6 +62,8 @@ class AdapterContract(
     is_kakehashi_contract: ClassVar[bool] = True
     """By this the pytest plugin knows it, without importing the kit."""
 
+    first_check: ClassVar[str] = FIRST_CHECK
+
     @pytest.fixture
     def peer(self) -> Peer:
         """Give a controllable core system; a subclass does, and ends it afterwards."""
@@ -75,13 +80,14 @@ class AdapterContract(
     def bench_with(cls, peer: Peer, folder: Path) -> Bench:
         """Return a bench for one check; ``folder`` becomes the adapter's own."""
         home = cls.home()
+        manifest = _manifest(home)
         folder.mkdir()
         samples = samples_in(cls.samples)
         if not samples:
             fail("There is no NAME.message.json in the folder of samples.")
         return Bench(
             adapter=cls.adapter,
-            manifest=manifest_in(home),
+            manifest=manifest,
             checks=frozenset(checks()),
             samples=samples,
             peer=peer,
@@ -95,6 +101,14 @@ class AdapterContract(
     def home(cls) -> Path:
         """Return the folder of the adapter's package, where its manifest lies."""
         return Path(inspect.getfile(cls.adapter)).parent
+
+
+def _manifest(home: Path) -> Manifest:
+    try:
+        return manifest_in(home)
+    except ConfigError as error:
+        wrong = str(error)
+    return fail(wrong)  # not above: pytest shows the exception that another one came of
 
 
 def checks() -> Mapping[str, str]:

@@ -166,11 +166,6 @@ class TriesTheUnmappable(LineDestination):
 
 
 class SilenceIsNothing(LineDestination):
-    deadline_s = 0.5  # a busy machine must not make it seem silent elsewhere
-
-    def __init__(self, config: LineConfig) -> None:
-        super().__init__(config.model_copy(update={"answer_timeout_s": 0.3}))
-
     async def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         try:
             return await super().ask(question)
@@ -178,6 +173,29 @@ class SilenceIsNothing(LineDestination):
             if error.reason == "line.answer_late":
                 raise TransientError(error.reason) from None
             raise
+
+
+class LetsItsTimeoutOut(LineDestination):
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        try:
+            return await super().send(application, delivery)
+        except UnknownOutcomeError as error:
+            if error.reason == "line.answer_late":
+                raise TimeoutError from None
+            raise
+
+
+class EndsAtItsOwnLimit(LineDestination):
+    """Its limit stands in no configuration, and is shorter than the deadline."""
+
+    deadline_s = 0.5  # as above
+
+    async def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(0.35):
+                return await super().ask(question)
+        except TimeoutError:
+            raise UnknownOutcomeError("line.answer_late") from None
 
 
 class UnreachableIsUnknown(LineDestination):
@@ -217,7 +235,7 @@ class TidiesUpSlowly(LineDestination):
 
 
 class GivesUpEarly(LineDestination):
-    deadline_s = 0.5  # as above
+    deadline_s = 0.5  # a busy machine must not make it seem silent elsewhere
 
     def __init__(self, config: LineConfig) -> None:
         super().__init__(config.model_copy(update={"answer_timeout_s": 0.22}))
@@ -241,6 +259,28 @@ class RefusesWhatItKnows(LineDestination):
         receipt = await super().send(application, delivery)
         self._known.add(delivery.idempotency_key)
         return receipt
+
+
+class TripsOverTheSecondAttempt(LineDestination):
+    """Where its first attempt had a receipt; a doubt is another matter."""
+
+    def __init__(self, config: LineConfig) -> None:
+        super().__init__(config)
+        self._known: set[str] = set()
+
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        if delivery.attempt > 1 and delivery.idempotency_key in self._known:
+            raise KeyError(delivery.attempt)
+        receipt = await super().send(application, delivery)
+        self._known.add(delivery.idempotency_key)
+        return receipt
+
+
+class TripsOverATrace(LineDestination):
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        if delivery.traceparent:
+            raise AttributeError("traceparent")
+        return await super().send(application, delivery)
 
 
 class FindsNothing(LineDestination):
@@ -346,6 +386,31 @@ class EndsAtNUL(LineDestination):
         return super().body(application, key).replace("\\u0000", "")
 
 
+class TripsOverKanji(LineDestination):
+    def body(self, application: Application, key: str) -> str:
+        body = super().body(application, key)
+        if any(ord(each) > 0xFFFF for each in body):
+            raise ValueError("beyond the first plane")
+        return body
+
+
+class TakesOnlyItsSample(LineDestination):
+    """It refuses every family name but the sample's."""
+
+    def body(self, application: Application, key: str) -> str:
+        body = super().body(application, key)
+        person = application.applicant["person"]
+        assert isinstance(person, Mapping)
+        if person["name"]["family"] != "濵﨑":
+            raise RejectedError("line.name_unknown", "/applicant/person/name/family")
+        return body
+
+
+class WritesNone(LineDestination):
+    def body(self, application: Application, key: str) -> str:
+        return super().body(application, key).replace('"family": ""', '"family": "None"')
+
+
 class QuotesTheName(LineDestination):
     def body(self, application: Application, key: str) -> str:
         log.info("line.mapped", applicant=application.applicant["person"])
@@ -379,16 +444,16 @@ BROKEN: Final[Mapping[str, Sequence[Callable[..., Any]]]] = {
     "check_changes_nothing": [ChecksByTaking],
     "check_tells_bad_credentials": [ChecksNoCredentials],
     "check_tells_unreachable": [ChecksNothing],
-    "valid_sample_gets_a_reference": [NoReference],
+    "valid_sample_gets_a_reference": [NoReference, TripsOverATrace],
     "unmappable_is_rejected": [TriesTheUnmappable],
-    "silence_is_unknown": [SilenceIsNothing],
+    "silence_is_unknown": [SilenceIsNothing, LetsItsTimeoutOut],
     "unreachable_is_unavailable": [UnreachableIsUnknown],
     "retry_after_is_kept": [ForgetsTheWait],
     "refusal_has_code_and_pointer": [ForgetsThePointer],
     "unreadable_answer_is_unknown": [TakesNothingForYes],
-    "deadline_is_kept": [TidiesUpSlowly, GivesUpEarly],
+    "deadline_is_kept": [TidiesUpSlowly, GivesUpEarly, EndsAtItsOwnLimit],
     "cut_makes_no_double": [CutIsNothing],
-    "same_key_gives_the_same_receipt": [RefusesWhatItKnows],
+    "same_key_gives_the_same_receipt": [RefusesWhatItKnows, TripsOverTheSecondAttempt],
     "lookup_finds_what_arrived": [FindsNothing],
     "nothing_lost_on_a_lossy_line": [LosesHeart],
     "max_in_flight_is_true": [OneAtATime, SendsTwice],
@@ -398,7 +463,7 @@ BROKEN: Final[Mapping[str, Sequence[Callable[..., Any]]]] = {
     "dry_run_sends_nothing": [NotSoDry],
     "trace_is_forwarded": [LosesTheTrace],
     "samples_arrive_as_written": [WritesOtherwise],
-    "hostile_text_arrives_whole": [EndsAtNUL],
+    "hostile_text_arrives_whole": [EndsAtNUL, TripsOverKanji, TakesOnlyItsSample, WritesNone],
     "secrets_stay_secret": [Talkative, PlainDestination],
     "errors_carry_no_payload": [QuotesTheName, QuotesWhatItEncoded],
     "features_are_as_declared": [FeedsBackUnasked],

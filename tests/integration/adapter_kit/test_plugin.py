@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.testing.adapter_kit.contract import checks
 from tests.integration.adapter_kit.run import LINE
 
 pytest_plugins = ["pytester"]
@@ -33,14 +34,19 @@ class TestContract(AdapterContract):
 
 
 def run(
-    pytester: pytest.Pytester, adapter: str, *options: str, waivers: str = "", features: str = ""
+    pytester: pytest.Pytester,
+    adapter: str,
+    *options: str,
+    waivers: str = "",
+    features: str = "",
+    more: str = "",
 ) -> pytest.RunResult:
     home = pytester.path / "line"
     shutil.copytree(LINE, home)
     manifest = (LINE / "manifest.toml").read_text("utf-8")
     if features:
         manifest = manifest.replace("max_batch = 3", features)
-    (home / "manifest.toml").write_text(f"{manifest}\n[waivers]\n{waivers}", "utf-8")
+    (home / "manifest.toml").write_text(f"{more}{manifest}\n[waivers]\n{waivers}", "utf-8")
     pytester.makepyfile(test_contract=CONTRACT.format(adapter=adapter, home=str(home)))
     options_here = {
         "asyncio_mode": "auto",
@@ -112,6 +118,33 @@ def test_what_does_not_apply_is_told_with_the_reason(pytester: pytest.Pytester) 
     result.stdout.fnmatch_lines(
         ["  batch_answers_for_each_item *not applicable: it takes no batches"]
     )
+
+
+def test_an_adapter_of_which_nothing_arrives_is_asked_one_thing(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "TripsOverATrace")
+
+    result.assert_outcomes(failed=1, skipped=len(checks()) - 1)
+    result.stdout.fnmatch_lines(
+        [
+            "The sample * came to AttributeError (broken.py:* in send).",
+            "  order_is_kept *not asked: first mend valid_sample_gets_a_reference",
+        ]
+    )
+
+
+def test_a_broken_manifest_is_told_once_with_a_line_for_each_key(
+    pytester: pytest.Pytester,
+) -> None:
+    result = run(pytester, "LosesTheTrace", more='colour = "red"\n', features="max_batch = 0")
+
+    result.assert_outcomes(errors=1, skipped=len(checks()) - 1)
+    result.stdout.fnmatch_lines(
+        [
+            "*manifest.toml: features.max_batch: *greater than or equal to 1",
+            "*manifest.toml: colour: *not permitted",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*https://*")
 
 
 def test_what_leaks_in_a_fixture_s_context_is_seen(pytester: pytest.Pytester) -> None:

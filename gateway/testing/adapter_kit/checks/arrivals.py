@@ -9,6 +9,7 @@ from gateway.testing.adapter_kit.bench import TRACE, Bench, does_not_apply, fail
 from gateway.testing.adapter_kit.samples import FIRST_KEY
 
 _TRACE_ID: Final = TRACE.split("-")[1]
+_SHOWN_BYTES: Final = 16
 
 
 class ArrivalChecks:
@@ -33,9 +34,12 @@ class ArrivalChecks:
         """
         async with bench.opened() as destination:
             delivery = bench.delivery(traceparent=TRACE)
-            await bench.send(destination, delivery)
+            result = await bench.send(destination, delivery)
         key = delivery.idempotency_key
-        for arrived in bench.arrived(key):
+        arrivals = bench.arrived(key)
+        if not isinstance(result, Receipt) or len(arrivals) != 1:
+            fail(f"A delivery with a trace came to {told(result)} and arrived {len(arrivals)}x.")
+        for arrived in arrivals:
             if not any(_TRACE_ID in value for value in arrived.headers.values()):
                 fail("What arrives has no header with the trace of delivery.traceparent.")
             if key not in arrived.headers.values() and key.encode() not in arrived.data:
@@ -59,12 +63,28 @@ class ArrivalChecks:
                 continue
             async with bench.opened(bench.config(sample)) as destination:
                 delivery = bench.delivery()
-                await bench.send(destination, delivery, sample.application())
-            key = delivery.idempotency_key.encode()
+                result = await bench.send(destination, delivery, sample.application())
             arrived = bench.arrived(delivery.idempotency_key)
-            written = [each.data.replace(key, FIRST_KEY.encode()) for each in arrived]
-            if written not in ([sample.native], [sample.native.removesuffix(b"\n")]):
-                fail(f"What arrives of the sample {sample.name} is not its {sample.name}.native.*.")
+            if not isinstance(result, Receipt) or len(arrived) != 1:
+                fail(f"The sample {sample.name} came to {told(result)}; {len(arrived)} arrived.")
+            key = delivery.idempotency_key.encode()
+            written = arrived[0].data.replace(key, FIRST_KEY.encode())
+            if written not in (sample.native, sample.native.removesuffix(b"\n")):
+                fail(
+                    f"What arrives of the sample {sample.name} is not its {sample.name}.native.*:\n"
+                    f"{_difference(written, sample.native)}"
+                )
+
+
+def _difference(arrived: bytes, written: bytes) -> str:
+    """Return where two byte strings part, and what follows in each."""
+    pairs = enumerate(zip(arrived, written, strict=False))
+    shorter = min(len(arrived), len(written))
+    at = next((at for at, (one, other) in pairs if one != other), shorter)
+    return "\n".join(
+        f"  {name} from byte {at}: {each[at : at + _SHOWN_BYTES].hex(' ') or '(its end)'}"
+        for name, each in (("arrived", arrived), ("native ", written))
+    )
 
 
 @cache

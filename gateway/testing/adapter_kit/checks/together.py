@@ -50,8 +50,10 @@ class TogetherChecks:
         """
         async with bench.opened() as destination:
             deliveries = [bench.delivery() for _ in range(_IN_A_ROW)]
-            for delivery in deliveries:
-                await bench.send(destination, delivery)
+            for number, delivery in enumerate(deliveries, start=1):
+                result = await bench.send(destination, delivery)
+                if not isinstance(result, Receipt):
+                    fail(f"Of {_IN_A_ROW} in a row, number {number} came to {told(result)}.")
         arrived = [each.key for each in bench.peer.arrivals()]
         if arrived != [delivery.idempotency_key for delivery in deliveries]:
             fail("Applications that were sent one after another arrived in another order.")
