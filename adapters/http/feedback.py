@@ -104,9 +104,11 @@ class ResultsReader:
         Raises:
             TransientError: It cannot be had.
         """
+        times = 0
         while True:
+            times += 1
             answer = await self._client.get(url, most_bytes=self._config.max_page_bytes)
-            wait_s = _asked_wait_s(answer)
+            wait_s = asked_wait_s(answer, datetime.now(UTC), times=times)
             if wait_s is not None:
                 log.info("http.results_throttled", wait_s=wait_s)
                 await asyncio.sleep(wait_s)
@@ -126,11 +128,24 @@ class ResultsReader:
             raise TransientError(str(error)) from error
 
 
-def _asked_wait_s(answer: Answer) -> float | None:
-    if answer.status not in {429, 503}:
+def asked_wait_s(answer: Answer, now: datetime, *, times: int) -> float | None:
+    """Return how long to wait before a page is asked for again, in seconds.
+
+    At least a second, twice as long each time: "come back at once" (0, or a time that is past by
+    our clock) would otherwise keep both sides busy with nothing else. At most an hour.
+
+    Args:
+        answer: To the last request.
+        now: Aware.
+        times: How often it was asked for in vain, this time included.
+
+    Returns:
+        ``None`` if it does not say that it shall be asked for again.
+    """
+    asked_s = retry_after_s(answer.retry_after, now) if answer.status in {429, 503} else None
+    if asked_s is None:
         return None
-    wait_s = retry_after_s(answer.retry_after, datetime.now(UTC))
-    return None if wait_s is None else min(wait_s, _LONGEST_WAIT_S)
+    return min(max(asked_s, 2.0 ** min(times - 1, 12)), _LONGEST_WAIT_S)
 
 
 def _tell_faults(unusable: Sequence[Result]) -> None:

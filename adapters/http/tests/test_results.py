@@ -2,7 +2,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from adapters.http import HTTPConfig, HTTPDestination
 from adapters.http.answer import Answer
 from adapters.http.cursor import NAME, Cursor, Position
+from adapters.http.feedback import asked_wait_s
 from adapters.http.link import next_link
 from adapters.http.results import PageError, read_page
 from adapters.http.results_config import ResultsConfig
@@ -324,12 +325,29 @@ async def test_a_list_that_says_when_to_come_back_is_asked_then(
     status: int, lister: tuple[ResultsCore, str], opened: Open
 ) -> None:
     core, url = lister
-    busy = iter([web.Response(status=status, headers={"Retry-After": "0"})])
+    busy = iter([web.Response(status=status, headers={"Retry-After": "1"})])
     core.answer_with(lambda _: next(busy, None))
     destination = await opened(url=url, results=results(url))
 
     assert len(await read(destination, 5)) == 5
     assert len(core.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "times", "waited"),
+    [("0", 1, 1), ("0", 3, 4), ("0", 99, 3600), ("60", 1, 60), ("2", 3, 4), ("99999", 1, 3600)],
+)
+def test_whoever_says_come_back_at_once_is_asked_less_and_less_often(
+    asked: str, times: int, waited: float
+) -> None:
+    answer = Answer(status=429, body=b"", retry_after=asked)
+
+    assert asked_wait_s(answer, datetime.now(UTC), times=times) == waited
+
+
+def test_a_list_that_does_not_say_when_to_come_back_is_no_wait() -> None:
+    assert asked_wait_s(Answer(status=503, body=b""), datetime.now(UTC), times=1) is None
+    assert asked_wait_s(Answer(status=200, body=b"[]"), datetime.now(UTC), times=1) is None
 
 
 async def test_a_cursor_that_the_core_system_forgot_begins_the_list_again(
