@@ -15,7 +15,7 @@ import yaml
 from gateway.bootstrap.worker import build_adapter
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.domain.errors import ConfigError, DestinationUnavailableError, KakehashiError
-from gateway.drivers.culprit import culprit
+from gateway.drivers.discovery import culprit
 from gateway.sdk import Context, Destination
 from gateway.settings.model import DestinationSettings, Settings
 
