@@ -57,6 +57,34 @@ def test_a_folder_without_tests_does_not_pass(terminal: Terminal) -> None:
     assert "no tests in it" in terminal.run("adapter", "test", "empty", code=2)
 
 
+def test_what_cannot_hold_tests_does_not_pass_for_tests(terminal: Terminal) -> None:
+    Path("README.md").touch()
+
+    assert "no tests in it" in terminal.run("adapter", "test", "README.md", code=2)
+
+
+def test_tests_that_ask_nothing_of_the_contract_do_not_pass(terminal: Terminal) -> None:
+    Path("test_x.py").write_text("def test_x():\n    pass\n")
+
+    assert "no AdapterContract in it" in terminal.run("adapter", "test", "test_x.py", code=1)
+
+
+def test_a_contract_that_pytest_does_not_find_does_not_pass(terminal: Terminal) -> None:
+    terminal.run("adapter", "new", "my-core")
+    contract = Path("my-core/my_core/tests/test_contract.py")
+    contract.write_text(contract.read_text().replace("class TestContract", "class MyContract"))
+
+    assert "no AdapterContract in it" in terminal.run("adapter", "test", "my-core", code=1)
+
+
+def test_a_part_of_the_contract_does_not_pass_for_the_whole(terminal: Terminal) -> None:
+    terminal.run("adapter", "new", "my-core")
+
+    told = terminal.run("adapter", "test", "my-core", "--", "-k", "waivers_name", code=1)
+
+    assert "my-core 0.1.0 (TestContract): only 1 of" in told
+
+
 def test_a_failing_test_is_not_well(terminal: Terminal) -> None:
     Path("test_x.py").write_text("def test_x():\n    assert False\n")
 
