@@ -139,8 +139,12 @@ class FileDestination:
     def _prune(self) -> None:
         """Forget old deliveries."""
         with contextlib.suppress(TransientError):  # tomorrow, then
+            now = self._folder.trusted_time()
+            if now is None:
+                log.warning("file.clock_jumped")
+                return
             memory = self._config.key_memory
-            removed = self._folder.prune(memory) + self._batches.prune(memory)
+            removed = self._folder.prune(memory, now) + self._batches.prune(memory, now)
             if removed:
                 log.info("file.keys_forgotten", files=removed)
 

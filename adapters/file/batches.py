@@ -24,7 +24,6 @@ import json
 import os
 import re
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -135,9 +134,9 @@ class BatchFolder:
                 self._settle()
             return reference
 
-    def prune(self, key_memory: timedelta) -> int:
+    def prune(self, key_memory: timedelta, now: float) -> int:
         """Forget batches older than ``key_memory``, but for the last; return how many."""
-        before = time.time() - key_memory.total_seconds()
+        before = now - key_memory.total_seconds()
         with as_ours(), self._held():
             last = max(self._known, default=0)
             old = [

@@ -6,6 +6,7 @@ Beside the delivered files lies ``.kakehashi/``, on the same file system::
     KEY.intent   "this content is about to be renamed"; kept for ``key_memory_days``
     lock-00 …    one of 64 lock files guards each key, between processes
     folder-id    a random name of this folder, so that an unmounted share is noticed
+    clock        empty; changed at each pruning, so that a clock that jumps is noticed
 
 A delivery goes: write and sync ``KEY.tmp``; write and sync ``KEY.intent``; rename
 the first to its final name; sync the folder. So at any instant:
@@ -23,7 +24,6 @@ import os
 import re
 import secrets
 import threading
-import time
 import zlib
 from collections.abc import Iterator
 from datetime import timedelta
@@ -43,7 +43,11 @@ from adapters.file.durable import (
 from gateway.sdk import DestinationUnavailableError, TransientError, UnknownOutcomeError
 
 FOLDER_ID: Final = "folder-id"
+CLOCK: Final = "clock"
 LOCKS: Final = 64
+
+LONGEST_STEP_S: Final = 2 * 86_400.0
+"""Pruning comes once a day: who has not looked for longer may have had no clock, or has one now."""
 
 _KEY: Final = re.compile(r"[0-9a-f-]{36}")
 _MIB: Final = 1024 * 1024
@@ -134,9 +138,24 @@ class DropFolder:
             self._forget(key)
             return None
 
-    def prune(self, key_memory: timedelta) -> int:
+    def trusted_time(self) -> float | None:
+        """Return the time by the clock that dates our files, or ``None`` if it may be wrong.
+
+        It may be if it went back, or ahead by more than ``LONGEST_STEP_S``, since this was
+        last asked; the next call takes it for right.
+        """
+        with as_ours():
+            self.require_familiar()
+            clock = self.state / CLOCK
+            before = clock.stat().st_mtime if clock.exists() else None  # None: the first look
+            # Written, not only touched: the server of a share must say what time it is.
+            write_synced(clock, b"\n")
+            now = clock.stat().st_mtime
+        return now if before is None or 0 <= now - before <= LONGEST_STEP_S else None
+
+    def prune(self, key_memory: timedelta, now: float) -> int:
         """Forget deliveries older than ``key_memory``; return how many files were removed."""
-        before = time.time() - key_memory.total_seconds()
+        before = now - key_memory.total_seconds()
         removed = 0
         with as_ours():
             self.require_familiar()

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -393,11 +394,11 @@ def test_old_batches_are_forgotten_but_their_numbers_are_not_used_again(tmp_path
     for path in (tmp_path / "drop" / STATE_FOLDER / "batches").glob("*.manifest"):
         os.utime(path, (0, 0))
 
-    assert folder.prune(timedelta(days=90)) == 1
+    assert folder.prune(timedelta(days=90), time.time()) == 1
 
     assert folder.find(KEYS[0]) is None
     assert folder.find(KEYS[1]) == "B000002.csv#1"
-    assert folder.prune(timedelta(days=90)) == 0
+    assert folder.prune(timedelta(days=90), time.time()) == 0
     assert folder.put([an_entry(KEYS[2])]) == ["B000003.csv#1"]
 
 
@@ -446,7 +447,7 @@ def test_what_others_leave_beside_our_records_is_none_of_ours(tmp_path: Path) ->
 
     drop = DropFolder(tmp_path / "drop", suffix=".csv")
     drop.open(tmp_path / "folder-id")
-    assert drop.prune(timedelta(days=90)) == 0
+    assert drop.prune(timedelta(days=90), time.time()) == 0
     assert folder.find(KEYS[0]) == "B000001.csv#1"
     assert folder.put([an_entry(KEYS[1])]) == ["B000002.csv#1"]
     assert (state / "batches" / "~1.data").exists()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
+import structlog
 
 from adapters.file import FileConfig, FileDestination
 from adapters.file.client import LOCKS, STATE_FOLDER, DropFolder
@@ -273,6 +274,32 @@ async def test_deliveries_are_remembered_for_the_configured_days_and_no_longer(
     assert (await again.lookup(keys[0])) is not None
     assert (await again.lookup(keys[1])) is None
     await again.close()
+
+
+@pytest.mark.parametrize("days", [200, -1])
+async def test_a_clock_that_jumps_makes_nobody_forget(
+    tmp_path: Path, context: Context, application: Build, delivery: Deliver, days: int
+) -> None:
+    config, key = FileConfig(folder=tmp_path / "drop"), "0193453a-0000-7000-8000-000000000001"
+    state = tmp_path / "drop" / STATE_FOLDER
+    destination = FileDestination(config)
+    await destination.open(context)
+    await destination.send(application(), delivery(key))
+    (tmp_path / "drop" / f"{key}.json").unlink()
+    await destination.close()
+    age(state / f"{key}.intent", 200)
+    age(state / "clock", days)
+
+    with structlog.testing.capture_logs() as logs:
+        await destination.open(context)
+
+    assert await destination.lookup(key) is not None
+    assert "file.clock_jumped" in [log["event"] for log in logs]
+    await destination.close()
+
+    await destination.open(context)
+    assert await destination.lookup(key) is None
+    await destination.close()
 
 
 def age(path: Path, days: int) -> None:
