@@ -42,6 +42,7 @@ max_batch
 incoming
 is_kakehashi_contract  # the contract kit's pytest plugin asks for it by name
 faults  # of an adapter's rule, looked up in its module
+CHECKS
 buffer_text  # expat reads these
 StartElementHandler
 EndElementHandler

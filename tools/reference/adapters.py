@@ -52,8 +52,10 @@ _SCALE = """
 
 `[quality]` in `manifest.toml` claims a tier and says of each rule `done`, `todo` or
 `{ status = "exempt", why = "…" }`. A tier may be claimed when its rules and those of the tiers
-below are done or exempt. `make check-adapters` sees for itself whether a rule marked * that is
-`done` is; people judge the others.
+below are done or exempt. The check `quality_is_as_claimed` of the kit sees for itself whether a
+rule marked * that is `done` is; people judge the others. Some rules rest on checks of the kit: they
+may not be waived then, and one that does not apply proves nothing. Its name and the reason stand in
+`[quality.not_applicable]`, or the rule is not done.
 
 """
 
@@ -62,7 +64,7 @@ def page() -> str:
     """Return the page of checks and rules."""
     asked = [[f"`{name}`", *_said(doc)] for name, doc in checks().items()]
     scale = [
-        [rule.tier, f"`{rule.name}`{' *' if rule.faults else ''}", _plain(rule.asks)]
+        [rule.tier, f"`{rule.name}`{' *' if rule.is_seen_by_a_machine else ''}", _plain(rule.asks)]
         for rule in rules().values()
     ]
     source = "gateway/testing/adapter_kit/checks/*.py`, `gateway/testing/adapter_rules/*/*.py"

@@ -18,6 +18,7 @@ from gateway.testing.adapter_kit.checks.health import HealthChecks
 from gateway.testing.adapter_kit.checks.lifecycle import LifecycleChecks
 from gateway.testing.adapter_kit.checks.outcomes import OutcomeChecks
 from gateway.testing.adapter_kit.checks.privacy import PrivacyChecks
+from gateway.testing.adapter_kit.checks.quality import QualityChecks
 from gateway.testing.adapter_kit.checks.resend import ResendChecks
 from gateway.testing.adapter_kit.checks.text import TextChecks
 from gateway.testing.adapter_kit.checks.together import TogetherChecks
@@ -41,6 +42,7 @@ class AdapterContract(
     TextChecks,
     PrivacyChecks,
     FeatureChecks,
+    QualityChecks,
 ):
     """Subclass it, name the adapter and its samples, and give the fixture ``peer``.
 

@@ -1,7 +1,9 @@
 """The quality scale of adapters: one file a rule, in the folder of its tier.
 
 A rule's docstring says what it asks; ``faults`` yields a sentence for each thing that a
-machine can see is wrong. A rule without it is judged by people.
+machine can see is wrong, and ``CHECKS`` names the checks of the contract kit that it rests on:
+they may not be waived, and one that does not apply needs a reason in the manifest. A rule with
+neither is judged by people.
 
 The contract kit's check ``quality_is_as_claimed`` holds an adapter against what its manifest says.
 """
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway.drivers.discovery import Quality
 from gateway.testing.adapter_rules.adapter import Adapter
 
 TIERS: Final = ("bronze", "silver", "gold")
@@ -26,13 +29,28 @@ class Rule:
         name: As in a manifest's ``[quality.rules]``.
         tier: The lowest tier that needs it.
         asks: What it asks, one sentence.
-        faults: Yields what a machine sees is wrong; ``None`` if only people can tell.
+        checks: Those of the contract kit that it rests on.
+        faults: Yields what else a machine sees is wrong; ``None`` if only people can tell.
     """
 
     name: str
     tier: str
     asks: str
+    checks: tuple[str, ...]
     faults: Callable[[Adapter], Iterator[str]] | None
+
+    @property
+    def is_seen_by_a_machine(self) -> bool:
+        """Whether anything of it can be told without people."""
+        return bool(self.checks) or self.faults is not None
+
+    def broken_by(self, adapter: Adapter) -> Iterator[str]:
+        """Yield a sentence for each thing that a machine sees is wrong with an adapter."""
+        for check in self.checks:
+            if check in adapter.manifest.waivers:
+                yield f"the manifest waives the check {check}"
+        if self.faults is not None:
+            yield from self.faults(adapter)
 
 
 def rules() -> dict[str, Rule]:
@@ -47,6 +65,7 @@ def _rules_of(tier: str) -> Iterator[Rule]:
             name=module.name.replace("_", "-"),
             tier=tier,
             asks=" ".join((loaded.__doc__ or "").split()),
+            checks=getattr(loaded, "CHECKS", ()),
             faults=getattr(loaded, "faults", None),
         )
 
@@ -61,6 +80,20 @@ def broken(adapter: Adapter) -> Iterator[tuple[str, str]]:
         state = quality.rules.get(rule.name, "todo")
         if state == "todo" and rule.tier in claimed:
             yield rule.name, f"is to do, and the manifest claims {quality.tier}"
-        if state == "done" and rule.faults is not None:
-            for fault in rule.faults(adapter):
+        if state == "done":
+            for fault in rule.broken_by(adapter):
                 yield rule.name, fault
+
+
+def unexcused(check: str, quality: Quality) -> tuple[str, ...]:
+    """Return the rules said to be done that a check which does not apply should have proved.
+
+    None of them if the manifest says in ``[quality.not_applicable]`` why it does not.
+    """
+    if check in quality.not_applicable:
+        return ()
+    return tuple(
+        rule.name
+        for rule in rules().values()
+        if check in rule.checks and quality.rules.get(rule.name) == "done"
+    )

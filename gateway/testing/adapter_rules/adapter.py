@@ -22,18 +22,20 @@ class Adapter:
         folder: Of its package.
         manifest: What it says of itself as data.
         spec: What it says of itself in its code.
+        class_name: Of the class that has the spec.
     """
 
     folder: Path
     manifest: Manifest
     spec: AdapterSpec
+    class_name: str
 
     @classmethod
     def installed(cls, name: str) -> "Adapter":
         """Return an installed adapter."""
         adapter = discovery.load(name)
         package = inspect.getfile(inspect.getmodule(adapter) or adapter)
-        return cls(Path(package).parent, discovery.manifest(name), adapter.spec)
+        return cls(Path(package).parent, discovery.manifest(name), adapter.spec, adapter.__name__)
 
     @cached_property
     def schema(self) -> dict[str, Any]:
@@ -64,9 +66,3 @@ class Adapter:
             re.search(text, path.read_text(encoding="utf-8"))
             for path in (self.folder / "tests").glob(pattern)
         )
-
-    def waived(self, *checks: str) -> Iterator[str]:
-        """Yield a sentence for each of these checks of the contract kit that it waives."""
-        for check in checks:
-            if check in self.manifest.waivers:
-                yield f"the manifest waives the check {check}"

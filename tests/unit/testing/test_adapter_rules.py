@@ -12,8 +12,9 @@ from pydantic import Field, SecretStr
 
 from gateway.drivers.discovery import Manifest
 from gateway.sdk import AdapterConfig, AdapterSpec, Idempotency
+from gateway.testing.adapter_kit.contract import checks
 from gateway.testing.adapter_readme import HEADINGS
-from gateway.testing.adapter_rules import TIERS, broken, rules
+from gateway.testing.adapter_rules import TIERS, broken, rules, unexcused
 from gateway.testing.adapter_rules.adapter import Adapter
 
 ROOT = Path(__file__).parents[3]
@@ -62,7 +63,7 @@ def adapter(tmp_path: Path) -> Adapter:
         "adapter.py": 'raise TransientError("soap.late")\n',
         "tests/test_contract.py": "class TestContract(AdapterContract):\n    pass\n",
         "tests/test_failures.py": "process.kill()\n",
-        "tests/test_against_core.py": "",
+        "tests/test_against_core.py": "def test_it():\n    SOAPDestination()\n",
         "tests/test_mapping.py": "from hypothesis import given\n",
     }
     for name, text in files.items():
@@ -75,7 +76,9 @@ def adapter(tmp_path: Path) -> Adapter:
         idempotency=Idempotency.LOOKUP,
         max_in_flight=2,
     )
-    return claiming(Adapter(folder, manifest, spec), dict.fromkeys(rules(), "done"))
+    return claiming(
+        Adapter(folder, manifest, spec, "SOAPDestination"), dict.fromkeys(rules(), "done")
+    )
 
 
 def claiming(adapter: Adapter, states: dict[str, Any], tier: str = "gold") -> Adapter:
@@ -139,8 +142,11 @@ BROKEN = [
     ("outcome-codes-listed", writing("client.py", 'raise RejectedError("soap.refused")\n')),
     ("check", waiving("check_changes_nothing")),
     ("contract-against-real", without("tests/test_against_core.py")),
+    ("contract-against-real", writing("tests/test_against_core.py", "SOAPDestination\n")),
+    ("contract-against-real", writing("tests/test_against_core.py", "def test_it(): ...\n")),
     ("failures", waiving("silence_is_unknown")),
     ("concurrency-declared", featuring(max_in_flight=9)),
+    ("concurrency-declared", waiving("order_is_kept")),
     ("metrics-documented", writing("README.md", README.replace("kakehashi_workers", ""))),
     ("metrics-documented", writing("README.md", README + "kakehashi_core_system_health\n")),
     (
@@ -149,6 +155,7 @@ BROKEN = [
     ),
     ("fault-injection", writing("tests/test_failures.py", "")),
     ("diagnostics-redacted", waiving("secrets_stay_secret")),
+    ("reconciliation", waiving("lookup_finds_what_arrived")),
     ("reconciliation", featuring(idempotency=Idempotency.NONE)),
     ("property-tests-of-mapping", without("tests/test_mapping.py")),
 ]
@@ -166,7 +173,9 @@ def test_a_rule_that_is_broken_is_named(
 
 
 def test_every_rule_that_a_machine_can_tell_is_broken_here() -> None:
-    assert {name for name, _ in BROKEN} == {name for name, rule in rules().items() if rule.faults}
+    assert {name for name, _ in BROKEN} == {
+        name for name, rule in rules().items() if rule.is_seen_by_a_machine
+    }
 
 
 def test_a_rule_that_is_to_do_or_exempt_is_not_looked_at(adapter: Adapter) -> None:
@@ -190,3 +199,20 @@ def test_a_state_for_a_rule_that_nobody_made_is_a_fault(adapter: Adapter) -> Non
     states = {**dict.fromkeys(rules(), "done"), "no-such-rule": "done"}
 
     assert list(broken(claiming(adapter, states))) == [("no-such-rule", "no rule has this name")]
+
+
+def test_a_rule_rests_on_checks_that_there_are() -> None:
+    assert {check for rule in rules().values() for check in rule.checks} <= set(checks())
+
+
+def test_a_check_that_does_not_apply_needs_a_reason_if_a_rule_that_is_done_rests_on_it(
+    adapter: Adapter,
+) -> None:
+    quality = adapter.manifest.quality
+    why = {"deadline_is_kept": "nothing answers late"}
+    todo = quality.model_copy(update={"rules": {"failures": "todo"}})
+
+    assert unexcused("deadline_is_kept", quality) == ("failures",)
+    assert unexcused("deadline_is_kept", todo) == ()
+    assert unexcused("deadline_is_kept", quality.model_copy(update={"not_applicable": why})) == ()
+    assert unexcused("batch_answers_for_each_item", quality) == ()
