@@ -16,9 +16,12 @@ JST: Final = timezone(timedelta(hours=9), "JST")
 
 
 class AdapterConfig(BaseModel):
-    """Base of every adapter's ``Config``: frozen, unknown keys refused."""
+    """Base of every adapter's ``Config``: frozen, unknown keys refused.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    What is wrong with a configuration is said without its values: one may be a secret.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Idempotency(StrEnum):

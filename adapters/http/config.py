@@ -73,7 +73,9 @@ class HTTPConfig(AdapterConfig):
         default=None, description="PEM of the authorities to trust, in place of the system's."
     )
     proxy: HttpUrl | None = Field(
-        default=None, description="HTTP proxy to go through; the environment's is never used."
+        default=None,
+        description="HTTP proxy to go through, without user and password; the environment's is "
+        "never used.",
     )
     headers: dict[str, str] = Field(
         default={}, description="Further fixed headers; not for secrets."
@@ -218,6 +220,8 @@ class HTTPConfig(AdapterConfig):
                 raise ValueError(f"{name}: credentials do not belong in an address")
             if url is not None and not (self.allow_plain_http or _is_private(url)):
                 raise ValueError(f"{name}: plain http to another machine; see allow_plain_http")
+        if self.proxy is not None and (self.proxy.username or self.proxy.password):
+            raise ValueError("proxy: credentials do not belong in an address")
         return self
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from pydantic import Field, ValidationError
 
 from gateway import sdk
 
@@ -76,6 +77,20 @@ def test_everything_public_has_a_docstring() -> None:
     }
 
     assert bare == set()
+
+
+def test_an_error_of_a_configuration_shows_no_value_of_it() -> None:
+    class Login(sdk.AdapterConfig):
+        secret: str = Field(min_length=32, description="A secret.")
+
+    class Config(sdk.AdapterConfig):
+        login: Login = Field(description="How to log in.")
+
+    with pytest.raises(ValidationError) as caught:
+        Config.model_validate({"login": {"secret": "mijikai-himitsu"}})
+
+    assert "login.secret" in str(caught.value)
+    assert "mijikai" not in str(caught.value)
 
 
 def test_a_batch_reports_with_what_send_returns_or_raises() -> None:

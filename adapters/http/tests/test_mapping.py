@@ -302,6 +302,7 @@ def test_only_the_configured_codes_say_that_a_lookup_found_nothing() -> None:
         ({"lookup_url": "http://core.example.jp/{key}"}, "plain http"),
         ({"lookup_url": "https://core.example.jp/"}, "has no"),
         ({"url": "https://u:p@core.example.jp/"}, "credentials"),
+        ({"proxy": "http://u:hunter2@proxy.example.jp:3128"}, "proxy: credentials"),
         ({"url": "ftp://core.example.jp/"}, "scheme"),
         ({"bearer_token": "a", "bearer_token_file": "b"}, "not both"),
         ({"client_key_file": "b"}, "go together"),
@@ -318,8 +319,9 @@ def test_only_the_configured_codes_say_that_a_lookup_found_nothing() -> None:
 def test_a_configuration_that_cannot_or_must_not_work_is_refused(
     over: dict[str, object], said: str
 ) -> None:
-    with pytest.raises(ValidationError, match=said):
+    with pytest.raises(ValidationError, match=said) as caught:
         config(**over)
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
