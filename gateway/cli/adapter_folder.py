@@ -1,7 +1,10 @@
 """The folder of a new adapter: a package of its own that passes the contract kit at once."""
 
+import importlib.util
 import json
+import keyword
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +17,12 @@ from gateway.sdk import Application
 
 _TEMPLATE: Final = Path(__file__).parent / "adapter_template"
 _SUFFIX: Final = ".tmpl"
+
+_RESERVED: Final = {"adapters", "gateway", "tests"}
+"""Packages of the gateway, and what every other package has."""
+
+_TEXT: Final = re.compile(r'[^"\\{}\x00-\x1f\x7f\ud800-\udfff]{1,80}')
+"""What stands in a TOML string and in a template as it is, and can be encoded."""
 
 # What the contract kit sends a sample with (gateway.testing.adapter_kit.samples).
 _KEY: Final = "0193453a-0000-7000-8000-000000000001"
@@ -50,28 +59,61 @@ class NewAdapter:
         return "".join(part.capitalize() for part in self.name.split("-"))
 
 
-def refuse_unusable(new: NewAdapter, installed: frozenset[str]) -> None:
-    """Refuse what would not work once it is installed.
+def refuse_name(name: str, installed: frozenset[str]) -> None:
+    """Refuse a name under which a package could not be imported, or another could not any more.
 
     Raises:
-        CommandError: The name is none, or taken, or a title does not fit into the manifest.
+        CommandError: It is no name, or taken.
     """
-    if not NAME_PATTERN.fullmatch(new.name) or not new.module.isidentifier():
+    module = name.replace("-", "_")
+    if not NAME_PATTERN.fullmatch(name) or not module.isidentifier():
         raise CommandError(
-            f"{new.name}: not a name",
+            f"{_printable(name)}: not a name",
             ExitCode.USAGE,
             "Lower-case letters, digits and hyphens; a letter first.",
         )
-    if new.name in installed:
+    if keyword.iskeyword(module):
         raise CommandError(
-            f"{new.name}: an installed adapter is called so", ExitCode.USAGE, "Choose another name."
+            f"{name}: a word of Python's own, which no package can be called",
+            ExitCode.USAGE,
+            "Choose another name.",
         )
+    if name in installed:
+        raise CommandError(
+            f"{name}: an installed adapter is called so", ExitCode.USAGE, "Choose another name."
+        )
+    if module in _RESERVED or module in sys.stdlib_module_names or _is_installed(module):
+        raise CommandError(
+            f"{name}: a package {module} is there already, and one would hide the other",
+            ExitCode.USAGE,
+            f"Choose another name, such as {name}-core.",
+        )
+
+
+def refuse_texts(new: NewAdapter) -> None:
+    """Refuse a title or owner that does not fit into a manifest.
+
+    Raises:
+        CommandError: Some does not.
+    """
     for text in (new.title, new.title_ja, new.owner):
-        if not re.fullmatch(r'[^"\\\n{}]{1,80}', text):
+        if not _TEXT.fullmatch(text):
             raise CommandError(
-                f"{text}: 1 to 80 characters in one line, no quotes, braces or backslashes",
+                f"{_printable(text)}: 1 to 80 characters in one line, no quotes, braces or "
+                "backslashes",
                 ExitCode.USAGE,
             )
+
+
+def _is_installed(module: str) -> bool:
+    """Tell whether ``import`` would find something else; a folder here without code is nothing."""
+    spec = importlib.util.find_spec(module)
+    return spec is not None and spec.origin is not None
+
+
+def _printable(text: str) -> str:
+    """Return a text from the command line so that any terminal takes it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def sample_body(folders: list[Path], procedure: str) -> bytes:
@@ -96,6 +138,10 @@ def write_folder(new: NewAdapter, body: bytes, into: Path) -> list[Path]:
     Raises:
         CommandError: It is there already.
     """
+    if into.exists() and not into.is_dir():
+        raise CommandError(
+            f"{into}: is there already, and a file", ExitCode.USAGE, "Name another with --into."
+        )
     if into.exists() and any(into.iterdir()):
         raise CommandError(f"{into}: is there already, and not empty", ExitCode.USAGE)
     written = []

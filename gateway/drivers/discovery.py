@@ -26,6 +26,9 @@ from gateway.sdk import AdapterSpec, Destination, Idempotency
 GROUP: Final = "kakehashi.adapters"
 MANIFEST_NAME: Final = "manifest.toml"
 
+_OURS: Final = "kakehashi"
+"""The distribution that ships the gateway and its own adapters (``name`` in pyproject.toml)."""
+
 log = structlog.get_logger()
 
 Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN.pattern}$")]
@@ -107,6 +110,15 @@ def available() -> tuple[Manifest, ...]:
     return tuple(sorted(manifests, key=lambda manifest: manifest.name))
 
 
+def shipped() -> frozenset[str]:
+    """Return the names of the gateway's own adapters: its build has proved what they claim."""
+    return frozenset(
+        name
+        for name, entry_point in _entry_points().items()
+        if entry_point.dist is not None and entry_point.dist.name == _OURS
+    )
+
+
 def manifest(name: str) -> Manifest:
     """Return one adapter's manifest.
 
@@ -162,7 +174,7 @@ def load(name: str) -> type[Destination]:
 
 
 def culprit(error: BaseException, home: Path) -> str:
-    """Return an error's class, the module or name that is missing, and file and line; never its text.
+    """Return an error's class, the module or name that is missing, and the line; never its text.
 
     Args:
         error: What the adapter's code raised, or what importing it did.

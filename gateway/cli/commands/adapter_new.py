@@ -9,7 +9,13 @@ import typer
 from rich.console import Console
 
 from gateway.cli import logging, screen
-from gateway.cli.adapter_folder import NewAdapter, refuse_unusable, sample_body, write_folder
+from gateway.cli.adapter_folder import (
+    NewAdapter,
+    refuse_name,
+    refuse_texts,
+    sample_body,
+    write_folder,
+)
 from gateway.cli.invocation import Invocation
 from gateway.drivers import discovery
 from gateway.schema.catalogue import shipped_schemas
@@ -36,6 +42,7 @@ def new(
     """
     invocation = Invocation.of(context)
     logging.quiet()
+    refuse_name(name, frozenset(manifest.name for manifest in discovery.available()))
     english = title or _asked(invocation, "Title in English", name)
     asked = NewAdapter(
         name=name,
@@ -44,7 +51,7 @@ def new(
         owner=owner or _asked(invocation, "Who answers for it", getpass.getuser()),
         procedure=procedure,
     )
-    refuse_unusable(asked, frozenset(manifest.name for manifest in discovery.available()))
+    refuse_texts(asked)
     folder = into or Path(name)
     schemas = [shipped_schemas(), *invocation.settings().schemas.folders]
     files = write_folder(asked, sample_body(schemas, procedure), folder)

@@ -36,7 +36,16 @@ def test_a_new_adapter_has_a_sample_of_the_procedure_that_is_named(terminal: Ter
         (["My_Core"], "not a name"),
         (["1core"], "not a name"),
         (["http"], "an installed adapter is called so"),
+        (["class"], "a word of Python's own"),
+        (["json"], "a package json is there already"),
+        (["pytest-asyncio"], "a package pytest_asyncio is there already"),
+        (["yaml"], "a package yaml is there already"),
+        (["gateway"], "a package gateway is there already"),
+        (["adapters"], "a package adapters is there already"),
         (["my-core", "--title", 'a "quote"'], "no quotes"),
+        (["my-core", "--title", "a tab\t"], "a tab?: 1 to 80 characters"),
+        (["my-core", "--title", "a byte \udcff"], "a byte ?: 1 to 80 characters"),
+        (["my-core", "--into", "full/a"], "is a file"),
         (["my-core", "--procedure", "no/such"], "no such procedure"),
         (["my-core", "--into", "full"], "not empty"),
     ],
@@ -49,6 +58,20 @@ def test_what_cannot_become_an_adapter_is_a_usage_error(
 
     assert expected in terminal.run("adapter", "new", *words, code=2)
     assert [path.name for path in Path().iterdir()] == ["full"]
+
+
+def test_a_file_of_the_name_is_not_written_over(terminal: Terminal) -> None:
+    Path("my-core").touch()
+
+    assert "and a file" in terminal.run("adapter", "new", "my-core", code=2)
+
+
+def test_a_name_is_refused_before_anything_is_asked(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cli.commands.adapter_new._asked", lambda *_: pytest.fail("asked"))
+
+    assert "not a name" in terminal.run("adapter", "new", "My_Core", code=2)
 
 
 def test_a_folder_without_tests_does_not_pass(terminal: Terminal) -> None:
