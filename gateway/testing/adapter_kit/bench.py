@@ -25,7 +25,8 @@ from gateway.sdk import (
 )
 from gateway.testing.adapter_kit.peer import FOR_EVER, Arrived, Fault, Peer
 from gateway.testing.adapter_kit.samples import FIRST_KEY, Sample
-from gateway.testing.adapter_kit.watch import PATIENCE_S, Slips, Watch
+from gateway.testing.adapter_kit.slips import Slips
+from gateway.testing.adapter_kit.watch import PATIENCE_S, Watch
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 """A W3C trace context (Trace Context, 3.2), the one of its examples."""

@@ -1,8 +1,6 @@
-"""What an adapter leaves open, and what it lets slip: tasks, sockets, threads, log lines."""
+"""What an adapter leaves open: tasks, sockets, threads."""
 
 import asyncio
-import io
-import logging
 import os
 import socket
 import threading
@@ -13,8 +11,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-import structlog
 
 PATIENCE_S: Final = 3.0
 """How long what is being closed may take to be gone; a loaded machine is slow."""
@@ -140,38 +136,3 @@ def _client_sockets() -> Iterator[str]:
         except OSError:
             continue  # closed while we looked
     yield from (inode for inode, port in ports.items() if port not in listening)
-
-
-class Slips:
-    """Everything that an adapter shows to whoever reads logs and errors."""
-
-    def __init__(self) -> None:
-        """Hold nothing."""
-        self._shown = io.StringIO()
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Keep every log line, structlog's and the standard library's, from ``INFO`` on."""
-        root = logging.getLogger()
-        handler = logging.StreamHandler(self._shown)
-        level = root.level
-        root.addHandler(handler)
-        root.setLevel(min(level, logging.INFO))
-        try:
-            with structlog.testing.capture_logs() as lines:
-                try:
-                    yield
-                finally:
-                    self._shown.writelines(f"{line!r}\n" for line in lines)
-        finally:
-            root.removeHandler(handler)
-            root.setLevel(level)
-
-    def add(self, text: str) -> None:
-        """Keep a text that was shown otherwise."""
-        self._shown.write(f"{text}\n")
-
-    def first_of(self, values: list[str]) -> str | None:
-        """Return the first of ``values`` that was shown, or ``None``."""
-        shown = self._shown.getvalue()
-        return next((value for value in values if value in shown), None)

@@ -1,7 +1,9 @@
 """The line adapter, broken in one way for each check."""
 
 import asyncio
+import base64
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -417,6 +419,36 @@ class QuotesTheName(LineDestination):
         return super().body(application, key)
 
 
+class LogsItsRecord(LineDestination):
+    def body(self, application: Application, key: str) -> str:
+        body = super().body(application, key)
+        log.debug("sent %r", body.encode("cp932", "replace"))
+        return body
+
+
+class PrintsTheName(LineDestination):
+    def body(self, application: Application, key: str) -> str:
+        print(application.applicant["person"])  # noqa: T201 - that is what is wrong with it
+        return super().body(application, key)
+
+
+class LogsNamesInASCII(LineDestination):
+    def body(self, application: Application, key: str) -> str:
+        person = application.applicant["person"]
+        assert isinstance(person, Mapping)
+        if person["name"]["family"].isascii():
+            log.info("line.name_odd", name=person["name"])
+        return super().body(application, key)
+
+
+class LogsItsAuthorization(LineDestination):
+    async def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        password = self._config.password.get_secret_value()
+        basic = base64.b64encode(f"kumamoto:{password}".encode()).decode()
+        logging.getLogger("line").debug("Authorization: Basic %s", basic)
+        return await super().ask(question)
+
+
 class QuotesWhatItEncoded(LineDestination):
     def body(self, application: Application, key: str) -> str:
         try:
@@ -464,7 +496,13 @@ BROKEN: Final[Mapping[str, Sequence[Callable[..., Any]]]] = {
     "trace_is_forwarded": [LosesTheTrace],
     "samples_arrive_as_written": [WritesOtherwise],
     "hostile_text_arrives_whole": [EndsAtNUL, TripsOverKanji, TakesOnlyItsSample, WritesNone],
-    "secrets_stay_secret": [Talkative, PlainDestination],
-    "errors_carry_no_payload": [QuotesTheName, QuotesWhatItEncoded],
+    "secrets_stay_secret": [Talkative, PlainDestination, LogsItsAuthorization],
+    "errors_carry_no_payload": [
+        QuotesTheName,
+        QuotesWhatItEncoded,
+        LogsItsRecord,
+        PrintsTheName,
+        LogsNamesInASCII,
+    ],
     "features_are_as_declared": [FeedsBackUnasked],
 }

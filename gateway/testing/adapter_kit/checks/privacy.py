@@ -9,11 +9,14 @@ from typing import Any, Final
 from gateway.sdk import Application, Destination, Health, Receipt
 from gateway.testing.adapter_kit.bench import Bench, does_not_apply, fail
 from gateway.testing.adapter_kit.peer import Fault
-from gateway.testing.adapter_kit.samples import texts_of, with_every_text
+from gateway.testing.adapter_kit.samples import texts_of, with_every_text, with_text
 
 _LEAST_SECRET: Final = 8
 _PERSONAL: Final = re.compile(r".*[^\x00-\x7f].+|[0-9]{7,}", re.DOTALL)
 """Japanese text of two characters or more; an identifier of a person has seven digits or more."""
+
+_CANARY: Final = "Hototogisu 4711"
+"""A name in ASCII, which every encoding writes alike and no log has for another reason."""
 
 _UNHURRIED: Final = frozenset({Fault.SLOW, Fault.NONE})
 
@@ -36,31 +39,36 @@ class PrivacyChecks:
             fail(f"A secret of the peer's has less than {_LEAST_SECRET} characters.")
         config = bench.spec.config.model_validate(bench.config(bench.samples[0]))
         bench.slips.add(f"{config!r} {config} {bench.construct()!r}")
-        await _go_through_everything(bench, bench.application())
+        faults = sorted(bench.peer.faults - _UNHURRIED)
+        await _go_through_everything(bench, bench.application(), faults)
         if bench.slips.first_of(secrets) is not None:
             fail("A secret of the configuration is seen in a repr, a log line or an error.")
 
     async def test_errors_carry_no_payload(self, bench: Bench) -> None:
         """Raise with stable codes and pointers, never with a value; ``raise … from None``.
 
+        Log no record, body or request either, at no level, encoded or not; print nothing.
         Exceptions of libraries quote what they were given, answers quote what was sent.
         """
-        for application in (
-            bench.application(),
-            with_every_text(bench.application(), lambda text: f"{text}\ud842"),
-        ):
-            await _go_through_everything(bench, application)
         application = bench.application()
+        unmappable = with_every_text(application, lambda text: f"{text}\ud842")
+        canary = with_text(application, bench.text_pointer, _CANARY)
+        faults = sorted(bench.peer.faults - _UNHURRIED)
+        await _go_through_everything(bench, application, faults)
+        await _go_through_everything(bench, unmappable, faults)
+        await _go_through_everything(bench, canary, [])
         texts = texts_of([application.applicant, application.content])
-        personal = [text for text in texts if _PERSONAL.fullmatch(text)]
+        personal = [_CANARY, *(text for text in texts if _PERSONAL.fullmatch(text))]
         if bench.slips.first_of(personal) is not None:
             fail("A value of an application is seen in a log line, an error or a reference.")
 
 
-async def _go_through_everything(bench: Bench, application: Application) -> None:
-    """Meet everything that the peer can do, and keep what is shown of it."""
+async def _go_through_everything(
+    bench: Bench, application: Application, faults: list[Fault]
+) -> None:
+    """Meet a peer that is well, and one with each of ``faults``; keep what is shown of it."""
     with bench.slips.listening():
-        for fault in [Fault.NONE, *sorted(bench.peer.faults - _UNHURRIED)]:
+        for fault in [Fault.NONE, *faults]:
             destination = bench.construct()
             bench.slips.add(repr(destination))
             try:
