@@ -1,6 +1,7 @@
 """How an HTTP core system is configured."""
 
 import re
+from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -10,6 +11,7 @@ from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from adapters.http.oauth_config import OAuthConfig
 from adapters.http.results_config import POINTER, ResultsConfig
 from gateway.formats.column_config import ColumnConfig
+from gateway.formats.record_config import Mapped
 from gateway.sdk import AdapterConfig
 
 Meaning = Literal["delivered", "rejected", "transient", "throttled", "unavailable", "unknown"]
@@ -20,6 +22,11 @@ _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS: Final = frozenset(
     {"authorization", "content-type", "content-length", "host", "traceparent", "accept-encoding"}
 )
+
+ACCEPTED: Final = frozenset({"/accepted/date", "/accepted/time"})
+"""What members may name beside the application."""
+
+_NO_APPLICATION: Final = frozenset({"accepted", "batch"})
 
 
 class HTTPConfig(AdapterConfig):
@@ -225,11 +232,21 @@ class HTTPConfig(AdapterConfig):
         return self
 
     @model_validator(mode="after")
-    def _names_each_member_once(self) -> Self:
+    def _has_members_that_can_be(self) -> Self:
+        for part in self.mapped():
+            for pointer in part.column.sources:
+                is_own = pointer.split("/")[1] in _NO_APPLICATION
+                if is_own and pointer not in ACCEPTED:
+                    raise ValueError(f"{part.where}: {pointer} is no fact of a request")
         names = [member.name for member in self.members]
         if len(set(names)) < len(names):
             raise ValueError("members: a name stands there twice")
         return self
+
+    def mapped(self) -> Iterator[Mapped]:
+        """Yield every member, for the check against the routed procedures."""
+        for place, member in enumerate(self.members):
+            yield Mapped(("members", str(place)), member, added=frozenset({"accepted"}))
 
     @property
     def requires_reference(self) -> bool:

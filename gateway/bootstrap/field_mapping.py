@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from gateway.domain.errors import ConfigError
-from gateway.formats.record_config import Mapped, RecordConfig
+from gateway.formats.record_config import Mapped
 from gateway.schema.catalogue import Catalogue
 from gateway.schema.procedure import Procedure
 from gateway.schema.reach import listed_values, reach
@@ -27,18 +27,29 @@ ENVELOPE: Final = frozenset(
 """Members of ``Application.document`` that no procedure's schema has."""
 
 
+_BATCH: Final = "batch"
+"""Its facts are checked by ``RecordConfig``, without the procedures."""
+
+
+@runtime_checkable
+class _MapsFields(Protocol):
+    """A configuration that says what stands where, such as a ``RecordConfig``."""
+
+    def mapped(self) -> Iterator[Mapped]: ...
+
+
 def require_fitting_mapping(
     name: str, config: object, settings: Settings, catalogue: Callable[[], Catalogue]
 ) -> None:
     """Return if every pointer leads somewhere and every code table is complete.
 
-    Only what may be routed to the destination counts; a configuration without a record
-    layout always fits, and no catalogue is asked for.
+    Only what may be routed to the destination counts; a configuration that maps nothing
+    always fits, and no catalogue is asked for.
 
     Raises:
         ConfigError: Every line of the argument names one key.
     """
-    mapped = list(config.mapped()) if isinstance(config, RecordConfig) else []
+    mapped = list(config.mapped()) if isinstance(config, _MapsFields) else []
     if not mapped:
         return
     procedures = routed_to(name, settings, catalogue())
@@ -58,12 +69,22 @@ def routed_to(name: str, settings: Settings, catalogue: Catalogue) -> list[Proce
 
 
 def _faults(part: Mapped, procedures: Sequence[Procedure]) -> Iterator[str]:
-    if not procedures or part.is_frame:
+    if not procedures:
         return
+    known = ENVELOPE | part.added | {_BATCH}
+    if not part.is_frame:
+        yield from _blind_pointers(part, procedures, known)
+    yield from _open_code_tables(part, procedures, known)
+
+
+def _blind_pointers(
+    part: Mapped, procedures: Sequence[Procedure], known: frozenset[str]
+) -> Iterator[str]:
+    """Yield a fault for a pointer to what no application has."""
     for pointer in part.column.sources:
         first = pointer.split("/")[1]
-        if first in ENVELOPE or first == "batch":
-            if first != "batch" and pointer.count("/") > 1:
+        if first in known:
+            if first in ENVELOPE and pointer.count("/") > 1:
                 yield f"{part.where}: {pointer} leads nowhere"
             continue
         without = [each for each in procedures if not reach(each.json_schema, pointer)]
@@ -71,15 +92,16 @@ def _faults(part: Mapped, procedures: Sequence[Procedure]) -> Iterator[str]:
             yield f"{part.where}: {pointer} leads nowhere in {_called(without)}"
         elif without and part.column.required:
             yield f"{part.where}: required, but {pointer} leads nowhere in {_called(without)}"
-    yield from _open_code_tables(part, procedures)
 
 
-def _open_code_tables(part: Mapped, procedures: Sequence[Procedure]) -> Iterator[str]:
+def _open_code_tables(
+    part: Mapped, procedures: Sequence[Procedure], known: frozenset[str]
+) -> Iterator[str]:
     """Yield a fault for a table of codes that says nothing of some value."""
     column = part.column
     if column.codes is None or "codes_default" in column.model_fields_set:
         return
-    if len(column.sources) != 1 or column.sources[0].split("/")[1] in ENVELOPE:
+    if len(column.sources) != 1 or column.sources[0].split("/")[1] in known:
         yield f"{part.where}: codes need codes_default; the values are not known"
         return
     for procedure in procedures:

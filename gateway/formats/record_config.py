@@ -2,7 +2,8 @@
 
 An adapter's ``Config`` inherits ``RecordConfig`` beside ``AdapterConfig``; its ``records``
 is the ``RecordFormat`` to write with. What only the procedure's schema can tell, whether a
-pointer leads anywhere and whether a code table is complete, is checked from ``mapped``.
+pointer leads anywhere and whether a code table is complete, is checked from ``mapped``,
+which any ``Config`` may have.
 """
 
 from collections.abc import Iterator
@@ -97,10 +98,12 @@ class Mapped:
     Attributes:
         path: Of its key below ``config``.
         column: As it is configured.
+        added: First tokens of pointers to what the adapter adds to the application.
     """
 
     path: tuple[str, ...]
     column: ColumnConfig
+    added: frozenset[str] = frozenset()
 
     @property
     def is_frame(self) -> bool:

@@ -396,3 +396,11 @@ def test_a_success_with_its_proof_keeps_nothing_of_it() -> None:
     given = receipt(answer, config(proof_pointer="/result/0/n", reference_pointer=None), NOW)
 
     assert given.reference is None
+
+
+@pytest.mark.parametrize(
+    "pointer", ["/batch/number", "/accepted", "/accepted/day", "/accepted/0/1"]
+)
+def test_a_member_of_what_no_request_has_is_an_error_of_the_configuration(pointer: str) -> None:
+    with pytest.raises(ValidationError, match=r"members\.0 \(a\).*no fact of a request"):
+        config(members=[{"name": "a", "pointer": pointer}])

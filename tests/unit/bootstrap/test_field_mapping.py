@@ -2,8 +2,11 @@ from typing import Any
 
 import pytest
 
+from adapters.http import HTTPConfig
 from gateway.bootstrap.field_mapping import require_fitting_mapping
 from gateway.domain.errors import ConfigError
+from gateway.formats.batch_config import BatchConfig
+from gateway.formats.layout_config import CSVConfig
 from gateway.formats.record_config import RecordConfig
 from gateway.schema.catalogue import Catalogue, load_catalogue, shipped_schemas
 from gateway.settings.model import Settings
@@ -106,3 +109,59 @@ def test_without_a_route_or_a_layout_nothing_is_asked() -> None:
     require_fitting_mapping("jido", RecordConfig(), settings("childcare/*"), never)
     require_fitting_mapping("jido", object(), settings("childcare/*"), never)
     require_fitting_mapping("jido", config(pointer="/content/x"), settings(), catalogue)
+
+
+@pytest.mark.parametrize("part", ["columns", "batch_trailer"])
+def test_codes_of_what_only_the_batch_knows_need_a_default(part: str) -> None:
+    coded: dict[str, object] = {
+        "name": "番号",
+        "pointer": "/batch/count",
+        "codes": {"0": "0", "1": "1"},
+    }
+    column: dict[str, object] = {"name": "a", "literal": "1"}
+    parts: dict[str, list[dict[str, object]]] = {"columns": [column], part: [column, coded]}
+    loaded = RecordConfig.model_construct(
+        format="csv",
+        csv=CSVConfig.model_validate(parts),
+        batch=BatchConfig(),
+    )
+
+    with pytest.raises(ConfigError, match="codes need codes_default; the values are not known"):
+        require_fitting_mapping("jido", loaded, settings("childcare/*"), catalogue)
+
+
+def of_http(*members: dict[str, object]) -> HTTPConfig:
+    return HTTPConfig.model_validate({"url": "https://core.example.jp/", "members": members})
+
+
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [
+        (
+            {"pointer": "/content/reazon"},
+            "/content/reazon leads nowhere in childcare/allowance-claim v1",
+        ),
+        (
+            {"pointer": "/accepted/date", "codes": {"2026-11-20": "1"}},
+            "codes need codes_default; the values are not known",
+        ),
+    ],
+)
+def test_members_of_a_request_are_checked_like_columns(
+    member: dict[str, object], said: str
+) -> None:
+    config = of_http({"name": "a", "literal": "1"}, {"name": "値", **member})
+
+    with pytest.raises(ConfigError) as caught:
+        require_fitting_mapping("jido", config, settings("childcare/*"), catalogue)
+
+    assert caught.value.args == (f"destinations.jido.config.members.1 (値): {said}",)
+
+
+def test_members_may_name_what_the_adapter_adds() -> None:
+    config = of_http(
+        {"name": "日", "pointer": "/accepted/date", "required": True},
+        {"name": "時", "pointers": ["/accepted/time", "/content/reason"]},
+    )
+
+    require_fitting_mapping("jido", config, settings("childcare/*"), catalogue)
