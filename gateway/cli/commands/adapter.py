@@ -40,12 +40,19 @@ def list_adapters(
 ) -> None:
     """List the installed adapters and what they promise; imports none of them.
 
+    The tier of an adapter that did not come with the gateway is what it claims: "adapter test"
+    proves it.
+
     With --health it opens and checks the adapter of each configured destination, all at the
     same time, sends nothing, and exits with 1 unless all are well.
     """
     invocation = Invocation.of(context)
     logging.quiet()
-    found = [manifest.model_dump(mode="json") for manifest in discovery.available()]
+    shipped = discovery.shipped()
+    found = [
+        {**manifest.model_dump(mode="json"), "shipped": manifest.name in shipped}
+        for manifest in discovery.available()
+    ]
     if not health:
         screen.show(invocation, found, lambda console: _show_list(console, found))
         return
@@ -65,7 +72,7 @@ def list_adapters(
 def _show_list(console: Console, found: list[dict[str, Any]]) -> None:
     for manifest in found:
         features = manifest["features"]
-        head = f" {manifest['version']}  {manifest['quality']['tier']}  "
+        head = f" {manifest['version']}  {_tier(manifest)}  "
         console.print(
             Text.assemble((manifest["name"], "bold"), head, manifest["title"][words.language()])
         )
@@ -76,6 +83,12 @@ def _show_list(console: Console, found: list[dict[str, Any]]) -> None:
             f"  idempotency at most {features['idempotency']}, {features['max_in_flight']} in "
             f"{', '.join(['flight', *extras])}"
         )
+
+
+def _tier(manifest: dict[str, Any]) -> str:
+    """Return a tier in words: nothing here has proved another's."""
+    tier = str(manifest["quality"]["tier"])
+    return tier if manifest["shipped"] or tier == "none" else f"claims {tier}"
 
 
 def _show_health(console: Console, checked: dict[str, Any]) -> None:

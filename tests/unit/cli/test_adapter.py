@@ -17,6 +17,32 @@ def test_adapters_are_listed_with_what_they_promise(terminal: Terminal) -> None:
     assert "idempotency at most lookup" in terminal.run("adapter", "list")
 
 
+def test_another_s_tier_is_told_as_a_claim(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "soap_house"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "manifest.toml").write_text(
+        'name = "soap"\nversion = "1.0.0"\nowner = "x"\nprocedures = ["*"]\n'
+        'title = {ja = "福祉", en = "Welfare"}\nquality = {tier = "gold"}\n'
+        'features = {idempotency = "none", max_in_flight = 1, feedback = false, dry_run = false}\n',
+        "utf-8",
+    )
+    installed = tmp_path / "soap_house-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: soap-house\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text("[kakehashi.adapters]\nsoap = soap_house:Soap\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    listed = terminal.run("adapter", "list")
+
+    assert "soap 1.0.0  claims gold  Welfare" in listed
+    assert "http 1.1.0  silver  " in listed
+    shipped = {one["name"]: one["shipped"] for one in terminal.ask("adapter", "list")}
+    assert (shipped["soap"], shipped["http"]) == (False, True)
+
+
 def test_a_destination_that_is_well_is_told(terminal: Terminal) -> None:
     assert terminal.ask("adapter", "check", "delivered")["ok"]
     assert terminal.run("adapter", "check", "delivered").startswith("ok")
