@@ -11,6 +11,7 @@ from typing import Final
 from gateway.domain.outcome import FeedbackStatus
 from gateway.formats.batch_file import count_fault, unframed
 from gateway.formats.charset import UNDECODABLE, decode
+from gateway.formats.core_reference import has_my_number, is_reference
 from gateway.formats.csv_rows import read_rows
 from gateway.formats.fixed_text import read_fixed
 from gateway.formats.json_lines import members_of, read_json_lines
@@ -23,7 +24,6 @@ _KEY: Final = re.compile(
 """An idempotency key, alone or inside the name of the file that carried it."""
 
 _REASON: Final = re.compile(r"[0-9A-Za-z._-]{1,64}")
-_LONGEST_REFERENCE: Final = 200
 _LONGEST_NAME: Final = 255
 _JST: Final = timezone(timedelta(hours=9), "JST")
 _BOM: Final = b"\xef\xbb\xbf"
@@ -170,12 +170,10 @@ def _result(values: Mapping[str, str], config: ResultFileConfig) -> Result:
         raise _Refused("result.status_unknown")
     at = _time(_required(values, columns.decided_at), config.decided_at_format)
     reason = _optional(values, columns.reason)
-    if reason is not None and not _REASON.fullmatch(reason):
+    if reason is not None and (not _REASON.fullmatch(reason) or has_my_number(reason)):
         raise _Refused("result.reason_malformed")
     reference = _optional(values, columns.reference)
-    if reference is not None and (
-        len(reference) > _LONGEST_REFERENCE or not reference.isprintable()
-    ):
+    if reference is not None and not is_reference(reference):
         raise _Refused("result.reference_malformed")
     parts = (key[1], status.value, at.isoformat(), reason or "", reference or "")
     return Result(
