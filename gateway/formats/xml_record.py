@@ -20,6 +20,12 @@ from gateway.formats.record import BatchFacts
 DEEPEST: Final = 32
 """Levels of elements that a file may have."""
 
+LONGEST_NAME: Final = 200
+"""Characters that the name of an element or attribute may have."""
+
+MOST_PARTS: Final = 10_000
+"""Pieces of text and attributes that one record may have."""
+
 PATH: Final = re.compile(r"([^\W\d][\w.-]*/)*(@?[^\W\d][\w.-]*)")
 """Names parted by slashes, the last perhaps an attribute; a subset of XML 1.0's names."""
 
@@ -123,7 +129,7 @@ def read_xml(
 
     Namespaces are not looked at: a prefix is part of no name. Faults, all of the whole file
     and with the number 0: ``text.undecodable``, ``xml.malformed`` and ``xml.forbidden`` (DTD,
-    processing instruction, more than ``DEEPEST`` levels).
+    processing instruction, more than ``DEEPEST``, ``LONGEST_NAME`` or ``MOST_PARTS``).
     """
     # The declaration may name what the parser does not know; the configuration decides.
     text = decode(_DECLARATION.sub(b"", content, count=1), encoding)
@@ -148,8 +154,9 @@ class _Reader:
         self.records: list[dict[str, str] | str] = []
         self._name = record_name
         self._path: list[str] = []
-        self._record: dict[str, str] | None = None
+        self._record: dict[str, list[str]] | None = None
         self._below = 0
+        self._parts = 0
 
     def read(self, text: str) -> str | None:
         """Read the whole document and return its fault, or ``None``."""
@@ -170,12 +177,12 @@ class _Reader:
         raise _ForbiddenError
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
-        if len(self._path) == DEEPEST:
+        if len(self._path) == DEEPEST or len(name) > LONGEST_NAME:
             raise _ForbiddenError
         local = name.rpartition(":")[2]
         self._path.append(local)
         if self._record is None and local == self._name:
-            self._record, self._below = {}, len(self._path)
+            self._record, self._below, self._parts = {}, len(self._path), 0
         if self._record is not None:
             for attribute, value in attributes.items():
                 if attribute != "xmlns" and not attribute.startswith("xmlns:"):
@@ -183,8 +190,9 @@ class _Reader:
 
     def _end(self, _name: str) -> None:
         if self._record is not None and len(self._path) == self._below:
+            texts = {path: "".join(parts) for path, parts in self._record.items()}
             self.records.append(
-                {path: text for path, text in self._record.items() if text.strip() or "@" in path}
+                {path: text for path, text in texts.items() if text.strip() or "@" in path}
             )
             self._record = None
         self._path.pop()
@@ -194,10 +202,13 @@ class _Reader:
             self._keep("", text)
 
     def _keep(self, last: str, text: str) -> None:
-        if self._record is not None:
-            steps = [*self._path[self._below :], *([last] if last else [])]
-            path = "/".join(steps)
-            self._record[path] = self._record.get(path, "") + text
+        if self._record is None:
+            return
+        self._parts += 1
+        if self._parts > MOST_PARTS or len(last) > LONGEST_NAME:
+            raise _ForbiddenError
+        steps = [*self._path[self._below :], *([last] if last else [])]
+        self._record.setdefault("/".join(steps), []).append(text)
 
 
 class _ForbiddenError(Exception):

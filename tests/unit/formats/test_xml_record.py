@@ -127,3 +127,28 @@ def test_records_are_read_by_path_whatever_their_prefixes() -> None:
         (1, {"@番号": "1", "状態": "受理"}),
         (2, {"状態": " 却下 "}),
     ]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "a<b/>" * 10_001,
+        f"<{'n' * 201}/>",
+        f"<b {'n' * 201}='1'/>",
+        f"<b {' '.join(f'n{number}=&#34;&#34;' for number in range(3))}/>".replace("&#34;", '"')
+        * 4_000,
+    ],
+)
+def test_a_record_of_too_many_or_too_long_parts_is_not_read(inside: str) -> None:
+    found = list(read_xml(f"<a><r>{inside}</r></a>".encode(), "r", "utf-8"))
+
+    assert found == [(0, "xml.forbidden")]
+
+
+def test_a_text_in_many_parts_is_one_text() -> None:
+    content = f"<a><r>{'a<b/>' * 9_999}</r><r>{'x' * 100_000}</r></a>".encode()
+
+    assert list(read_xml(content, "r", "utf-8")) == [
+        (1, {"": "a" * 9_999}),
+        (2, {"": "x" * 100_000}),
+    ]
