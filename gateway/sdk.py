@@ -5,6 +5,17 @@ An adapter is a class with a ``spec`` and the four methods of ``Destination`` (o
 ``send`` for one delivery after another, and closes it. What a method may rely on and what
 it owes stands in its docstring, and nowhere else; the contract kit
 (``gateway.testing.adapter_kit``) proves most of it.
+
+Errors are made of a reason: ``RejectedError(reason, pointer=None)``,
+``UnknownOutcomeError(reason)``, and ``TransientError``, ``ThrottledError`` and
+``DestinationUnavailableError`` with ``(reason, retry_after_s=None)``: not before that many
+seconds, at most 366 days. A reason is a code that is the same each time: 1 to 100 of ASCII
+letters, digits and ``. _ : + -``, a letter or digit first, without what could be the number of
+a person (7 digits in a row, or 10 with separators). Instead of any other the error's own code
+is kept. A pointer has at most 16 members of at most 64 of ``A-Z a-z 0-9 _ ~ . -``; any other is
+left out. ``ConfigError(key)`` names the key and the reason, and is shown to the operator as it is.
+``FeedbackStatus`` is ``ACCEPTED`` (受理), ``RETURNED`` (差戻し), ``REJECTED`` (却下), ``WITHDRAWN``
+(取下げ) or ``COMPLETED`` (完了).
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -85,7 +96,19 @@ class Destination(Protocol):
     ``__init__(config)`` has no side effect. Everything is called from one event loop, which
     no method may block for more than 50 ms. Order of calls: ``open`` until it succeeds, then
     ``check``, ``send`` and the optional capabilities, at the same time; ``close`` last.
-    No error, log line or ``repr`` holds a secret or anything of an application.
+
+    A library that blocks runs in threads of the adapter's own. Cancelling does not stop a
+    thread, so on ``CancelledError`` cut its connection from outside, wait for the thread's end
+    and let the cancellation go on (docs/howto/write-an-adapter.md has the code).
+
+    Several processes may have one destination at once: other workers, another version of the
+    adapter during a roll-out, and ``kakehashi adapter check``. None knows of the others.
+
+    Log with ``structlog.get_logger()``, events named ``NAME.happened``: ``warning`` when the core
+    system goes and ``info`` when it is back, once each; nothing for a single delivery, which the
+    runtime logs. What is logged goes to the worker's standard error from ``log.level`` on, and
+    nowhere else; of what libraries log by ``logging``, warnings only, without their arguments.
+    No error, log line or ``repr`` holds a secret or anything of an application, at any level.
     """
 
     spec: ClassVar[AdapterSpec]
@@ -93,8 +116,9 @@ class Destination(Protocol):
     async def open(self, context: Context) -> None:
         """Get ready: connections, folders; no effect on the core system.
 
-        Called again after it failed, so it begins anew or goes on. Cancelled when it takes
-        longer than the destination's ``send_timeout_s``; ``close`` gives back what it had.
+        Called again after it failed, every 1 to 30 s, so it begins anew or goes on. Cancelled
+        when it takes longer than the destination's ``send_timeout_s``; ``close`` gives back what
+        it had.
 
         Raises:
             ConfigError: It can never work as configured: the worker stops and says so.
@@ -124,6 +148,10 @@ class Destination(Protocol):
         stop, leave nothing open, let it propagate; the delivery is then in doubt. Own limits
         should end earlier, as they can tell "had no effect" from "may have had one".
 
+        It may ask the core system several things, and once more what certainly had no effect, as
+        after a refused token that was renewed. It does not wait to try again: the runtime does,
+        which counts attempts and ``send`` calls (``rate_per_s``), and knows when the window ends.
+
         With ``Idempotency.NATIVE`` it is called again with a key whose outcome is unknown,
         and returns the first receipt again.
 
@@ -136,14 +164,17 @@ class Destination(Protocol):
                 credentials are refused; not counted, the breaker opens.
             UnknownOutcomeError: It may have had an effect: in doubt. So does any other error,
                 which is also reported as the adapter's defect.
-            ConfigError: It can never work as configured: the worker stops; in doubt.
+            ConfigError: It can never work as configured, and nothing was sent: the worker stops;
+                tried again by the next, not counted.
         """
 
     async def close(self) -> None:
         """Give everything back; sends that still run end or raise.
 
         Idempotent; safe without, during and after a failed ``open``. Afterwards no task,
-        thread, socket or file of it is left. It does not raise.
+        thread, socket or open file of it is left; what is in ``Context.folder`` stays. The kit
+        sees tasks, threads and TCP sockets; the rest is for tests of the adapter's own. It does
+        not raise.
         """
 
 
@@ -194,9 +225,17 @@ class GivesFeedback(Protocol):
         """Yield statuses as they come, without end, waiting in between.
 
         Run by one task, beside ``send``. Asking for the next one tells that the one before is
-        durable in the gateway: only then may it be taken away from the core system. After a
-        crash the same one comes again, with the same id; the gateway keeps it once.
-        Cancellation comes when the worker stops, at any ``yield`` or ``await``.
+        durable on its way to the gateway: only then may it be taken away from the core system.
+        After a crash the same one comes again, with the same id; the gateway keeps it once.
+        Cancellation comes when the worker stops, at any ``await``; at a ``yield`` the iterator
+        is closed (``GeneratorExit``), and the one that was given is not taken away.
+
+        Each worker of a destination runs it, and nobody shares the results out. So the id comes
+        from what the core system wrote, never from a worker's memory, and what another worker
+        took away meanwhile is no error.
+
+        A status that breaks the rules of ``Feedback`` is logged (``feedback.unusable``) and
+        dropped, and the next one is asked for.
 
         Raises:
             ConfigError: It can never work as configured: the worker stops.

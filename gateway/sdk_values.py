@@ -19,6 +19,10 @@ class AdapterConfig(BaseModel):
     """Base of every adapter's ``Config``: frozen, unknown keys refused.
 
     What is wrong with a configuration is said without its values: one may be a secret.
+
+    It is read when the worker starts; a change needs a restart. A secret that is exchanged
+    without one stands in a file: the configuration has its path, and the adapter reads it again
+    at each ``check`` and when the core system refuses it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -69,6 +73,9 @@ class AdapterSpec:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """One application in clear. Keep it no longer than ``send`` lasts; never log it.
+
+    Attachments do not come: the front-end API does not take them yet
+    (``request.attachments_not_yet``). They will be an attribute of their own.
 
     Attributes:
         id: The gateway's UUIDv7.
@@ -124,7 +131,9 @@ class Delivery:
         idempotency_key: The same for every attempt of this delivery, unique for ever;
             36 characters of ``[0-9a-f-]``.
         attempt: From 1.
-        deadline: Aware UTC; after it the runtime cancels ``send`` and the delivery is in doubt.
+        deadline: Aware UTC, by this machine's clock, for what the core system is told. The
+            runtime cancels ``send`` after the same time on a clock that nobody sets, and the
+            delivery is in doubt; so measure limits of your own with ``asyncio.timeout``.
         dry_run: Do everything but the effect.
         traceparent: W3C trace context to hand on, or ``None``.
     """
@@ -200,11 +209,13 @@ class Feedback:
 
     Attributes:
         id: Stable: reading the same result twice gives the same id; at most 200 characters.
-        idempotency_key: Of the delivery it is about.
+        idempotency_key: Of the delivery it is about, as ``send`` had it.
         status: 受理, 差戻し, 却下, 取下げ or 完了.
-        at: When the core system decided, aware.
-        code: Its reason code, or ``None``; never free text.
-        reference: Its own number, or ``None``.
+        at: When the core system decided, aware: clocks of core systems are often naive, and in
+            ``JST``. A test gives the mapping such a time; the kit has no clock of its own.
+        code: Its reason code, or ``None``; never free text. The limits are those of a reason
+            (``gateway.sdk``).
+        reference: Its own number, or ``None``; printable, at most 200 characters.
     """
 
     id: str
@@ -262,7 +273,12 @@ class Context:
     Attributes:
         destination: The configured name.
         municipality: Whose core system it is.
-        folder: A durable folder of its own, which exists, e.g. for cursors.
+        folder: A durable folder of the destination's own on this machine, which exists, mode
+            0700, e.g. for cursors. Every process of the destination with the same ``home`` has the
+            same one, at the same time and of whichever version; workers on other machines have
+            others. So replace files in one step, read what older versions wrote, and keep
+            nothing there that cannot be lost. The gateway sets no limit of size and never
+            removes it; ``kakehashi adapter run`` gives an empty one.
     """
 
     destination: str

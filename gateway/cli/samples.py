@@ -168,7 +168,7 @@ async def _send(trial: Trial, sample: Sample, run: Run) -> None:
             run.tell({**told, "result": "in_doubt", "code": "send.interrupted"})
         raise
     except ConfigError:
-        run.tell({**told, "result": "in_doubt", "code": ConfigError.code})
+        run.tell({**told, "result": "unavailable", "code": ConfigError.code})
         raise
     run.tell({**told, **result})
 
