@@ -78,7 +78,7 @@ class SFTPDestination:
         content = file_bytes(application, key, self._config)
         if delivery.dry_run:
             return Receipt(preview=preview(file_name(key, self._config), content, self._config))
-        name = await self._drop.put(key, content)
+        name = await self._drop.put(key, content, again=delivery.attempt > 1)
         self._prune_daily()
         return Receipt(reference=name)
 

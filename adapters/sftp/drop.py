@@ -2,11 +2,11 @@
 
 Beside the delivered files lies the state folder, on the same file system::
 
-    KEY.TOKEN.part     the content, before it has its final name
-    KEY.TOKEN.trigger  the trigger file, before it has its final name, if there is one
-    KEY.intent         "these are about to be renamed"; kept for ``key_memory_days``
-    *.void             a part that a lookup took away, so that nobody can still rename it
-    id-…               a random name of this folder, so that another folder is noticed
+    parts/KEY.TOKEN.part     the content, before it has its final name
+    parts/KEY.TOKEN.trigger  the trigger file, before it has its final name, if there is one
+    parts/*.void             one that was taken away, so that nobody can still rename it
+    KEY.intent               "these are about to be renamed"; kept for ``key_memory_days``
+    id-…                     a random name of this folder, so that another folder is noticed
 
 A delivery goes: write and sync the part (and the trigger); write and sync the intent, which
 names them; rename the part to its final name; rename the trigger. The last rename, of the
@@ -22,6 +22,9 @@ afterwards, so a lookup does not look: it renames the last part to ``.void``. Ei
 succeeds, and no rename of a delivery can any more; or the delivery's had come first. A
 token is new for every attempt that was not cut before its intent: one that comes late finds
 nothing to rename. It begins with the time at which the attempt began, by our clock.
+
+A lookup, and every attempt but the first, voids and empties what other attempts left of the
+key: parts have a folder of their own, so that it is short to list.
 
 Forgetting goes by these rules, so that what is true above stays true beside any delivery:
 
@@ -42,8 +45,6 @@ Forgetting goes by these rules, so that what is true above stays true beside any
 import asyncio
 import contextlib
 import hashlib
-import os
-import secrets
 import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ from typing import Final
 from adapters.sftp.client import Line
 from adapters.sftp.config import SFTPConfig
 from adapters.sftp.forget import Forgetting
+from adapters.sftp.known import KnownFolder
 from adapters.sftp.mapping import FAILURE, file_name, refusal, spelled
 from adapters.sftp.session import VOID, LostError, RefusedError, Session
 from adapters.sftp.state import (
@@ -62,12 +64,12 @@ from adapters.sftp.state import (
     intent_of,
     is_key,
     new_token,
+    state_file,
 )
 from gateway.sdk import DestinationUnavailableError, RejectedError, UnknownOutcomeError
 
 _MOST_RESUMABLE: Final = 1000
 _MIB: Final = 1024 * 1024
-_REMEMBERED: Final = "state-folder-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +89,16 @@ class Drop:
         self._config = config
         self._folder = spelled(config.folder.rstrip("/") or "/", config)
         self._state = config.path_of(config.state_folder).rstrip(b"/")
-        self._remembered: Path | None = None
-        self._id: str | None = None
-        self._naming = asyncio.Lock()
+        self._parts = self._state + b"/parts"
+        self._has_parts = False
+        self._known = KnownFolder(self._folder, self._state)
         self._unfinished: dict[str, _Unfinished] = {}
         # A lock lives as long as somebody holds it or waits for it.
         self._locks = weakref.WeakValueDictionary[str, asyncio.Lock]()
 
     def open(self, own_folder: Path) -> None:
         """Recall which state folder was used before. Blocking."""
-        self._remembered = own_folder / _REMEMBERED
-        with contextlib.suppress(FileNotFoundError):
-            self._id = self._remembered.read_text("ascii").strip()
+        self._known.open(own_folder)
 
     async def check(self) -> None:
         """Return if a delivery can be expected to work; changes nothing.
@@ -109,16 +109,20 @@ class Drop:
         async with self._asking() as session:
             if not await session.is_folder(self._folder):
                 raise DestinationUnavailableError("sftp.folder_missing")
-            if self._id is not None:
-                await self._require_familiar(session)
+            await self._known.check(session)
             free = await session.free_bytes(self._folder)
             if free is not None and free < self._config.min_free_mib * _MIB:
                 raise DestinationUnavailableError("sftp.disk_full")
 
-    async def put(self, key: str, content: bytes) -> str:
+    async def put(self, key: str, content: bytes, *, again: bool = False) -> str:
         """Deliver ``content`` once and return the file's name.
 
         What was delivered before is not delivered again.
+
+        Args:
+            key: The idempotency key.
+            content: Of the file.
+            again: Whether somebody may have tried before, and left something.
 
         Raises:
             RejectedError: Another file has the name (``sftp.name_taken``).
@@ -126,8 +130,13 @@ class Drop:
             UnknownOutcomeError: The last rename was asked for, and nobody answered.
         """
         async with self._alone(key), self._asking() as session:
-            await self._require_familiar(session)
+            await self._known.require(session)
+            if not self._has_parts:
+                await session.make_folder(self._parts)
+                self._has_parts = True
             name = await self._resolve(session, key, content)
+            if again:
+                await self._sweep(session, key, None if name else self._resumable(key))
             return name or await self._deliver(session, key, content)
 
     async def find(self, key: str) -> str | None:
@@ -137,17 +146,26 @@ class Drop:
             TransientError: Cannot tell now.
         """
         async with self._alone(key), self._asking() as session:
-            await self._require_familiar(session)
-            return await self._resolve(session, key)
+            await self._known.require(session)
+            name = await self._resolve(session, key)
+            self._unfinished.pop(key, None)
+            await self._sweep(session, key, None)
+            return name
 
     async def prune(self) -> int:
         """Forget what is older than ``key_memory_days``; return how many files were removed."""
         memory_s = self._config.key_memory.total_seconds()
         async with self._asking() as session:
-            await self._require_familiar(session)
-            return await Forgetting(
-                session, self._state, memory_s=memory_s, lock_of=self._lock
-            ).run()
+            await self._known.require(session)
+            forgetting = Forgetting(
+                session, self._state, self._parts, memory_s=memory_s, lock_of=self._lock
+            )
+            return await forgetting.run()
+
+    def _resumable(self, key: str) -> str | None:
+        """Return the part that this process can take up, if there is one."""
+        unfinished = self._unfinished.get(key)
+        return None if unfinished is None or unfinished.digest is None else unfinished.name
 
     def _lock(self, key: str) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())
@@ -171,13 +189,13 @@ class Drop:
         try:
             if trigger is not None:
                 moves.append((f"{key}.{token}.trigger", name + trigger))
-                await session.write_new(self._own(moves[-1][0]), b"", self._config.mode)
+                await session.write_new(self._part(moves[-1][0]), b"", self._config.mode)
             # From here on an intent may name the part: no other attempt takes it up.
             self._unfinished[key] = _Unfinished(moves[0][0], None)
             intent = intent_bytes(Intent(name, moves[-1][0]))
             await session.write_new(self._intent_path(key), intent)
             for source, target in moves[:-1]:
-                await session.rename(self._own(source), self._final(target))
+                await session.rename(self._part(source), self._final(target))
             await self._rename_last(session, *moves[-1])
         except RefusedError:
             await self._forget(session, key, [source for source, _ in moves])
@@ -206,7 +224,7 @@ class Drop:
         digest = hashlib.sha256(content).digest()
         unfinished = self._unfinished.get(key)
         if unfinished is not None and unfinished.digest == digest:
-            path = self._own(unfinished.name)
+            path = self._part(unfinished.name)
             there = await session.stat(path)
             if there is not None and there.size <= len(content):
                 await session.write_on(path, content, there.size)
@@ -218,7 +236,7 @@ class Drop:
             del self._unfinished[next(iter(self._unfinished))]
         self._unfinished[key] = _Unfinished(name, digest)
         try:
-            await session.write_new(self._own(name), content, self._config.mode)
+            await session.write_new(self._part(name), content, self._config.mode)
         except RefusedError:
             del self._unfinished[key]
             await self._forget(session, key, [name])
@@ -231,7 +249,26 @@ class Drop:
         It is not removed: an intent that comes late would then say "delivered".
         """
         with contextlib.suppress(RefusedError):
-            await session.void(self._own(part))
+            await session.void(self._part(part))
+
+    async def _sweep(self, session: Session, key: str, resumed: str | None) -> None:
+        """Leave nobody's data in what other attempts left of a key, but for one part."""
+        found = []
+        try:
+            async for raw, file in session.names(self._parts):
+                ours = state_file(raw)
+                name = raw.decode("ascii", "replace")
+                if ours is not None and ours.key == key and name != resumed:
+                    found.append((name, ours.is_void, file.size))
+        except RefusedError as error:
+            if not error.is_absent:
+                raise
+        for name, is_void, size in found:
+            if not is_void:
+                await self._empty(session, name)
+            elif size:
+                with contextlib.suppress(RefusedError):
+                    await session.truncate(self._part(name))
 
     async def _rename_last(self, session: Session, source: str, target: str) -> None:
         """Deliver: the one request after whose loss nobody knows.
@@ -242,12 +279,12 @@ class Drop:
             UnknownOutcomeError: It may have been done.
         """
         try:
-            await session.rename(self._own(source), self._final(target))
+            await session.rename(self._part(source), self._final(target))
         except LostError as error:
             raise UnknownOutcomeError("sftp.rename_unclear") from error
         except RefusedError as error:
             try:
-                is_source_there = await session.stat(self._own(source)) is not None
+                is_source_there = await session.stat(self._part(source)) is not None
             except (LostError, RefusedError):
                 is_source_there = False
             if not is_source_there:
@@ -273,7 +310,7 @@ class Drop:
                 return name
             await session.remove(self._intent_path(key))  # one that was cut in the middle
             return None
-        part = self._own(intent.last_part)
+        part = self._part(intent.last_part)
         void = part + VOID
         try:
             await session.rename(part, void)
@@ -297,39 +334,11 @@ class Drop:
 
     async def _forget(self, session: Session, key: str, parts: list[str]) -> None:
         """Take an unfinished delivery away, as far as the server lets us."""
+        self._has_parts = False  # perhaps that is what was refused
         with contextlib.suppress(RefusedError, LostError):
             await session.remove(self._intent_path(key))
             for part in parts:
-                await session.remove(self._own(part))
-
-    async def _require_familiar(self, session: Session) -> None:
-        """Refuse a state folder that is not the one that knows what was delivered.
-
-        The first time there is none to know: then it is made, or taken as it is.
-        """
-        async with self._naming:
-            if self._id is None:
-                self._id = await self._first_id(session)
-        if await session.stat(self._own(self._id)) is None:
-            is_there = await session.is_folder(self._folder)
-            raise DestinationUnavailableError(
-                "sftp.folder_unfamiliar" if is_there else "sftp.folder_missing"
-            )
-
-    async def _first_id(self, session: Session) -> str:
-        if not await session.is_folder(self._folder):
-            raise DestinationUnavailableError("sftp.folder_missing")
-        await session.make_folder(self._state)
-        found = None
-        async for name, _ in session.names(self._state):
-            if name.startswith(b"id-") and name.isascii():
-                found = name.decode()
-        if found is None:
-            found = f"id-{secrets.token_hex(16)}"
-            await session.write_new(self._own(found), b"")
-        if self._remembered is not None:
-            await asyncio.to_thread(_write_synced, self._remembered, found)
-        return found
+                await session.remove(self._part(part))
 
     @contextlib.asynccontextmanager
     async def _asking(self) -> AsyncIterator[Session]:
@@ -354,18 +363,11 @@ class Drop:
     def _own(self, name: str) -> bytes:
         return self._state + b"/" + name.encode("ascii")
 
+    def _part(self, name: str) -> bytes:
+        return self._parts + b"/" + name.encode("ascii")
+
     def _intent_path(self, key: str) -> bytes:
         return self._own(f"{key}.intent")
 
     def _final(self, name: str) -> bytes:
         return self._folder + b"/" + spelled(name, self._config)
-
-
-def _write_synced(path: Path, text: str) -> None:
-    """Replace a small file of our own; it is on the disk afterwards. Blocking."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)

@@ -21,6 +21,7 @@ class Forgetting:
         self,
         session: Session,
         state: bytes,
+        parts: bytes,
         *,
         memory_s: float,
         lock_of: Callable[[str], asyncio.Lock],
@@ -28,6 +29,7 @@ class Forgetting:
         """Remember where, and by which lock a key's deliveries exclude each other."""
         self._session = session
         self._state = state
+        self._folders = (state, parts)
         self._memory_s = memory_s
         self._lock_of = lock_of
 
@@ -41,11 +43,12 @@ class Forgetting:
             return 0
         before = now - self._memory_s
         old = [
-            name
-            async for name, file in self._session.names(self._state)
+            (folder, name)
+            for folder in self._folders
+            async for name, file in self._session.names(folder)
             if file.changed_at is not None and file.changed_at < before
         ]
-        return sum([await self._forget(name, now) for name in old])
+        return sum([await self._forget(*each, now) for each in old])
 
     async def _server_time(self) -> int | None:
         path = self._state + _CLOCK
@@ -55,7 +58,7 @@ class Forgetting:
         await self._session.remove(path)
         return None if file is None else file.changed_at
 
-    async def _forget(self, name: bytes, now: int) -> bool:
+    async def _forget(self, folder: bytes, name: bytes, now: int) -> bool:
         ours = state_file(name)
         if ours is None:
             return False
@@ -63,7 +66,7 @@ class Forgetting:
         if lock.locked():
             return False
         async with lock:
-            path = self._state + b"/" + name
+            path = folder + b"/" + name
             if ours.is_intent:
                 return await self._forget_intent(path)
             return await self._forget_leftover(path, ours, now)

@@ -72,7 +72,15 @@ class Core:
 
     @property
     def kept(self) -> list[str]:
-        return sorted(path.name for path in (self.core.drop / ".kakehashi").iterdir())
+        state = self.core.drop / ".kakehashi"
+        return sorted(path.name for path in state.rglob("*") if path.is_file())
+
+    @property
+    def in_clear(self) -> list[str]:
+        """What in the state folder holds somebody's data."""
+        state = self.core.drop / ".kakehashi"
+        paths = [path for path in state.rglob("*") if path.is_file() and path.stat().st_size]
+        return sorted(path.name for path in paths if path.suffix != ".intent")
 
 
 @pytest.fixture

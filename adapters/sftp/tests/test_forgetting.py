@@ -16,6 +16,7 @@ from gateway.sdk import (
     Receipt,
     UnknownOutcomeError,
 )
+from gateway.testing.cores.sftp_server import FSYNC, POSIX_RENAME
 
 KEY = "0193453a-0000-7000-8000-000000000001"
 OTHER = "0193453a-0000-7000-8000-000000000002"
@@ -32,7 +33,8 @@ def token(days_ago: float) -> str:
 
 def state_file(core: Any, name: str, *, days_ago: float, content: bytes = b"") -> Path:
     """Leave a file in the state folder as an adapter did so many days ago."""
-    path: Path = core.core.drop / ".kakehashi" / name
+    folder = ".kakehashi/parts" if ".part" in name else ".kakehashi"
+    path: Path = core.core.drop / folder / name
     path.write_bytes(content)
     age(path, days_ago)
     return path
@@ -167,7 +169,7 @@ async def test_pruning_between_part_and_intent_loses_nothing_with_every_clock_wr
     delivery: Deliver,
 ) -> None:
     other_worker = await opened(key_memory_days=10)
-    state = core.core.drop / ".kakehashi"
+    state = core.core.drop / ".kakehashi" / "parts"
     original = destination._drop._write_part
 
     async def write_part(*arguments: Any) -> str:
@@ -226,3 +228,33 @@ async def test_pruning_that_fails_is_tried_again_another_day(
         await destination._drop.prune()
 
     assert path.exists()
+
+
+@pytest.mark.parametrize("then", ["looked up", "sent again"])
+@pytest.mark.parametrize("trigger", [None, ".end"])
+@pytest.mark.parametrize("cut_on", [FSYNC, POSIX_RENAME])
+async def test_what_a_worker_left_in_clear_is_emptied_by_the_next_one(
+    cut_on: str,
+    trigger: str | None,
+    then: str,
+    core: Any,
+    opened: Open,
+    application: Build,
+    delivery: Deliver,
+) -> None:
+    killed = await opened(trigger_suffix=trigger)
+    await killed.send(application(), delivery(OTHER))
+    core.core.behaviour.cut_on, core.core.behaviour.cut_times = cut_on, 1
+    with pytest.raises((DestinationUnavailableError, UnknownOutcomeError)):
+        await killed.send(application(), delivery())
+    was_in_clear = core.in_clear
+    restarted = await opened(trigger_suffix=trigger)
+
+    if then == "looked up":
+        found = await restarted.lookup(KEY)
+        assert found is None
+    else:
+        await restarted.send(application(), delivery(attempt=2))
+
+    assert len(was_in_clear) == 1
+    assert core.in_clear == []
