@@ -11,7 +11,9 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -94,13 +96,17 @@ def _require(ok: object) -> None:
 
 def _life(number: int) -> list[tuple[NodeName, Entry]]:
     delivery = DeliveryId(an_id())
-    accepted = an_acceptance(
-        facts={
-            "commitment": "7f" * 32,
-            "deliveries": str(delivery),
-            "procedure": "childcare/allowance-claim",
-        }
-    ).entry
+    # As random as real ones are, and the same in every run.
+    accepted = replace(
+        an_acceptance(
+            facts={
+                "commitment": sha256(b"commitment %d" % number).hexdigest(),
+                "deliveries": str(delivery),
+                "procedure": "childcare/allowance-claim",
+            }
+        ).entry,
+        subject=sha256(b"subject %d" % number).digest(),
+    )
     tried: dict[str, Fact] = {
         "attempt": 1,
         "copy": str(an_id()),
