@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
@@ -95,7 +96,7 @@ def read_page(answer: Answer, url: str, config: ResultsConfig) -> Page:
     return Page(tuple(_results(items, config)), _next_url(answer, document, url, config))
 
 
-def news_of(page: Page, reported: frozenset[str]) -> News:
+def news_of(page: Page, reported: AbstractSet[str]) -> News:
     """Return what of a page is not in ``reported``. Not for the event loop either."""
     fresh = [result for result in page.results if result.id not in reported]
     return News(
@@ -162,7 +163,9 @@ def _results(items: list[object], config: ResultsConfig) -> Iterator[Result]:
     """Yield what each item says; what stands at the pointers is read as a result file's line."""
     flat = [_flat(item, config) for item in items]
     lines = [each for each in flat if isinstance(each, dict)]
-    read, faults = read_results(json.dumps(lines).encode(), _line_config(config))
+    read, faults = read_results(
+        json.dumps(lines).encode(), _line_config(config), most_faults=len(lines)
+    )
     codes = {fault.line: fault.code for fault in faults}
     good = iter(read)
     line = 0

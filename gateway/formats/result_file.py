@@ -23,6 +23,9 @@ _KEY: Final = re.compile(
 )
 """An idempotency key, alone or inside the name of the file that carried it."""
 
+MOST_FAULTS: Final = 1000
+"""Lines of a file that are told one by one; whoever mends it sees by then what is wrong."""
+
 _REASON: Final = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _LONGEST_NAME: Final = 255
 _JST: Final = timezone(timedelta(hours=9), "JST")
@@ -71,39 +74,48 @@ class _Refused(Exception):  # noqa: N818 - it never leaves this file
 
 
 def read_results(
-    content: bytes, config: ResultFileConfig
+    content: bytes, config: ResultFileConfig, *, most_faults: int = MOST_FAULTS
 ) -> tuple[tuple[Result, ...], tuple[ResultFault, ...]]:
     """Return what the file's good lines say, and what is wrong with the others.
+
+    Takes some 100 ms a megabyte: not for the event loop.
+
+    Args:
+        content: The whole file.
+        config: What it looks like.
+        most_faults: With more the file is none of results: it is read no further, and the
+            last fault is ``result.too_many_faults``, of the whole file.
 
     Never raises: a file that surprises us must not come between us and the files behind it.
     """
     try:
-        return _read(content, config)
+        return _read(content, config, most_faults)
     except Exception:  # noqa: BLE001 - whatever it is, it comes from this file
         return (), (ResultFault(0, "result.unreadable"),)
 
 
 def _read(
-    content: bytes, config: ResultFileConfig
+    content: bytes, config: ResultFileConfig, most_faults: int
 ) -> tuple[tuple[Result, ...], tuple[ResultFault, ...]]:
     frame = unframed(
         content, config.encoding, header=config.frame.header, trailer=config.frame.trailer
     )
     if isinstance(frame, str):
         return (), (ResultFault(0, frame),)
-    records = list(_records(frame[0], config))
-    if fault := count_fault(len(records), frame[1]):
-        return (), (ResultFault(0, fault),)
+    content, counts = frame
     results: list[Result] = []
     faults: list[ResultFault] = []
-    for line, values in records:
-        if isinstance(values, str):
-            faults.append(ResultFault(line, values))
-            continue
+    for line, values in _records(content, config):
         try:
             results.append(_result(values, config))
         except _Refused as refused:
+            if len(faults) == most_faults:
+                # Nobody has counted the rest: of a file with counts nothing is believed.
+                faults.append(ResultFault(0, "result.too_many_faults"))
+                return () if counts else tuple(results), tuple(faults)
             faults.append(ResultFault(line, str(refused)))
+    if fault := count_fault(len(results) + len(faults), counts):
+        return (), (ResultFault(0, fault),)
     return tuple(results), tuple(faults)
 
 
@@ -158,7 +170,9 @@ def _json_records(
         yield place, members_of(item)
 
 
-def _result(values: Mapping[str, str], config: ResultFileConfig) -> Result:
+def _result(values: Mapping[str, str] | str, config: ResultFileConfig) -> Result:
+    if isinstance(values, str):
+        raise _Refused(values)
     columns = config.columns
     key = _KEY.fullmatch(_required(values, columns.key)[:_LONGEST_NAME])
     if key is None:

@@ -36,6 +36,29 @@ def test_a_count_that_is_no_number_of_records_sets_the_file_aside(count: str) ->
     assert read_results(content, config) == ((), (ResultFault(0, "batch.count_malformed"),))
 
 
+def test_a_file_of_a_thousand_faults_is_read_no_further() -> None:
+    content = json.dumps([LINE, *[{}] * 2000, LINE]).encode()
+
+    results, faults = read_results(content, JSON)
+
+    assert len(results) == 1
+    assert len(faults) == 1001
+    assert faults[999:] == (
+        ResultFault(1001, "result.column_missing"),
+        ResultFault(0, "result.too_many_faults"),
+    )
+    assert len(read_results(content, JSON, most_faults=2000)[1]) == 2000
+
+
+def test_a_file_with_a_count_that_nobody_has_counted_says_nothing() -> None:
+    config = ResultFileConfig(encoding="utf-8", frame=ResultFrame(trailer="T(?P<count>.*)"))
+    lines = [f"{KEY},受理,2026-11-24", *["x,y,z"] * 1001, "T1002"]
+
+    results, _ = read_results("\n".join(["key,status,decided_at", *lines]).encode(), config)
+
+    assert results == ()
+
+
 def test_a_file_that_surprises_us_is_set_aside() -> None:
     config = ResultFileConfig.model_construct(
         encoding="of a later version",  # type: ignore[arg-type]
