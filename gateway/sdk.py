@@ -99,7 +99,7 @@ class Destination(Protocol):
 
     A library that blocks runs in threads of the adapter's own. Cancelling does not stop a
     thread, so on ``CancelledError`` cut its connection from outside, wait for the thread's end
-    and let the cancellation go on (docs/howto/write-an-adapter.md has the code).
+    and let the cancellation go on (docs/howto/use-a-blocking-library.md).
 
     Several processes may have one destination at once: other workers, another version of the
     adapter during a roll-out, and ``kakehashi adapter check``. None knows of the others.
