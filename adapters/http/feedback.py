@@ -11,7 +11,7 @@ import structlog
 from adapters.http.answer import Answer, retry_after_s
 from adapters.http.client import HTTPClient
 from adapters.http.cursor import Cursor, Position
-from adapters.http.results import Page, PageError, Result, news_of, read_page
+from adapters.http.results import News, Page, PageError, Result, news_of, read_page
 from adapters.http.results_config import ResultsConfig
 from gateway.sdk import Feedback, TransientError
 
@@ -34,6 +34,8 @@ class ResultsReader:
         self._client = client
         self._cursor = cursor
         self._position = Position()
+        self._reported: set[str] = set()
+        self._met: set[str] = set()
 
     async def feedback(self) -> AsyncGenerator[Feedback, None]:
         """Yield what is new, poll for poll; a page is noted when all of it is durable.
@@ -41,55 +43,70 @@ class ResultsReader:
         Raises:
             TransientError: A page cannot be read now; what was yielded is known.
         """
-        self._position = await asyncio.to_thread(self._cursor.load)
+        self._begin(await asyncio.to_thread(self._cursor.load))
         while True:
             url: str | None = self._position.page or str(self._config.url)
             pages: list[str] = []
-            met: frozenset[str] = frozenset()
+            self._met = set()
             while url is not None:
                 page = await self._page(url, is_first=not pages)
                 if page is None:
                     # Known again from its first page on, with the ids that everything had.
-                    self._position, url = Position(), str(self._config.url)
+                    self._begin(Position())
+                    url = str(self._config.url)
                     continue
-                news = await asyncio.to_thread(news_of, page, self._position.reported)
+                news = await asyncio.to_thread(news_of, page, self._reported)
                 for item in news.feedback:
                     yield item
                 _tell_faults(news.unusable)
                 pages.append(url)
-                met |= news.ids
-                url = self._after(page, pages)
-                await self._note(pages[-1], page, met, is_last=url is None)
+                url = self._after(page, news, pages)
+                try:
+                    await asyncio.to_thread(self._note, pages[-1], page, news, is_last=url is None)
+                except OSError as error:
+                    raise TransientError("http.cursor_not_written") from error
             await asyncio.sleep(self._config.poll_interval_s)
 
-    def _after(self, page: Page, pages: list[str]) -> str | None:
+    def _begin(self, position: Position) -> None:
+        self._position = position
+        self._reported = set(position.reported)
+
+    def _after(self, page: Page, news: News, pages: list[str]) -> str | None:
         """Return the next page of this poll."""
         if page.next_url in pages:
             log.warning("http.results_in_a_circle")
             return None
-        if page.next_url is not None and len(pages) >= self._config.max_pages:
+        most = self._config.max_results if self._config.resume == "first_page" else None
+        is_full = most is not None and len(self._met) + len(news.ids) >= most
+        if page.next_url is not None and (is_full or len(pages) >= self._config.max_pages):
             log.warning("http.results_cut_short", pages=len(pages))
             return None
         return page.next_url
 
-    async def _note(self, url: str, page: Page, met: frozenset[str], *, is_last: bool) -> None:
-        """Write down how far it came, if that has changed."""
+    def _note(self, url: str, page: Page, news: News, *, is_last: bool) -> None:
+        """Write down how far it came, if that has changed. Blocking.
+
+        Raises:
+            OSError: It could not be written; what was known still is.
+        """
         if self._config.resume == "last_page":
-            ids = frozenset(result.id for result in page.results)
-            position = Position(url, ids)
+            position = Position(url, news.ids)
             if page.next_url is not None and is_last and url != page.next_url:
                 # Cut short: all of this page is done, the later poll goes on behind it.
                 position = Position(page.next_url)
-        else:
-            # What the list no longer has is forgotten with the poll that did not meet it.
-            position = Position(None, met if is_last else self._position.reported | met)
-        if position == self._position:
+            if position != self._position:
+                self._cursor.save(position)
+                self._begin(position)
             return
-        try:
-            await asyncio.to_thread(self._cursor.save, position)
-        except OSError as error:
-            raise TransientError("http.cursor_not_written") from error
-        self._position = position
+        self._met |= news.ids
+        fresh = news.ids - self._reported
+        if fresh:
+            self._cursor.add(fresh, self._reported)
+            self._reported |= fresh
+        if is_last and len(self._met) < len(self._reported):
+            # What the list no longer has is forgotten with the poll that did not meet it.
+            self._cursor.save(Position(None, frozenset(self._met)))
+            self._reported = set(self._met)
 
     async def _page(self, url: str, *, is_first: bool) -> Page | None:
         """Return a page, as often as it must be waited for.

@@ -59,6 +59,13 @@ class ResultsConfig(AdapterConfig):
         le=100_000,
         description="Most pages of one poll; the rest is left to a later one with `last_page`.",
     )
+    max_results: int = Field(
+        default=500_000,
+        ge=1,
+        le=5_000_000,
+        description="Most results of one poll with `first_page`, which remembers them all (some "
+        "300 bytes each): behind the page on which it reaches them, a poll reads no further.",
+    )
 
     key_pointer: Pointer = Field(
         description="In a result: JSON pointer to the idempotency key of the delivery."

@@ -16,7 +16,7 @@ from adapters.http.answer import Answer
 from adapters.http.cursor import NAME, Cursor, Position
 from adapters.http.feedback import asked_wait_s
 from adapters.http.link import next_link
-from adapters.http.results import PageError, read_page
+from adapters.http.results import PageError, digest_of, read_page
 from adapters.http.results_config import ResultsConfig
 from gateway.sdk import JST, DestinationUnavailableError, Feedback, FeedbackStatus, TransientError
 from gateway.testing.cores.results_core import ResultsCore
@@ -428,6 +428,62 @@ def test_a_cursor_is_read_as_it_was_written(tmp_path: Path) -> None:
 
     assert Cursor(tmp_path, "d").load() == position
     assert Cursor(tmp_path, "other").load() == Position()
+
+
+def test_ids_are_appended_to_a_cursor_and_a_torn_line_is_left_out(tmp_path: Path) -> None:
+    cursor = Cursor(tmp_path, "d")
+    cursor.add(frozenset("a"), set())
+    written = (tmp_path / NAME).read_bytes()
+    cursor.add(frozenset("b"), {"a"})
+    path = tmp_path / NAME
+    assert path.read_bytes().startswith(written)
+    path.write_bytes(path.read_bytes() + b'["c", "d')
+    again = Cursor(tmp_path, "d")
+
+    assert again.load() == Position(None, frozenset({"a", "b"}))
+    again.add(frozenset("c"), {"a", "b"})
+
+    assert Cursor(tmp_path, "d").load() == Position(None, frozenset({"a", "b", "c"}))
+
+
+def test_a_cursor_of_the_last_release_is_read_and_added_to(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text('{"digest": "d", "page": null, "reported": ["a"]}')
+    cursor = Cursor(tmp_path, "d")
+
+    assert cursor.load() == Position(None, frozenset("a"))
+    cursor.add(frozenset("b"), {"a"})
+
+    assert Cursor(tmp_path, "d").load() == Position(None, frozenset({"a", "b"}))
+
+
+async def test_a_page_costs_what_stands_on_it_and_what_is_gone_is_forgotten(
+    lister: tuple[ResultsCore, str], opened: Open, tmp_path: Path
+) -> None:
+    core, url = lister
+    destination = await opened(url=url, results=results(url, "link"))
+    before = await read(destination, 5)  # the fifth stands alone on the third page
+    lines = (tmp_path / NAME).read_bytes().splitlines()
+    assert [len(json.loads(line)) for line in lines[1:]] == [2]
+    del core.items[:2]
+
+    await settled(core, await opened(url=url, results=results(url, "link")), polls=6)
+
+    config = ResultsConfig.model_validate(results(url, "link"))
+    kept = Cursor(tmp_path, digest_of(config)).load()
+    assert kept == Position(None, frozenset(item.id for item in before[2:]))
+
+
+async def test_a_list_longer_than_can_be_remembered_is_cut_short(
+    lister: tuple[ResultsCore, str], opened: Open
+) -> None:
+    core, url = lister
+    destination = await opened(url=url, results=results(url, "link", max_results=3))
+
+    with structlog.testing.capture_logs() as logs:
+        taken = await settled(core, destination)
+
+    assert [item.idempotency_key for item in taken] == KEYS[:4]  # its page is read to the end
+    assert "http.results_cut_short" in {log["event"] for log in logs}
 
 
 @pytest.mark.parametrize(
