@@ -4,9 +4,10 @@ pytest loads it by its entry point wherever the gateway is installed, so it impo
 nothing of the gateway until a contract test has run.
 """
 
+import os
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import cache, partial
 from inspect import getdoc
 from typing import Any, Final
 
@@ -21,9 +22,23 @@ WAIVED: Final = "waived"
 NOT_APPLICABLE: Final = "not applicable"
 NOT_ASKED: Final = "not asked"
 
+SAY: Final = pytest.StashKey[Callable[[str], None]]()
+"""Writes to the terminal at once, past what captures it, for a run that is about to end."""
+
 _FIRST_MEND: Final = "first mend "
 _HOPELESS: Final = pytest.StashKey[set[Any]]()
 """Contracts whose first check failed."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the terminal within reach: nothing is captured yet."""
+    terminal = os.dup(2)
+    config.add_cleanup(partial(os.close, terminal))
+
+    def say(text: str) -> None:
+        os.write(terminal, text.encode())
+
+    config.stash[SAY] = say
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,12 +2,12 @@
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import pytest
 
@@ -32,6 +32,8 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 """A W3C trace context (Trace Context, 3.2), the one of its examples."""
 
 _KIT: Final = Path(__file__).parent
+
+_Value = TypeVar("_Value")
 
 Result = Receipt | Exception
 
@@ -127,10 +129,10 @@ class Bench:
         """Give a new adapter that is open, and close it."""
         destination = self.construct(config)
         try:
-            await destination.open(self.context())
+            await self.ended(destination.open(self.context()), "open")
             yield destination
         finally:
-            await destination.close()
+            await self.ended(destination.close(), "close")
 
     def new_key(self) -> str:
         """Return an idempotency key that no other delivery of this check has."""
@@ -181,6 +183,18 @@ class Bench:
         if task.cancelled():
             fail("send raised CancelledError, and nobody had cancelled it.")
         return task.result()
+
+    async def ended(self, call: Awaitable[_Value], what: str) -> _Value:
+        """Return what a call of the adapter's returns, which must not take for ever."""
+        patience_s = max(self.patience_s, PATIENCE_S)
+        limit = asyncio.timeout(patience_s)
+        try:
+            async with limit:
+                return await call
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        return fail(f"{what} did not end within {patience_s:g} s.")
 
     @property
     def patience_s(self) -> float:

@@ -1,7 +1,7 @@
 """What an adapter's contract test is made of."""
 
 import inspect
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Final
@@ -24,6 +24,8 @@ from gateway.testing.adapter_kit.checks.text import TextChecks
 from gateway.testing.adapter_kit.checks.together import TogetherChecks
 from gateway.testing.adapter_kit.peer import Peer
 from gateway.testing.adapter_kit.samples import samples_in
+from gateway.testing.adapter_kit.watchdog import watchdog
+from gateway.testing.adapter_plugin import SAY
 
 FIRST_CHECK: Final = "valid_sample_gets_a_reference"
 """It is asked first: where nothing arrives, no other check says anything of use."""
@@ -54,12 +56,14 @@ class AdapterContract(
         text_pointer: JSON pointer to a free text of the first sample that reaches the core
             system as it is.
         deadline_s: Seconds that a send may take where a check waits for its end.
+        stuck_s: Seconds after which a blocked event loop ends the run.
     """
 
     adapter: ClassVar[type[Destination]]
     samples: ClassVar[Path]
     text_pointer: ClassVar[str] = "/applicant/person/name/family"
     deadline_s: ClassVar[float] = 1.0
+    stuck_s: ClassVar[float] = 10.0
 
     is_kakehashi_contract: ClassVar[bool] = True
     """By this the pytest plugin knows it, without importing the kit."""
@@ -72,10 +76,14 @@ class AdapterContract(
         fail("The contract test gives no fixture called peer.")
 
     @pytest.fixture
-    async def bench(self, peer: Peer, tmp_path: Path) -> AsyncIterator[Bench]:
+    async def bench(
+        self, peer: Peer, tmp_path: Path, request: pytest.FixtureRequest
+    ) -> AsyncIterator[Bench]:
         """Give one check all that it needs."""
         bench = self.bench_with(peer, tmp_path / "own")
-        with bench.watch.watching():
+        say: Callable[[str], None] = request.config.stash[SAY]
+        code = Path(inspect.getfile(self.adapter)).parent
+        with bench.watch.watching(), watchdog(code, stuck_s=self.stuck_s, say=say):
             yield bench
 
     @classmethod

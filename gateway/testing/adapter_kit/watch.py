@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.testing.adapter_kit.watchdog import THREAD
+
 PATIENCE_S: Final = 3.0
 """How long what is being closed may take to be gone; a loaded machine is slow."""
 
@@ -81,7 +83,7 @@ class Watch:
             threads=frozenset(
                 thread.ident or 0
                 for thread in threading.enumerate()
-                if not thread.name.startswith(_POOLED)
+                if not thread.name.startswith(_POOLED) and thread.name != THREAD
             ),
         )
 

@@ -124,6 +124,34 @@ class SwallowsCancellation(LineDestination):
             raise UnknownOutcomeError("line.cancelled") from None
 
 
+class ChecksTwiceOnly(LineDestination):
+    checks = 0
+
+    async def check(self) -> Health:
+        self.checks += 1
+        if self.checks > 2:
+            await asyncio.Event().wait()
+        return await super().check()
+
+
+class WaitsForEver(LineDestination):
+    """It says no of a key that nobody has, or would, if it ever came to it."""
+
+    async def lookup(self, idempotency_key: str) -> Receipt | None:
+        receipt = await super().lookup(idempotency_key)
+        if receipt is None:
+            await asyncio.Event().wait()
+        return receipt
+
+
+class Sleeps(LineDestination):
+    """For good, as far as anybody will wait."""
+
+    async def check(self) -> Health:
+        time.sleep(60)  # noqa: ASYNC251 - that is what is wrong with it
+        return await super().check()
+
+
 class ChecksByTaking(LineDestination):
     async def check(self) -> Health:
         health = await super().check()
@@ -473,7 +501,7 @@ BROKEN: Final[Mapping[str, Sequence[Callable[..., Any]]]] = {
     "closes_while_opening": [NotWhileOpening],
     "close_leaves_nothing_open": [LeavesATask, SaysNothingCame],
     "cancellation_goes_through": [SwallowsCancellation],
-    "check_changes_nothing": [ChecksByTaking],
+    "check_changes_nothing": [ChecksByTaking, ChecksTwiceOnly],
     "check_tells_bad_credentials": [ChecksNoCredentials],
     "check_tells_unreachable": [ChecksNothing],
     "valid_sample_gets_a_reference": [NoReference, TripsOverATrace],
@@ -486,7 +514,7 @@ BROKEN: Final[Mapping[str, Sequence[Callable[..., Any]]]] = {
     "deadline_is_kept": [TidiesUpSlowly, GivesUpEarly, EndsAtItsOwnLimit],
     "cut_makes_no_double": [CutIsNothing],
     "same_key_gives_the_same_receipt": [RefusesWhatItKnows, TripsOverTheSecondAttempt],
-    "lookup_finds_what_arrived": [FindsNothing],
+    "lookup_finds_what_arrived": [FindsNothing, WaitsForEver],
     "nothing_lost_on_a_lossy_line": [LosesHeart],
     "max_in_flight_is_true": [OneAtATime, SendsTwice],
     "order_is_kept": [HoldsBack],

@@ -40,6 +40,7 @@ def run(
     waivers: str = "",
     features: str = "",
     more: str = "",
+    stuck_s: float | None = None,
 ) -> pytest.RunResult:
     home = pytester.path / "line"
     shutil.copytree(LINE, home)
@@ -47,7 +48,10 @@ def run(
     if features:
         manifest = manifest.replace("max_batch = 3", features)
     (home / "manifest.toml").write_text(f"{more}{manifest}\n[waivers]\n{waivers}", "utf-8")
-    pytester.makepyfile(test_contract=CONTRACT.format(adapter=adapter, home=str(home)))
+    contract = CONTRACT.format(adapter=adapter, home=str(home))
+    if stuck_s is not None:
+        contract += f"TestContract.stuck_s = {stuck_s}\n"
+    pytester.makepyfile(test_contract=contract)
     options_here = {
         "asyncio_mode": "auto",
         "asyncio_default_fixture_loop_scope": "function",
@@ -55,7 +59,10 @@ def run(
     }
     lines = "\n".join(f"{key} = {value}" for key, value in options_here.items())
     pytester.makeini(f"[pytest]\n{lines}\n")
-    return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", *options)
+    options = ("-p", "no:cacheprovider", "-p", "no:xdist", *options)
+    if stuck_s is None:
+        return pytester.runpytest_inprocess(*options)
+    return pytester.runpytest_subprocess(*options)
 
 
 def test_a_failed_check_is_one_sentence_and_what_to_do(pytester: pytest.Pytester) -> None:
@@ -145,6 +152,15 @@ def test_a_broken_manifest_is_told_once_with_a_line_for_each_key(
         ]
     )
     result.stdout.no_fnmatch_line("*https://*")
+
+
+def test_a_blocked_loop_ends_the_run_and_names_the_line(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "Sleeps", "-k", "changes_nothing", stuck_s=1.0)
+
+    assert result.ret == 1
+    result.stderr.fnmatch_lines(
+        ["check blocks the event loop at broken.py:*; *", "*broken.py*in check"]
+    )
 
 
 def test_what_leaks_in_a_fixture_s_context_is_seen(pytester: pytest.Pytester) -> None:

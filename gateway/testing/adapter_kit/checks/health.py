@@ -18,7 +18,7 @@ class HealthChecks:
         async with bench.opened() as destination:
             before = bench.peer.touched()
             for _ in range(_CHECKS):
-                health = await destination.check()
+                health = await bench.ended(destination.check(), "check")
                 if not health.ok:
                     fail(f"check says that a peer that is well is not: {health.detail!r}.")
             if bench.peer.touched() != before:
@@ -45,6 +45,6 @@ async def _checked(bench: Bench, fault: Fault) -> Health:
     await bench.behave(fault)
     try:
         async with bench.opened() as destination:
-            return await destination.check()
+            return await bench.ended(destination.check(), "check")
     except (TransientError, ConfigError) as error:
         return Health(ok=False, detail=type(error).__name__)

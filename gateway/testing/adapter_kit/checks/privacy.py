@@ -72,13 +72,13 @@ async def _go_through_everything(
             destination = bench.construct()
             bench.slips.add(repr(destination))
             try:
-                await destination.open(bench.context())
+                await bench.ended(destination.open(bench.context()), "open")
                 await bench.behave(fault, seconds=1)
                 await _send_and_check(bench, destination, application)
             except Exception as error:  # noqa: BLE001 - whatever is raised is looked at
                 bench.slips.add(_shown(error))
             finally:
-                await destination.close()
+                await bench.ended(destination.close(), "close")
                 await bench.behave(Fault.NONE)
 
 

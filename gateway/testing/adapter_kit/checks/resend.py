@@ -89,8 +89,9 @@ class ResendChecks:
             sent = await bench.send(destination, delivery)
             before = bench.peer.touched()
             try:
-                found = await destination.lookup(delivery.idempotency_key)
-                nothing = await destination.lookup(bench.new_key())
+                key = delivery.idempotency_key
+                found = await bench.ended(destination.lookup(key), "lookup")
+                nothing = await bench.ended(destination.lookup(bench.new_key()), "lookup")
             except TransientError as error:
                 fail(f"lookup cannot tell what became of a delivery: {told(error)}.")
         if not isinstance(sent, Receipt) or found != sent:
@@ -150,7 +151,8 @@ async def _resolved(
             if not isinstance(destination, LooksUp):
                 return None
             try:
-                found = await destination.lookup(delivery.idempotency_key)
+                lookup = destination.lookup(delivery.idempotency_key)
+                found = await bench.ended(lookup, "lookup")
             except TransientError:
                 continue
             if found is not None:

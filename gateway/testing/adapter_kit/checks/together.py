@@ -69,7 +69,7 @@ class TogetherChecks:
         async with bench.opened() as destination:
             if not isinstance(destination, SendsBatch):
                 fail("It promises batches and has no method send_batch.")
-            results = await destination.send_batch(items)
+            results = await bench.ended(destination.send_batch(items), "send_batch")
         if len(results) != len(items):
             fail(f"A batch of {len(items)} came to {len(results)} results.")
         for (application, delivery), result in zip(items, results, strict=True):
@@ -85,17 +85,18 @@ class TogetherChecks:
 
         While one adapter blocks the loop for 50 ms, no other delivery of the worker moves.
         """
-        longest = {}
+        longest: dict[str, float] = {}
         for _ in range(_TRIES):
             destination = bench.construct()
             try:
-                longest = {
-                    "open": await _blocked_s(destination.open(bench.context())),
-                    "check": await _blocked_s(destination.check()),
-                    "send": await _blocked_s(bench.send(destination)),
-                }
+                opening = bench.ended(destination.open(bench.context()), "open")
+                longest["open"] = await _blocked_s(opening)
+                checking = bench.ended(destination.check(), "check")
+                longest["check"] = await _blocked_s(checking)
+                longest["send"] = await _blocked_s(bench.send(destination))
             finally:
-                longest["close"] = await _blocked_s(destination.close())
+                closing = bench.ended(destination.close(), "close")
+                longest["close"] = await _blocked_s(closing)
             if max(longest.values()) <= _LONGEST_BLOCK_S:
                 return
         name = max(longest, key=lambda method: longest[method])
