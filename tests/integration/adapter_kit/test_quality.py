@@ -6,9 +6,28 @@ from pathlib import Path
 import pytest
 
 from tests.integration.adapter_kit.run import LINE
-from tests.integration.adapter_kit.test_plugin import CONTRACT
 
 pytest_plugins = ["pytester"]
+
+CONTRACT = """
+from pathlib import Path
+import pytest
+from tests.integration.adapter_kit.broken import WritesOtherwise
+from tests.integration.adapter_kit.line.peer import LinePeer
+from tests.integration.adapter_kit.run import LineContract
+
+class TestContract(LineContract):
+    adapter = WritesOtherwise
+
+    @classmethod
+    def home(cls):
+        return Path({home!r})
+
+    @pytest.fixture
+    async def peer(self):
+        async with LinePeer.running() as peer:
+            yield peer
+"""
 
 INI = """
 [pytest]
@@ -34,7 +53,7 @@ def run(
     manifest = manifest.replace('idempotency = "native"', f'idempotency = "{idempotency}"')
     tables = f"[quality.rules]\n{rules}\n[quality.not_applicable]\n{not_applicable}\n"
     (home / "manifest.toml").write_text(f"{manifest}\n{tables}", "utf-8")
-    pytester.makepyfile(test_contract=CONTRACT.format(adapter="WritesOtherwise", home=str(home)))
+    pytester.makepyfile(test_contract=CONTRACT.format(home=str(home)))
     pytester.makeini(INI.format(root=Path(__file__).parents[3]))
     return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", "-k", only)
 
