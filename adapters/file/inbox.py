@@ -5,10 +5,12 @@
 count all the same; put the corrected file back and they are recognised by their ids.
 """
 
+import hashlib
 import os
+import stat
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final, Self
 
 import structlog
@@ -18,6 +20,12 @@ from gateway.formats.result_file import Result, ResultFault, read_results
 
 _UNFINISHED: Final = (".tmp", ".part", ".partial", ".writing", ".filepart")
 """Endings of files still being written (WinSCP: .filepart); leading dots count too."""
+
+_LONGEST_NAME: Final = 160
+"""Bytes of a name in ``done`` and ``bad``: with what is added it stays below the usual 255."""
+
+_AGAIN_AFTER_S: Final = 600.0
+"""A file that could not be moved away is not read and told again sooner."""
 
 Look = tuple[int, int]
 """Size in bytes and time of change in nanoseconds."""
@@ -43,6 +51,7 @@ class ResultFolder:
         self._folder = folder
         self._config = config
         self._seen: dict[Path, tuple[Look, float]] = {}
+        self._immovable: dict[Path, tuple[Look, float]] = {}
         self._down = False
 
     @classmethod
@@ -70,6 +79,7 @@ class ResultFolder:
             self._report_down(error)
             return []
         self._report_up()
+        self._immovable = {path: it for path, it in self._immovable.items() if path in looks}
         previous, self._seen = self._seen, {}
         ready = []
         for path, look in looks.items():
@@ -78,6 +88,9 @@ class ResultFolder:
             old_look, since = previous.get(path, (look, now))
             since = since if old_look == look else now
             self._seen[path] = (look, since)
+            failed_look, again_at = self._immovable.get(path, (look, now))
+            if failed_look == look and now < again_at:
+                continue
             if now - since >= self._config.settle_s:
                 ready.append(path)
         return ready
@@ -85,8 +98,13 @@ class ResultFolder:
     def read(self, path: Path) -> ResultFile | None:
         """Return what a file says, or ``None`` if it cannot be read now."""
         try:
-            look = _look(path)
-            with path.open("rb") as file:
+            # Never through a link, which may lead to what the core system may not read; and
+            # never waiting for whoever writes into a pipe.
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb") as file:
+                look = _look_of(os.fstat(handle))
+                if look is None:
+                    return None
                 content = file.read(self._config.max_file_bytes + 1)
         except FileNotFoundError:
             return None  # another worker was faster
@@ -107,11 +125,14 @@ class ResultFolder:
             if file.faults:
                 lines = [f"line {fault.line}: {fault.code}\n" for fault in file.faults]
                 target.with_name(f"{target.name}.reasons.txt").write_text("".join(lines), "utf-8")
-                log.warning("file.result_refused", file=file.path.name, lines=len(file.faults))
+                # Without its name, in which core systems write whom it is about.
+                log.warning("file.result_refused", lines=len(file.faults))
             os.rename(file.path, target)  # noqa: PTH104 - must not cross file systems
         except FileNotFoundError:
             return  # another worker was faster; the gateway knows the ids
         except OSError as error:
+            if file.look is not None:
+                self._immovable[file.path] = (file.look, time.monotonic() + _AGAIN_AFTER_S)
             self._report_down(error)
 
     def _make_folders(self) -> None:
@@ -132,13 +153,18 @@ class ResultFolder:
 def _look(path: Path) -> Look | None:
     """Return size and time of change of a regular file, ``None`` of anything else."""
     try:
-        status = path.stat(follow_symlinks=False)
+        return _look_of(path.stat(follow_symlinks=False))
     except FileNotFoundError:
         return None
-    return (status.st_size, status.st_mtime_ns) if path.is_file() else None
+
+
+def _look_of(status: os.stat_result) -> Look | None:
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def _free_name(folder: Path, name: str) -> Path:
-    """Return a path that overwrites nothing."""
+    """Return a path that overwrites nothing, short enough to add to."""
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = f"{hashlib.sha256(os.fsencode(name)).hexdigest()}{PurePath(name).suffix[:8]}"
     target = folder / name
     return folder / f"{name}.{time.time_ns()}" if target.exists() else target

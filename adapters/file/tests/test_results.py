@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -361,3 +362,56 @@ def test_results_are_never_read_where_we_deliver(
     else:
         with pytest.raises(ValueError, match=fault):
             FileConfig.model_validate(config)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize("name", ["結" * 80 + ".csv", "K" * 255])
+def test_a_file_with_a_long_name_is_moved_away_too(tmp_path: Path, name: str) -> None:
+    folder = ResultFolder(tmp_path, config())
+    (tmp_path / name).write_bytes((HEADER + line("A")).encode("cp932"))
+
+    with structlog.testing.capture_logs() as logs:
+        for path in folder.settled():
+            read = folder.read(path)
+            assert read is not None
+            folder.finish(read)
+
+    assert names_in(tmp_path) == []
+    kept, reasons = names_in(tmp_path / "bad")
+    assert len(kept) < 100
+    assert reasons == f"{kept}.reasons.txt"
+    assert logs == [{"event": "file.result_refused", "lines": 1, "log_level": "warning"}]
+
+
+def test_a_file_that_cannot_be_moved_is_not_told_again_and_again(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path, config())
+    path = tmp_path / "1.csv"
+    path.write_bytes((HEADER + line(KEYS[0])).encode("cp932"))
+    (read,) = (folder.read(found) for found in folder.settled())
+    assert read is not None
+    (tmp_path / "done").rmdir()
+    (tmp_path / "done").symlink_to(tmp_path / "done")
+
+    folder.finish(read)
+    (tmp_path / "done").unlink()
+
+    assert path.exists()
+    assert folder.settled() == []
+    path.write_bytes((HEADER + line(KEYS[0]) * 2).encode("cp932"))
+    assert folder.settled() == [path]
+
+
+def test_neither_a_link_nor_a_pipe_is_read(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path / "results", config())
+    folder.settled()
+    (tmp_path / "secret").write_bytes((HEADER + line(KEYS[0])).encode("cp932"))
+    link, pipe = tmp_path / "results" / "link", tmp_path / "results" / "pipe"
+    link.symlink_to(tmp_path / "secret")
+    os.mkfifo(pipe)
+
+    assert folder.settled() == []
+    assert folder.read(link) is None
+    assert folder.read(pipe) is None
