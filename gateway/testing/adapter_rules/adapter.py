@@ -20,12 +20,14 @@ class Adapter:
 
     Attributes:
         folder: Of its package.
+        tests: Folder of its tests; a wheel goes without them.
         manifest: What it says of itself as data.
         spec: What it says of itself in its code.
         class_name: Of the class that has the spec.
     """
 
     folder: Path
+    tests: Path
     manifest: Manifest
     spec: AdapterSpec
     class_name: str
@@ -34,8 +36,14 @@ class Adapter:
     def installed(cls, name: str) -> "Adapter":
         """Return an installed adapter."""
         adapter = discovery.load(name)
-        package = inspect.getfile(inspect.getmodule(adapter) or adapter)
-        return cls(Path(package).parent, discovery.manifest(name), adapter.spec, adapter.__name__)
+        folder = Path(inspect.getfile(inspect.getmodule(adapter) or adapter)).parent
+        return cls(
+            folder=folder,
+            tests=folder / "tests",
+            manifest=discovery.manifest(name),
+            spec=adapter.spec,
+            class_name=adapter.__name__,
+        )
 
     @cached_property
     def schema(self) -> dict[str, Any]:
@@ -63,6 +71,5 @@ class Adapter:
     def has_test(self, pattern: str, text: str = "") -> bool:
         """Tell whether a file of its tests is called so, and holds what ``text`` matches."""
         return any(
-            re.search(text, path.read_text(encoding="utf-8"))
-            for path in (self.folder / "tests").glob(pattern)
+            re.search(text, path.read_text(encoding="utf-8")) for path in self.tests.glob(pattern)
         )

@@ -113,3 +113,13 @@ def test_a_reason_for_no_check_is_a_fault(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         ["[[]quality.not_applicable] names no_such_check: no check is called so."]
     )
+
+
+def test_the_tests_that_run_are_the_adapter_s_wherever_its_package_lies(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(test_failures="")
+
+    result = run(pytester, "quality", 'failures = "done"')
+
+    result.assert_outcomes(passed=1)

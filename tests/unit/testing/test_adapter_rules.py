@@ -76,9 +76,8 @@ def adapter(tmp_path: Path) -> Adapter:
         idempotency=Idempotency.LOOKUP,
         max_in_flight=2,
     )
-    return claiming(
-        Adapter(folder, manifest, spec, "SOAPDestination"), dict.fromkeys(rules(), "done")
-    )
+    adapter = Adapter(folder, folder / "tests", manifest, spec, "SOAPDestination")
+    return claiming(adapter, dict.fromkeys(rules(), "done"))
 
 
 def claiming(adapter: Adapter, states: dict[str, Any], tier: str = "gold") -> Adapter:

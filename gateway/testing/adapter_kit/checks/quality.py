@@ -1,5 +1,8 @@
 """Is what the manifest claims of its quality so, as far as a machine can tell?"""
 
+import inspect
+from pathlib import Path
+
 from gateway.testing.adapter_kit.bench import Bench, fail
 from gateway.testing.adapter_rules import broken
 from gateway.testing.adapter_rules.adapter import Adapter
@@ -20,6 +23,7 @@ class QualityChecks:
             fail(f"[quality.not_applicable] names {', '.join(unknown)}: no check is called so.")
         adapter = Adapter(
             folder=bench.home,
+            tests=Path(inspect.getfile(type(self))).parent,
             manifest=bench.manifest,
             spec=bench.spec,
             class_name=bench.adapter.__name__,
