@@ -24,7 +24,10 @@ LINE_BREAK: Final = "\r\n"
 """How a line break that is kept is written."""
 
 _LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL: Final = re.compile(
+    r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+"""C0, C1, and what Unicode ends lines and turns writing with (UAX 9; CWE-1007), and its mark."""
 _ISO_DAY_LENGTH: Final = 10
 _JST: Final = timezone(timedelta(hours=9), "JST")
 _DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")

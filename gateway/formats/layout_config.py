@@ -13,7 +13,7 @@ from gateway.formats.column_config import (
     FixedFieldConfig,
     RecordModel,
 )
-from gateway.formats.csv_record import CSVRecords, Quoting
+from gateway.formats.csv_record import CSVRecords, Formulas, Quoting
 from gateway.formats.fixed_text import (
     FixedField,
     FixedLayout,
@@ -41,6 +41,11 @@ class CSVConfig(RecordModel):
     quoting: Quoting = Field(
         default="minimal", description="`minimal` quotes where needed, `all` every value."
     )
+    formulas: Formulas = Field(
+        default="keep",
+        description="Values that a spreadsheet would run as a formula, such as `=…`: `keep` them, "
+        "or `refuse` them (`text.formula`), where people open the file in one.",
+    )
     batch_header: tuple[ColumnConfig, ...] = Field(
         default=(), max_length=64, description="With `batch`: a row before the records."
     )
@@ -67,6 +72,7 @@ class CSVConfig(RecordModel):
             encoding=self.encoding,
             header=self.header,
             quoting=self.quoting,
+            formulas=self.formulas,
             batch_header=_columns(self.batch_header),
             batch_trailer=_columns(self.batch_trailer),
         )

@@ -144,6 +144,8 @@ def _csv_records(
     for row in read_rows(content, config.encoding):
         if row.fault is not None:
             yield row.line, row.fault
+            if config.header and names is None:
+                return  # the next row is not the header: nothing says what its cells are
         elif config.header and names is None:
             names = row.cells
         elif names is None:

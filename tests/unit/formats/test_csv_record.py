@@ -67,12 +67,12 @@ def test_a_record_is_a_header_and_a_row_ended_by_cr_lf_in_microsofts_codes() -> 
         ({"pointers": ("/count",)}, "3"),
         ({"pointers": ("/yes",)}, "true"),
         ({"pointers": ("/yes",), "codes": {"true": "有", "false": "無"}}, "有"),
-        ({"pointers": ("/nothing",), "codes": {"1": "x"}}, ""),
-        ({"pointers": ("/empty",), "date": "iso"}, ""),
-        ({"pointers": ("/missing/0/x",)}, ""),
+        ({"pointers": ("/nothing",), "codes": {"1": "x"}}, '""'),
+        ({"pointers": ("/empty",), "date": "iso"}, '""'),
+        ({"pointers": ("/missing/0/x",)}, '""'),
         ({"pointers": ("/list/0/name",)}, "陽菜"),
-        ({"pointers": ("/list/1/name",)}, ""),
-        ({"pointers": ("/list/x/name",)}, ""),
+        ({"pointers": ("/list/1/name",)}, '""'),
+        ({"pointers": ("/list/x/name",)}, '""'),
         ({"pointers": ("/missing", "/sex"), "separator": "-"}, "1"),
         ({"pointers": ("/born",), "date": "iso"}, "1989-01-08"),
         ({"pointers": ("/born",), "date": "yyyymmdd"}, "19890108"),
@@ -180,3 +180,31 @@ def test_a_refusal_never_holds_the_value() -> None:
         cell(pointers=("/rare",))
 
     assert "田" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+A", "@A", "-A1", " =1", "＝１", "-1+2"])
+def test_a_formula_is_refused_where_people_open_the_file(text: str) -> None:
+    columns = (Column(name="c", pointers=("/v",)),)
+    document = {"v": text}
+
+    with pytest.raises(FieldRefusedError) as caught:
+        CSVRecords(columns=columns, formulas="refuse").record(document)
+
+    assert (caught.value.reason, caught.value.pointer) == ("text.formula", "/v")
+    assert CSVRecords(columns=columns).record(document).decode("cp932") == f"{text}\r\n"
+
+
+@pytest.mark.parametrize("text", ["-5", "+81-3-1234-5678", "A=1", "100-0001", ""])
+def test_a_number_is_no_formula(text: str) -> None:
+    records = CSVRecords(columns=(Column(name="c", literal=text),) * 2, formulas="refuse")
+
+    assert records.record({}).decode("cp932") == f"{text},{text}\r\n"
+
+
+def test_a_row_of_one_empty_cell_is_no_empty_line() -> None:
+    assert cell(literal="") == '""'
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\u202e", "\u2066", "\u200f", "\ufeff"])
+def test_what_turns_or_ends_lines_unseen_is_a_control_character(mark: str) -> None:
+    assert refusal(literal=f"a{mark}b", encoding="utf-8") == ("text.control_character", None)

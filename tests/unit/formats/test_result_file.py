@@ -59,6 +59,15 @@ def test_a_file_with_a_count_that_nobody_has_counted_says_nothing() -> None:
     assert results == ()
 
 
+def test_without_a_readable_header_no_row_is_taken_for_one() -> None:
+    content = b"\xff\xfe\n" + f"key,status,decided_at\n{KEY},受理,2026-11-24\n".encode()
+
+    assert read_results(content, ResultFileConfig(encoding="utf-8")) == (
+        (),
+        (ResultFault(1, "text.undecodable"),),
+    )
+
+
 def test_a_file_that_surprises_us_is_set_aside() -> None:
     config = ResultFileConfig.model_construct(
         encoding="of a later version",  # type: ignore[arg-type]
