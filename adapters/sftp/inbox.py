@@ -3,8 +3,13 @@
 ``results/NAME`` becomes ``results/done/NAME``, or, when a line of it was no feedback,
 ``results/bad/NAME`` with ``NAME.reasons.txt`` beside it. The good lines of such a file
 count all the same; put the corrected file back and they are recognised by their ids.
+
+A file that cannot be read or moved, or at which the connection ends, rests for some rounds:
+it keeps nobody waiting, and is not told again at every round.
 """
 
+import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -22,6 +27,9 @@ from gateway.sdk import DestinationUnavailableError
 
 _UNFINISHED: Final = (".tmp", ".part", ".partial", ".writing", ".filepart")
 """Endings of files still being written (WinSCP: .filepart); leading dots count too."""
+
+_ROUNDS_OF_REST: Final = 10
+"""So long is a file left alone that cannot be read or moved."""
 
 log = structlog.get_logger()
 
@@ -53,6 +61,8 @@ class ResultFolder:
         self._names_in = config.name_encoding
         self._folder = config.path_of(results.folder).rstrip(b"/")
         self._seen: dict[bytes, tuple[RemoteFile, float]] = {}
+        self._resting: dict[bytes, float] = {}
+        self._is_refused = False
         self._is_down = False
         self._is_reported = False
         self.next_at = 0.0
@@ -69,10 +79,13 @@ class ResultFolder:
                 ready = await self._settled(session)
             for name, look in ready:
                 # A session each: none is held while the gateway makes a result durable.
-                async with self._line.session() as session:
+                file = None
+                async with self._one(name) as session:
                     file = await self._read(session, name, look)
+                if file is None:
+                    continue
                 yield file
-                async with self._line.session() as session:
+                async with self._one(name) as session:
                     await self._finish(session, file)
         except (LostError, RefusedError, DestinationUnavailableError) as error:
             if not self._is_down:
@@ -84,12 +97,31 @@ class ResultFolder:
             self._is_down = False
             log.info("sftp.results_readable")
 
+    @contextlib.asynccontextmanager
+    async def _one(self, name: bytes) -> AsyncIterator[Session]:
+        """Lend a session for one file; if that ends badly, the file rests and others go on."""
+        try:
+            async with self._line.session() as session:
+                yield session
+        except (LostError, RefusedError) as error:
+            rest_s = _ROUNDS_OF_REST * self._config.poll_interval_s
+            self._resting[name] = time.monotonic() + rest_s
+            if isinstance(error, LostError):
+                raise
+            if not self._is_refused:
+                self._is_refused = True
+                log.warning(
+                    "sftp.result_file_refused", folder=self._config.folder, status=error.status
+                )
+
     async def _settled(self, session: Session) -> list[tuple[bytes, RemoteFile]]:
         """Return the files that have not changed for ``settle_s``, by name."""
         now = time.monotonic()
+        self._resting = {name: until for name, until in self._resting.items() if until > now}
+        self._is_refused = self._is_refused and bool(self._resting)
         looks: dict[bytes, RemoteFile] = {}
         async for name, look in session.names(self._folder):
-            if self._is_result(name):
+            if name not in self._resting and self._is_result(name):
                 looks[name] = look
                 if len(looks) == self._config.max_files:
                     break
@@ -113,14 +145,23 @@ class ResultFolder:
         is_finished = not text.startswith(".") and not text.endswith(_UNFINISHED)
         return is_finished and fnmatchcase(text, self._config.pattern)
 
-    async def _read(self, session: Session, name: bytes, look: RemoteFile) -> ResultFile:
+    async def _read(self, session: Session, name: bytes, listed: RemoteFile) -> ResultFile | None:
+        """Return what a file says, ``None`` if it has not settled or another worker has it."""
+        path = self._folder + b"/" + name
+        look = await session.stat(path)
+        if look is None or look.size != listed.size:
+            return None
+        # Some servers tell the time of one file, but none in a listing.
+        if listed.changed_at is not None and look.changed_at != listed.changed_at:
+            return None
         most = self._config.max_file_bytes
         if look.size > most:
             return ResultFile(name, look, (), (ResultFault(0, "result.too_large"),))
-        content = await session.read(self._folder + b"/" + name, most + 1)
+        content = await session.read(path, most + 1)
         if len(content) > most:
             return ResultFile(name, look, (), (ResultFault(0, "result.too_large"),))
-        return ResultFile(name, look, *read_results(content, self._config))
+        said = await asyncio.to_thread(read_results, content, self._config)
+        return ResultFile(name, look, *said)
 
     async def _finish(self, session: Session, file: ResultFile) -> None:
         """Move a file away, now that the gateway holds durably what it said."""

@@ -42,6 +42,7 @@ class Behaviour:
         accepts: Whether it lets anybody in.
         on_request: Called with the name and number of each request, before its effect.
         clock_s: By how much the times that it tells are ahead; ``None`` tells no times.
+        lists_times: Whether a listing tells times, too.
     """
 
     refused: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Behaviour:
     accepts: bool = True
     on_request: Callable[[str, int], None] | None = None
     clock_s: int | None = 0
+    lists_times: bool = True
 
     def told(self, attributes: asyncssh.SFTPAttrs) -> asyncssh.SFTPAttrs:
         """Change a file's times to what the server says."""
@@ -226,6 +228,8 @@ class _Files(asyncssh.SFTPServer):
         async with self._request("scandir"):
             async for name in super().scandir(path):
                 self._core.behaviour.told(name.attrs)
+                if not self._core.behaviour.lists_times:
+                    name.attrs.atime = name.attrs.mtime = None
                 yield name
 
     async def remove(self, path: bytes) -> None:
