@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
@@ -40,7 +40,8 @@ class Result:
     """What one line says.
 
     Attributes:
-        id: Made of what it says: the same line in another file has the same, 64 hex digits.
+        id: Made of what it says, and of how often the file has come back to that: the same line
+            in another file has the same, 64 hex digits.
         key: The delivery's idempotency key.
         status: What the core system decided.
         at: When, aware.
@@ -67,6 +68,28 @@ class ResultFault:
 
     line: int
     code: str
+
+
+class _Told:
+    """Tells a decision that comes back on the same day from a line that stands there twice.
+
+    受理, 差戻し and 受理 again with dates and no times are three decisions, though the first and
+    the third say the same; two equal lines with none of another status between them are one.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+        self._times: dict[str, int] = {}
+
+    def numbered(self, result: Result) -> Result:
+        """Return the result with an id of its own for each time that it comes back."""
+        if self._last.get(result.key) != result.id:
+            self._last[result.key] = result.id
+            self._times[result.id] = self._times.get(result.id, 0) + 1
+        times = self._times[result.id]
+        if times == 1:
+            return result
+        return replace(result, id=hashlib.sha256(f"{result.id}\n{times}".encode()).hexdigest())
 
 
 class _Refused(Exception):  # noqa: N818 - it never leaves this file
@@ -105,9 +128,10 @@ def _read(
     content, counts = frame
     results: list[Result] = []
     faults: list[ResultFault] = []
+    told = _Told()
     for line, values in _records(content, config):
         try:
-            results.append(_result(values, config))
+            results.append(told.numbered(_result(values, config)))
         except _Refused as refused:
             if len(faults) == most_faults:
                 # Nobody has counted the rest: of a file with counts nothing is believed.

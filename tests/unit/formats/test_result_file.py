@@ -68,6 +68,19 @@ def test_without_a_readable_header_no_row_is_taken_for_one() -> None:
     )
 
 
+def test_a_decision_that_comes_back_on_the_same_day_is_another_one() -> None:
+    config = ResultFileConfig(encoding="utf-8", decided_at_format="%Y%m%d")
+    words = ("受理", "受理", "差戻し", "受理", "差戻し")
+    lines = "".join(f"{KEY},{word},20261120\n" for word in words)
+    content = f"key,status,decided_at\n{lines}".encode()
+
+    first, same, returned, again, returned_again = read_results(content, config)[0]
+
+    assert first.id == same.id
+    assert len({first.id, returned.id, again.id, returned_again.id}) == 4
+    assert [result.id for result in read_results(content, config)[0]][3] == again.id
+
+
 def test_a_file_that_surprises_us_is_set_aside() -> None:
     config = ResultFileConfig.model_construct(
         encoding="of a later version",  # type: ignore[arg-type]
