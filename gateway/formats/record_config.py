@@ -120,6 +120,10 @@ def _require_facts(part: Mapped, *, is_batch: bool) -> None:
     """Refuse a pointer to what a file of this kind has not."""
     if part.is_frame and not is_batch:
         raise ValueError(f"{part.where}: needs batch")
+    if part.column.codes is not None and part.column.codes_default is None:
+        for pointer in part.column.sources:
+            if pointer.startswith("/batch/"):
+                raise ValueError(f"{part.where}: codes of {pointer} need codes_default")
     known = BATCH_FACTS if part.is_frame else BATCH_FACTS | {"number"}
     for pointer in part.column.sources:
         first, _, rest = pointer[1:].partition("/")

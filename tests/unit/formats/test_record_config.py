@@ -71,6 +71,16 @@ def test_a_layout_that_cannot_work_is_refused_with_the_path_of_its_fault(
         ),
         ({"batch_header": [NAME]}, {}, "/name is not of the batch"),
         ({"batch_header": [{**NAME, "pointer": "/batch/number"}]}, {}, "is no fact of a batch"),
+        (
+            {"columns": [{**NAME, "pointer": "/batch/number", "codes": {"1": "A", "200": "B"}}]},
+            {},
+            r"csv\.columns\.0 \(氏名\): codes of /batch/number need codes_default",
+        ),
+        (
+            {"batch_header": [{**COUNT, "codes": {"0": "A", "200": "B"}, "codes_default": None}]},
+            {},
+            "codes of /batch/count need codes_default",
+        ),
         ({}, {"file_name": "KEKKA"}, "needs {sequence}"),
         ({}, {"file_name": "{sequence}{day}"}, "knows {date}"),
         ({}, {"file_name": "{sequence"}, "unpaired brace"),
@@ -86,7 +96,9 @@ def test_a_batch_that_cannot_work_is_refused(
     frame: dict[str, object], batch: dict[str, object], said: str
 ) -> None:
     with pytest.raises(ValidationError, match=said):
-        RecordConfig.model_validate({**csv(NAME, **frame), "batch": batch})
+        RecordConfig.model_validate(
+            {"format": "csv", "csv": {"columns": [NAME], **frame}, "batch": batch}
+        )
 
 
 def test_every_configured_value_is_known_with_its_path() -> None:
