@@ -9,7 +9,13 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli import logging, loop, screen, words
-from gateway.cli.commands import adapter_ask, adapter_new, adapter_run, adapter_test
+from gateway.cli.commands import (
+    adapter_ask,
+    adapter_new,
+    adapter_release,
+    adapter_run,
+    adapter_test,
+)
 from gateway.cli.failures import ExitCode
 from gateway.cli.invocation import Invocation
 from gateway.cli.trial import AdapterDefectError, Trial, blaming, opened, trial_of
@@ -25,6 +31,7 @@ app = typer.Typer(
 
 app.command("new")(adapter_new.new)
 app.command("test")(adapter_test.run_kit)
+app.command("release")(adapter_release.release)
 app.command("run")(adapter_run.run)
 app.command("lookup")(adapter_ask.lookup)
 app.command("feedback")(adapter_ask.feedback)

@@ -33,13 +33,7 @@ def run_kit(
     Needs the extra "testing". Exits with 0 only if a contract ran whole and no test failed: what
     was left out by `-k` is not proved.
     """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise CommandError(
-            f"{', '.join(missing)}: not installed",
-            ExitCode.USAGE,
-            "The contract kit is an extra: pip install 'kakehashi[testing]'",
-        )
+    require_kit()
     sources = path.rglob("*.py") if path.is_dir() else iter([path] * (path.suffix == ".py"))
     if next(sources, None) is None:
         raise CommandError(f"{path}: no tests in it", ExitCode.USAGE, "An adapter's folder has.")
@@ -54,6 +48,22 @@ def run_kit(
     if done.returncode:
         raise typer.Exit(ExitCode.NOT_WELL)
     _require_whole(path, ran)
+
+
+def require_kit() -> None:
+    """Refuse to go on without what the contract kit needs.
+
+    Raises:
+        CommandError: Some of it is not installed.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise CommandError(
+            f"{', '.join(missing)}: not installed",
+            ExitCode.USAGE,
+            "The contract kit is the extra kakehashi[testing]: pip install '.[testing]' in the "
+            "gateway's checkout, or pip install 'FILE.whl[testing]' with its wheel.",
+        )
 
 
 def _require_whole(path: Path, ran: dict[str, Any]) -> None:

@@ -1,17 +1,20 @@
 """What the last release of an adapter accepted as its configuration, kept beside it.
 
-``python -m gateway.testing.adapter_kit.released FOLDER`` writes the schema of the
-installed adapter whose manifest lies in FOLDER: run it when a version is released.
+``kakehashi adapter release PATH`` writes it. The schema cannot say everything that a model's
+validators ask, so the configurations of the samples are kept, too, and must still be valid.
 """
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.drivers.discovery import load, manifest_in
+from pydantic import ValidationError
+
+from gateway.drivers.discovery import load, manifest, manifest_in
+from gateway.sdk import AdapterConfig, ConfigError
 
 _FOLDER: Final = "released"
 _NAME: Final = re.compile(r"config-(\d+)\.(\d+)\.(\d+)\.schema\.json")
@@ -38,15 +41,20 @@ _NARROWER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 def released_schema(folder: Path) -> dict[str, Any] | None:
     """Return the newest released schema in an adapter's folder, or ``None``."""
+    newest = _newest(folder)
+    if newest is None:
+        return None
+    schema: dict[str, Any] = json.loads(newest.read_text(encoding="utf-8"))
+    return schema
+
+
+def _newest(folder: Path) -> Path | None:
     found = {
         tuple(map(int, match.groups())): path
         for path in (folder / _FOLDER).glob("config-*.schema.json")
         if (match := _NAME.fullmatch(path.name))
     }
-    if not found:
-        return None
-    schema: dict[str, Any] = json.loads(found[max(found)].read_text(encoding="utf-8"))
-    return schema
+    return found[max(found)] if found else None
 
 
 def narrowed(old: _Schema, new: _Schema) -> Iterator[str]:
@@ -91,14 +99,50 @@ def _resolved(schema: _Schema, root: _Schema) -> _Schema:
     return schema
 
 
-def main(folder: Path) -> None:
-    """Write the schema of the adapter in ``folder`` as that of its present version."""
-    manifest = manifest_in(folder)
-    schema = load(manifest.name).spec.config.model_json_schema()
-    path = folder / _FOLDER / f"config-{manifest.version}.schema.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f"{json.dumps(schema, ensure_ascii=False, indent=1)}\n", encoding="utf-8")
+def released_samples(folder: Path) -> list[dict[str, Any]]:
+    """Return the configurations that the newest release in an adapter's folder kept."""
+    newest = _newest(folder)
+    path = newest and newest.with_name(newest.name.replace(".schema.", ".samples."))
+    if path is None or not path.exists():
+        return []
+    samples: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return samples
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+def release(folder: Path) -> list[Path]:
+    """Write what the adapter in ``folder`` accepts now as that of its present version.
+
+    Returns:
+        The files, which are there afterwards.
+
+    Raises:
+        ConfigError: It is not installed as it is in the folder, or this version was released
+            with something else.
+    """
+    here = manifest_in(folder)
+    if manifest(here.name) != here:
+        raise ConfigError(f"adapter {here.name}: another is installed than that in {folder}")
+    config = load(here.name).spec.config
+    written = {
+        f"config-{here.version}.schema.json": config.model_json_schema(),
+        f"config-{here.version}.samples.json": [*_valid(config, folder / "samples")],
+    }
+    paths = []
+    for name, content in written.items():
+        path = folder / _FOLDER / name
+        text = f"{json.dumps(content, ensure_ascii=False, indent=1)}\n"
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise ConfigError(f"{path}: {here.version} was released with something else")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def _valid(config: type[AdapterConfig], samples: Path) -> Iterator[dict[str, Any]]:
+    """Yield the samples' configurations that are whole by themselves."""
+    for path in sorted(samples.rglob("*.config.json")):
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        with suppress(ValidationError):
+            config.model_validate(document)
+            yield document

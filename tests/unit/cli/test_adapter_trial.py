@@ -228,3 +228,33 @@ def test_a_run_that_is_interrupted_says_what_is_in_doubt(toy: Path) -> None:
     assert "in_doubt" in told
     assert f"key: {Path('seen').read_text().split()[0]}" in told
     assert started.returncode != 0
+
+
+def test_a_release_keeps_what_its_version_accepts(terminal: Terminal, toy: Path) -> None:
+    package = toy / "toyadapter"
+    (package / "samples").mkdir()
+    (package / "samples" / "a.config.json").write_text('{"seen": "here"}')
+    (package / "samples" / "b.config.json").write_text('{"fail": "only what the peer lacks"}')
+
+    files = terminal.ask("adapter", "release", str(toy))["files"]
+
+    schema, samples = (json.loads(Path(file).read_text()) for file in files)
+    assert Path(files[0]) == package / "released" / "config-1.0.0.schema.json"
+    assert schema["required"] == ["seen"]
+    assert samples == [{"seen": "here"}]
+    assert files[1] in terminal.run("adapter", "release", str(package))
+
+
+def test_a_release_that_would_not_be_true_is_refused(terminal: Terminal, toy: Path) -> None:
+    package = toy / "toyadapter"
+    other = Path("other")
+    other.mkdir()
+
+    assert "no manifest.toml in it" in terminal.run("adapter", "release", "other", code=2)
+    (other / "manifest.toml").write_text(MANIFEST.replace("1.0.0", "2.0.0"), encoding="utf-8")
+    assert "another is installed" in terminal.run("adapter", "release", "other", code=2)
+    (package / "released").mkdir()
+    (package / "released" / "config-1.0.0.schema.json").write_text("{}")
+    assert "was released with something else" in terminal.run(
+        "adapter", "release", str(package), code=2
+    )

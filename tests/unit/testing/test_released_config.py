@@ -1,11 +1,15 @@
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import pytest
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from gateway.sdk import AdapterConfig
+from gateway.sdk import AdapterConfig, AdapterSpec
+from gateway.testing.adapter_kit.bench import Bench
+from gateway.testing.adapter_kit.checks.configuration import ConfigurationChecks
 from gateway.testing.adapter_kit.released import narrowed, released_schema
 
 
@@ -94,3 +98,50 @@ def test_the_newest_release_counts_by_number(tmp_path: Path) -> None:
 
     assert released_schema(tmp_path) == {"title": "1.10.0"}
     assert released_schema(folder) is None
+
+
+class Config(AdapterConfig):
+    """Of which a schema cannot say all."""
+
+    port: int
+
+    @field_validator("port")
+    @classmethod
+    def _is_even(cls, port: int) -> int:
+        if port % 2:
+            raise ValueError("odd")
+        return port
+
+
+class Adapter:
+    spec = AdapterSpec(name="toy", version="1.1.0", config=Config)
+
+    def __init__(self, config: Config) -> None:
+        """Keep nothing."""
+
+
+@dataclass
+class ABench:
+    """As much of a bench as the check of configurations needs."""
+
+    home: Path
+    spec: AdapterSpec = Adapter.spec
+
+    def construct(self, config: dict[str, object]) -> Adapter:
+        return Adapter(Config.model_validate(config))
+
+
+def test_a_validator_that_refuses_a_released_sample_is_noticed(tmp_path: Path) -> None:
+    bench = cast("Bench", ABench(tmp_path))
+    folder = tmp_path / "released"
+    folder.mkdir()
+    schema, samples = (folder / f"config-1.0.0.{kind}.json" for kind in ("schema", "samples"))
+    schema.write_text(json.dumps(Config.model_json_schema()), encoding="utf-8")
+    check = ConfigurationChecks().test_released_config_is_still_accepted
+
+    check(bench)  # earlier releases kept no samples
+    samples.write_text('[{"port": 2}]', encoding="utf-8")
+    check(bench)
+    samples.write_text('[{"port": 2}, {"port": 3}]', encoding="utf-8")
+    with pytest.raises(pytest.fail.Exception, match="refuses a sample of the last release at port"):
+        check(bench)

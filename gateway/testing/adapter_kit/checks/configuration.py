@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gateway.sdk import ConfigError
 from gateway.testing.adapter_kit.bench import Bench, does_not_apply, fail
-from gateway.testing.adapter_kit.released import narrowed, released_schema
+from gateway.testing.adapter_kit.released import narrowed, released_samples, released_schema
 
 _NOBODY_ASKED_FOR: Final = "no_such_key"
 _NOTHING: Final[Mapping[str, object]] = {"no such": ["value"]}
@@ -62,14 +62,18 @@ class ConfigurationChecks:
         """Accept every configuration that the last release accepted.
 
         Give new fields a default, keep old ones (``Field(deprecated=…)``), widen and never
-        narrow. ``released/config-VERSION.schema.json`` is what the last release accepted;
-        ``python -m gateway.testing.adapter_kit.released FOLDER`` writes it at a release.
+        narrow. ``released/config-VERSION.schema.json`` is what the last release accepted, and
+        ``.samples.json`` what it was tried with; ``kakehashi adapter release`` writes both.
         """
         old = released_schema(bench.home)
         if old is None:
             does_not_apply("nothing of it was released yet")
         for path in narrowed(old, bench.spec.config.model_json_schema()):
             fail(f"The configuration no longer accepts at {path} what the last release did.")
+        for sample in released_samples(bench.home):
+            refused_at = _refused_at(bench, sample)
+            if refused_at is not None:
+                fail(f"The configuration refuses a sample of the last release at {refused_at}.")
 
 
 def _fields(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
