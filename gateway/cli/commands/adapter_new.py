@@ -69,7 +69,7 @@ def _show(console: Console, new: NewAdapter, folder: Path, count: int) -> None:
     samples = folder / new.module / "samples"
     for line in (
         f"{folder}: {count} files, which pass the contract kit. Next:",
-        f"  kakehashi adapter test {folder}    needs the extra: pip install 'kakehashi[testing]'",
+        f"  kakehashi adapter test {folder}    needs the extra kakehashi[testing]",
         f"  pip install -e {folder}    now kakehashi adapter list shows it",
         f"  kakehashi adapter run {new.name} --samples {samples} --dry-run",
         f"Then make it yours: {folder / new.module / 'mapping.py'} first, client.py second,",
