@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -9,10 +11,28 @@ from gateway.testing.adapter_kit import FOR_EVER, AdapterContract, Arrived, Faul
 KEY_LENGTH = 36
 
 
+NO_ANSWER = "a folder gives no answers: what is written is taken"
+NO_LINE = "the operating system keeps the connection, if a share has one"
+ABSENT: Mapping[Fault, str] = MappingProxyType(
+    {
+        Fault.SLOW: f"{NO_LINE}; tests/test_hanging_share.py has one that hangs",
+        Fault.SILENT: f"{NO_LINE}; tests/test_hanging_share.py has one that hangs",
+        Fault.BUSY: NO_ANSWER,
+        Fault.REFUSE: NO_ANSWER,
+        Fault.GARBLED: NO_ANSWER,
+        Fault.TRUNCATED: NO_ANSWER,
+        Fault.EMPTY: NO_ANSWER,
+        Fault.CUT: NO_LINE,
+        Fault.CUT_AFTER: NO_LINE,
+        Fault.BAD_CREDENTIALS: "the operating system mounts the share, with its credentials",
+    }
+)
+
+
 class FolderPeer:
     """A drop folder from which nobody takes anything, and which can go away."""
 
-    faults = frozenset({Fault.NONE, Fault.REFUSING})
+    absent = ABSENT
     refusal = ("", None)
 
     def __init__(self, folder: Path) -> None:

@@ -1,5 +1,6 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -29,7 +30,7 @@ IN_THE_HEADERS = 200
 class HTTPPeer:
     """The simulated core system behind a line that can be cut."""
 
-    faults = frozenset({*MODES, Fault.REFUSING, Fault.CUT})
+    absent: Mapping[Fault, str] = MappingProxyType({})
     refusal = ("E0012", "/content/claim_date")
 
     def __init__(self, core: HTTPCore, line: ProxiedLine) -> None:

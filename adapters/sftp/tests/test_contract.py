@@ -1,5 +1,6 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -12,20 +13,21 @@ PASSWORD = "kogai-kinshi-2026"
 KEY_LENGTH = 36
 
 
+ABSENT: Mapping[Fault, str] = MappingProxyType(
+    {
+        Fault.BUSY: "SFTP has no answer that says when to come back",
+        Fault.REFUSE: "a server that stores files does not judge what is in them",
+        Fault.GARBLED: "answers are authenticated, a changed one ends the line (RFC 4253, 6.4)",
+        Fault.TRUNCATED: "a packet that ends too soon is a connection that was cut",
+        Fault.EMPTY: "an SFTP answer is never empty",
+    }
+)
+
+
 class SFTPPeer:
     """A real SFTP server behind a line that can be cut."""
 
-    faults = frozenset(
-        {
-            Fault.NONE,
-            Fault.SLOW,
-            Fault.SILENT,
-            Fault.REFUSING,
-            Fault.CUT,
-            Fault.CUT_AFTER,
-            Fault.BAD_CREDENTIALS,
-        }
-    )
+    absent = ABSENT
     refusal = ("sftp.name_taken", None)
 
     def __init__(self, core: SFTPServer, line: ProxiedLine) -> None:

@@ -91,11 +91,21 @@ class Bench:
         """What its manifest promises."""
         return self.manifest.features
 
+    @property
+    def faults(self) -> frozenset[Fault]:
+        """What the peer can be told to do."""
+        return frozenset(Fault) - self.peer.absent.keys()
+
     def needs(self, *faults: Fault) -> None:
         """Go on only with a peer that can do all of this."""
-        missing = sorted(set(faults) - self.peer.faults)
-        if missing:
-            does_not_apply(f"its peer has no {', '.join(missing)}")
+        if not self.faults.issuperset(faults):
+            self.lacks(*faults)
+
+    def lacks(self, *faults: Fault) -> NoReturn:
+        """End the check: the peer says why it cannot do one of this."""
+        missing = sorted(self.peer.absent.keys() & set(faults))
+        reasons = dict.fromkeys(self.peer.absent[fault] for fault in missing)
+        does_not_apply(f"no {', '.join(missing)}: {'; '.join(reasons)}")
 
     def needs_idempotency(self, least: Idempotency) -> None:
         """Go on only with an adapter that promises so much against doubles."""

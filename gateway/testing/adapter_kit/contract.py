@@ -22,7 +22,7 @@ from gateway.testing.adapter_kit.checks.quality import QualityChecks
 from gateway.testing.adapter_kit.checks.resend import ResendChecks
 from gateway.testing.adapter_kit.checks.text import TextChecks
 from gateway.testing.adapter_kit.checks.together import TogetherChecks
-from gateway.testing.adapter_kit.peer import Peer
+from gateway.testing.adapter_kit.peer import Fault, Peer
 from gateway.testing.adapter_kit.samples import samples_in
 from gateway.testing.adapter_kit.watchdog import watchdog
 from gateway.testing.adapter_plugin import SAY
@@ -91,6 +91,7 @@ class AdapterContract(
         """Return a bench for one check; ``folder`` becomes the adapter's own."""
         home = cls.home()
         manifest = _manifest(home)
+        _ask_what_is_absent(peer)
         folder.mkdir()
         samples = samples_in(cls.samples)
         if not samples:
@@ -119,6 +120,17 @@ def _manifest(home: Path) -> Manifest:
     except ConfigError as error:
         wrong = str(error)
     return fail(wrong)  # not above: pytest shows the exception that another one came of
+
+
+def _ask_what_is_absent(peer: Peer) -> None:
+    absent = getattr(peer, "absent", None)
+    if not isinstance(absent, Mapping):
+        fail('The peer does not say what it cannot do: absent = {Fault.CUT: "it has no line"}.')
+    for fault, reason in absent.items():
+        if fault is Fault.NONE or fault not in set(Fault):
+            fail(f"The peer's absent names {fault}, which is no fault.")
+        if not isinstance(reason, str) or not reason.strip():
+            fail(f"The peer's absent gives no reason for {fault}.")
 
 
 def checks() -> Mapping[str, str]:

@@ -61,12 +61,15 @@ class Peer(Protocol):
     """A controllable core system, at its adapter's disposal for one test.
 
     Attributes:
-        faults: What it can be told to do; a check that needs another one does not apply.
+        absent: What its kind of core system cannot do, each with the reason, such as "a folder
+            has no connection". Every other fault it can be told to do, and does: an adapter
+            to which nothing happens fails. Checks that need an absent one do not apply, and
+            the summary tells the reason.
         refusal: Code and JSON pointer that the adapter's ``RejectedError`` has for
             ``Fault.REFUSE``; a pointer of ``None`` says that its protocol has none.
     """
 
-    faults: frozenset[Fault]
+    absent: Mapping[Fault, str]
     refusal: tuple[str, str | None]
 
     def config(self) -> dict[str, object]:

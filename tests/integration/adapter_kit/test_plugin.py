@@ -14,8 +14,8 @@ CONTRACT = """
 from pathlib import Path
 import pytest
 from tests.integration.adapter_kit.broken import {adapter}
-from tests.integration.adapter_kit.line.peer import LinePeer
-from gateway.testing.adapter_kit import AdapterContract
+from tests.integration.adapter_kit.line.peer import LazyPeer, LinePeer
+from gateway.testing.adapter_kit import AdapterContract, Fault
 
 class TestContract(AdapterContract):
     adapter = {adapter}
@@ -41,6 +41,8 @@ def run(
     features: str = "",
     more: str = "",
     stuck_s: float | None = None,
+    absent: str = "{}",
+    peer: str = "LinePeer",
 ) -> pytest.RunResult:
     home = pytester.path / "line"
     shutil.copytree(LINE, home)
@@ -49,6 +51,8 @@ def run(
         manifest = manifest.replace("max_batch = 3", features)
     (home / "manifest.toml").write_text(f"{more}{manifest}\n[waivers]\n{waivers}", "utf-8")
     contract = CONTRACT.format(adapter=adapter, home=str(home))
+    contract = contract.replace("LinePeer.running", "OwnPeer.running")
+    contract += f"\nclass OwnPeer({peer}):\n    absent = {absent}\n"
     if stuck_s is not None:
         contract += f"TestContract.stuck_s = {stuck_s}\n"
     pytester.makepyfile(test_contract=contract)
@@ -160,6 +164,47 @@ def test_a_blocked_loop_ends_the_run_and_names_the_line(pytester: pytest.Pyteste
     assert result.ret == 1
     result.stderr.fnmatch_lines(
         ["check blocks the event loop at broken.py:*; *", "*broken.py*in check"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("absent", "said"),
+    [
+        ("None", "The peer does not say what it cannot do: absent = *"),
+        ("{Fault.CUT: ' '}", "The peer's absent gives no reason for cut."),
+        ("{Fault.NONE: 'bad'}", "The peer's absent names none, which is no fault."),
+    ],
+)
+def test_a_peer_says_why_it_lacks_a_fault(
+    pytester: pytest.Pytester, absent: str, said: str
+) -> None:
+    result = run(pytester, "LosesTheTrace", "-k", "valid_sample", absent=absent)
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([said])
+
+
+def test_the_reason_for_a_fault_that_is_absent_is_told(pytester: pytest.Pytester) -> None:
+    absent = "{Fault.SILENT: 'it is a chatterbox'}"
+
+    result = run(pytester, "LosesTheTrace", "-k", "silence", absent=absent)
+
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(
+        ["  silence_is_unknown *not applicable: no silent: it is a chatterbox"]
+    )
+
+
+def test_a_peer_that_only_says_it_does_a_fault_is_found_out(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "LosesTheTrace", "-k", "cut_makes or deadline", peer="LazyPeer")
+
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "Whatever was sent was cut off (cut), and it came to a receipt.",
+            "A receipt came after * s from a peer that is slow: *",
+        ],
+        consecutive=False,
     )
 
 

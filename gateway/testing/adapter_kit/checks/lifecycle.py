@@ -67,7 +67,7 @@ class LifecycleChecks:
         sends: set[asyncio.Task[Result]] = set()
         async with bench.opened() as destination:
             await bench.send(destination)
-            if Fault.SLOW in bench.peer.faults:
+            if Fault.SLOW in bench.faults:
                 under_way_s = _UNDER_WAY * bench.deadline_s
                 await bench.behave(Fault.SLOW, seconds=under_way_s)
                 deliveries = [bench.delivery() for _ in range(min(3, bench.spec.max_in_flight))]

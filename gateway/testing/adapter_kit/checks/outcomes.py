@@ -17,7 +17,6 @@ from gateway.testing.adapter_kit.bench import (
     Bench,
     OutOfTimeError,
     claims_no_effect,
-    does_not_apply,
     fail,
     told,
 )
@@ -144,9 +143,9 @@ class OutcomeChecks:
 
         A receipt needs an answer that says so; an attempt at reading it is no answer.
         """
-        faults = [fault for fault in _UNREADABLE if fault in bench.peer.faults]
+        faults = [fault for fault in _UNREADABLE if fault in bench.faults]
         if not faults:
-            does_not_apply("its peer gives no answers that could be unreadable")
+            bench.lacks(*_UNREADABLE)
         for fault in faults:
             async with bench.opened() as destination:
                 await bench.behave(fault)

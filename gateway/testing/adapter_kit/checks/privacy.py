@@ -39,7 +39,7 @@ class PrivacyChecks:
             fail(f"A secret of the peer's has less than {_LEAST_SECRET} characters.")
         config = bench.spec.config.model_validate(bench.config(bench.samples[0]))
         bench.slips.add(f"{config!r} {config} {bench.construct()!r}")
-        faults = sorted(bench.peer.faults - _UNHURRIED)
+        faults = sorted(bench.faults - _UNHURRIED)
         await _go_through_everything(bench, bench.application(), faults)
         if bench.slips.first_of(secrets) is not None:
             fail("A secret of the configuration is seen in a repr, a log line or an error.")
@@ -53,7 +53,7 @@ class PrivacyChecks:
         application = bench.application()
         unmappable = with_every_text(application, lambda text: f"{text}\ud842")
         canary = with_text(application, bench.text_pointer, _CANARY)
-        faults = sorted(bench.peer.faults - _UNHURRIED)
+        faults = sorted(bench.faults - _UNHURRIED)
         await _go_through_everything(bench, application, faults)
         await _go_through_everything(bench, unmappable, faults)
         await _go_through_everything(bench, canary, [])

@@ -31,7 +31,7 @@ class TogetherChecks:
         """
         sends = min(bench.features.max_in_flight, _MOST_SENDS)
         async with bench.opened() as destination:
-            if Fault.SLOW in bench.peer.faults:
+            if Fault.SLOW in bench.faults:
                 await bench.behave(Fault.SLOW, seconds=_HELD * bench.deadline_s)
             results = await asyncio.gather(*(bench.send(destination) for _ in range(sends)))
         for result in results:
@@ -40,7 +40,7 @@ class TogetherChecks:
         most = bench.peer.most_at_once()
         if most > sends:
             fail(f"With {sends} sends at once, the core system had {most} in hand.")
-        if most == 1 < sends and Fault.SLOW in bench.peer.faults:
+        if most == 1 < sends and Fault.SLOW in bench.faults:
             fail(f"It promises {sends} or more at once and hands over one at a time.")
 
     async def test_order_is_kept(self, bench: Bench) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
 from typing import Any
 
 from gateway.testing.adapter_kit import FOR_EVER, Arrived, Fault
@@ -15,7 +16,7 @@ MOST_BYTES = 4 * 1024 * 1024
 class LinePeer:
     """It ignores a key it has, and answers as before."""
 
-    faults = frozenset(Fault)
+    absent: Mapping[Fault, str] = MappingProxyType({})
     refusal = ("E12", "/content/claim_date")
     port = 0
 
@@ -131,6 +132,13 @@ class LinePeer:
             return Fault.NONE
         self._times -= 1
         return self._fault
+
+
+class LazyPeer(LinePeer):
+    """It says that it can misbehave, and never does."""
+
+    async def behave(self, fault: Fault, *, times: int = FOR_EVER, seconds: float = 0.0) -> None:
+        pass
 
 
 def reference(key: str) -> str:
