@@ -61,7 +61,7 @@ class Behaviour:
     def told(self, attributes: asyncssh.SFTPAttrs) -> asyncssh.SFTPAttrs:
         """Change a file's times to what the server says."""
         if self.clock_s is None:
-            attributes.atime = attributes.mtime = None
+            attributes.mtime = None
         else:
             attributes.mtime = (attributes.mtime or 0) + self.clock_s
         return attributes
@@ -229,7 +229,7 @@ class _Files(asyncssh.SFTPServer):
             async for name in super().scandir(path):
                 self._core.behaviour.told(name.attrs)
                 if not self._core.behaviour.lists_times:
-                    name.attrs.atime = name.attrs.mtime = None
+                    name.attrs.mtime = None
                 yield name
 
     async def remove(self, path: bytes) -> None:
