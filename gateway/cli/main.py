@@ -40,7 +40,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "topology": ("gateway.cli.commands.topology", "What there is on the broker: show, apply."),
     "adapter": (
         "gateway.cli.commands.adapter",
-        "Adapters: new, test, list, check, run samples, look up.",
+        "Adapters: new, test, list, check, run samples, look up, release.",
     ),
     "audit": ("gateway.cli.commands.audit", "The audit log: search, verify, export, report."),
     "openapi": ("gateway.cli.commands.openapi", "Print the front-end API as OpenAPI 3.1."),

@@ -12,6 +12,9 @@ import typer
 
 from gateway.cli.failures import CommandError, ExitCode
 
+_NO_WARNING: Final = ("-W", "ignore:The configuration option")
+"""Of pytest-asyncio, to whoever has not configured it: it says nothing of the adapter."""
+
 _RECORD: Final = ("-p", "gateway.testing.contract_record", "--kakehashi-contract-record")
 _NEEDED: Final = ("pytest", "pytest_asyncio")
 
@@ -39,7 +42,7 @@ def run_kit(
         raise CommandError(f"{path}: no tests in it", ExitCode.USAGE, "An adapter's folder has.")
     with tempfile.TemporaryDirectory(prefix="kakehashi-adapter-") as folder:
         record = Path(folder) / "contracts.json"
-        command = [sys.executable, "-m", "pytest", *_RECORD, str(record)]
+        command = [sys.executable, *_NO_WARNING, "-m", "pytest", *_RECORD, str(record)]
         # Its own process: pytest imports the adapter anew, and may end however it likes.
         done = subprocess.run([*command, *(pytest_arguments or ()), str(path)], check=False)  # noqa: S603 - the user's own arguments
         ran: dict[str, Any] = json.loads(record.read_bytes()) if record.exists() else {}

@@ -86,10 +86,13 @@ def test_what_cannot_hold_tests_does_not_pass_for_tests(terminal: Terminal) -> N
     assert "no tests in it" in terminal.run("adapter", "test", "README.md", code=2)
 
 
-def test_tests_that_ask_nothing_of_the_contract_do_not_pass(terminal: Terminal) -> None:
+def test_tests_that_ask_nothing_of_the_contract_do_not_pass(
+    terminal: Terminal, capfd: pytest.CaptureFixture[str]
+) -> None:
     Path("test_x.py").write_text("def test_x():\n    pass\n")
 
     assert "no AdapterContract in it" in terminal.run("adapter", "test", "test_x.py", code=1)
+    assert "Warning" not in capfd.readouterr().err
 
 
 def test_a_contract_that_pytest_does_not_find_does_not_pass(terminal: Terminal) -> None:
