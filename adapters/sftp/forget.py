@@ -48,7 +48,12 @@ class Forgetting:
             async for name, file in self._session.names(folder)
             if file.changed_at is not None and file.changed_at < before
         ]
-        return sum([await self._forget(*each, now) for each in old])
+        removed = 0
+        for folder, name in old:
+            # What we may not touch, or another worker was faster with, keeps nothing else.
+            with contextlib.suppress(RefusedError):
+                removed += await self._forget(folder, name, now)
+        return removed
 
     async def _server_time(self) -> int | None:
         path = self._state + _CLOCK
@@ -72,12 +77,7 @@ class Forgetting:
             return await self._forget_leftover(path, ours, now)
 
     async def _forget_intent(self, path: bytes) -> bool:
-        try:
-            intent = intent_of(await self._session.read(path, MOST_INTENT_BYTES))
-        except RefusedError as error:
-            if error.is_absent:
-                return False  # another worker was faster
-            raise
+        intent = intent_of(await self._session.read(path, MOST_INTENT_BYTES))
         begun = None if intent is None else begun_at(intent)
         if begun is None or begun >= time.time() - self._memory_s:
             return False
@@ -99,6 +99,5 @@ class Forgetting:
             return False
         if ours.is_void:
             return await self._session.remove(path)
-        with contextlib.suppress(RefusedError):  # its delivery was faster, or another day
-            await self._session.void(path)
+        await self._session.void(path)
         return False

@@ -16,7 +16,7 @@ from gateway.sdk import (
     Receipt,
     UnknownOutcomeError,
 )
-from gateway.testing.cores.sftp_server import FSYNC, POSIX_RENAME
+from gateway.testing.cores.sftp_server import FSYNC, POSIX_RENAME, refused
 
 KEY = "0193453a-0000-7000-8000-000000000001"
 OTHER = "0193453a-0000-7000-8000-000000000002"
@@ -228,6 +228,20 @@ async def test_pruning_that_fails_is_tried_again_another_day(
         await destination._drop.prune()
 
     assert path.exists()
+
+
+async def test_one_file_that_the_server_keeps_from_us_does_not_end_the_round(
+    core: Any, destination: SFTPDestination
+) -> None:
+    for number in (3, 4):
+        key = KEY[:-1] + str(number)
+        content = intent_bytes(Intent(f"{key}.json", f"{key}.{token(99)}.part"))
+        state_file(core, f"{key}.intent", days_ago=99, content=content)
+    core.core.behaviour.refused = refused("read", errno.EACCES, times=1)
+
+    removed = await destination._drop.prune()
+
+    assert removed == 1
 
 
 @pytest.mark.parametrize("then", ["looked up", "sent again"])
