@@ -34,6 +34,7 @@ from adapters.http.answer import Answer, retry_after_s
 from adapters.http.config import HTTPConfig, Meaning
 from gateway.formats.charset import FieldRefusedError
 from gateway.formats.column import text_of
+from gateway.formats.core_reference import LONGEST_REFERENCE, is_reference
 from gateway.formats.pointer import at
 from gateway.sdk import (
     JST,
@@ -66,8 +67,6 @@ _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _FIELD: Final = re.compile(r"(?:/[A-Za-z0-9_~.-]{1,64}){1,16}")
 _LONG_NUMBER: Final = re.compile(r"[0-9]{7}")
 """An identifier of a person (個人番号 12, 住民票コード 11, 郵便番号 7 digits) is no code."""
-
-_LONGEST_REFERENCE: Final = 200
 
 
 def request_body(application: Application, idempotency_key: str, config: HTTPConfig) -> bytes:
@@ -202,14 +201,16 @@ def _delivered(config: HTTPConfig, document: object) -> Receipt:
     reference = config.reference_pointer and _reference(at(document, config.reference_pointer))
     if reference is None and config.requires_reference:
         raise UnknownOutcomeError("http.reference_missing")
-    return Receipt(reference=reference)
+    # It proves the delivery in any case; what may name a person is not kept.
+    return Receipt(reference=reference if reference and is_reference(reference) else None)
 
 
 def _reference(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = str(value).strip()
-    return text if 0 < len(text) <= _LONGEST_REFERENCE and text.isprintable() else None
+    is_number = 0 < len(text) <= LONGEST_REFERENCE and text.isprintable()
+    return text if is_number and not any(each.isspace() for each in text) else None
 
 
 def _code(answer: Answer, config: HTTPConfig) -> str | None:

@@ -167,6 +167,8 @@ def _results(items: list[object], config: ResultsConfig) -> Iterator[Result]:
         json.dumps(lines).encode(), _line_config(config), most_faults=len(lines)
     )
     codes = {fault.line: fault.code for fault in faults}
+    if 0 in codes:
+        raise PageError(codes[0])  # of the whole page
     good = iter(read)
     line = 0
     for place, (item, each) in enumerate(zip(items, flat, strict=True), 1):

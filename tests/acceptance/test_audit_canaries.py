@@ -209,7 +209,11 @@ def answer_strangely(core: StrangeCore, plants: Plants) -> None:
                 {"Retry-After": plants.token("wait"), "Server": plants.token("server")},
                 plants.words("page of an error").encode(),
             ),
-            (201, {}, json.dumps({"reference": plants.token("core reference")}).encode()),
+            (
+                201,
+                {},
+                json.dumps({"reference": plants.token("core reference", begin="R8-")}).encode(),
+            ),
         ],
     }
 
@@ -223,7 +227,7 @@ async def give_results(drop: Path, delivery: str, plants: Plants) -> None:
         "status": "受理",
         "decided_at": "2026-11-20T10:00:00+09:00",
         "reason": plants.token("result code"),
-        "reference": plants.words("result reference"),
+        "reference": plants.token("result reference", begin="R8-"),
     }
     bad = [
         {**good, "reason": plants.words("result reason")},

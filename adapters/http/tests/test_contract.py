@@ -8,6 +8,7 @@ from adapters.http import HTTPDestination
 from gateway.testing.adapter_kit import FOR_EVER, AdapterContract, Arrived, Fault
 from gateway.testing.cores.http_core import HTTPCore, Mode
 from gateway.testing.cores.ledger import Ledger
+from gateway.testing.cores.results_core import ResultsCore
 from gateway.testing.proxy import ProxiedLine
 
 MODES = {
@@ -33,8 +34,12 @@ class HTTPPeer:
     absent: Mapping[Fault, str] = MappingProxyType({})
     refusal = ("E0012", "/content/claim_date")
 
-    def __init__(self, core: HTTPCore, line: ProxiedLine) -> None:
+    def __init__(
+        self, core: HTTPCore, line: ProxiedLine, results: ResultsCore, results_port: int
+    ) -> None:
         self._core = core
+        self._results = results
+        self._results_port = results_port
         self._line = line
         self.port = line.port
 
@@ -53,6 +58,20 @@ class HTTPPeer:
             "error_code_pointer": "/code",
             "error_field_pointer": "/field",
         }
+
+    def config_that_tells(self) -> dict[str, object]:
+        results = {
+            "url": f"http://127.0.0.1:{self._results_port}/all",
+            "key_pointer": "/key",
+            "status_pointer": "/status",
+            "decided_at_pointer": "/at",
+            "poll_interval_s": 0.05,
+        }
+        return {**self.config(), "results": results}
+
+    async def tell(self, key: str) -> None:
+        status = {"key": key, "status": "受理", "at": "2026-11-20T10:00:00"}
+        self._results.items.append(status)
 
     def secrets(self) -> list[str]:
         return [TOKEN]
@@ -91,7 +110,9 @@ class TestContract(AdapterContract):
         ledger = Ledger(tmp_path / "ledger.jsonl", synced=False)
         core = HTTPCore(ledger, keeps_bodies=True)
         line = await ProxiedLine.start(await core.start())
-        yield HTTPPeer(core, line)
+        results = ResultsCore()
+        yield HTTPPeer(core, line, results, await results.start())
+        await results.close()
         await line.close()
         await core.close()
         ledger.close()

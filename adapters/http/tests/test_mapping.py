@@ -75,12 +75,23 @@ def test_a_success_has_the_core_systems_reference(status: int) -> None:
     assert receipt(an_answer(status, answered), config(), NOW).reference == "整000001"
 
 
-@pytest.mark.parametrize("value", [None, True, "", [], "a\nb", "x" * 201, 1.5])
+@pytest.mark.parametrize(
+    "value", [None, True, "", [], "a\nb", "x" * 201, 1.5, "髙﨑 花子", "対象外　1"]
+)
 def test_what_cannot_be_a_reference_is_none(value: object) -> None:
     answer = an_answer(200, {"reference": value})
 
     assert receipt(answer, config(reference_required=False), NOW).reference is None
     assert_unknown(meant(answer), "http.reference_missing")
+
+
+@pytest.mark.parametrize(
+    "value", ["個人番号123456789018", 123456789018, "1234-5678-9018", "髙﨑花子"]
+)
+def test_a_reference_that_may_name_a_person_proves_the_delivery_and_is_not_kept(
+    value: object,
+) -> None:
+    assert receipt(an_answer(200, {"reference": value}), config(), NOW).reference is None
 
 
 def test_a_number_is_a_reference() -> None:

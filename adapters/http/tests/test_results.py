@@ -175,6 +175,7 @@ async def test_a_result_says_status_time_reason_and_number(
         (a_decision(1, at=None), "result.column_missing"),
         (a_decision(1, reason="氏名が違う"), "result.reason_malformed"),
         (a_decision(1, number={"氏名": "髙﨑"}), "result.member_malformed"),
+        (a_decision(1, number="髙﨑 123456789018"), "result.reference_malformed"),
         (a_decision(1, key=True), "result.member_malformed"),
     ],
 )
@@ -208,6 +209,19 @@ async def test_a_page_of_unusable_results_is_told_in_one_line(
     [told] = [log for log in logs if log["event"] == "http.results_unusable"]
     assert (told["count"], told["places"]) == (1000, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     assert told["faults"] == ["result.key_malformed", "result.not_an_object"]
+
+
+async def test_behind_a_thousand_unusable_results_the_good_ones_are_read(
+    lister: tuple[ResultsCore, str], opened: Open
+) -> None:
+    core, url = lister
+    core.items = [{"key": number} for number in range(1100)]
+    core.items.append(a_decision(0))
+    destination = await opened(url=url, results=results(url))
+
+    [item] = await read(destination, 1)
+
+    assert item.idempotency_key == KEYS[0]
 
 
 async def test_a_page_with_more_results_than_it_may_have_is_not_read(
