@@ -10,6 +10,7 @@ it keeps nobody waiting, and is not told again at every round.
 
 import asyncio
 import contextlib
+import hashlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from gateway.sdk import DestinationUnavailableError
 
 _UNFINISHED: Final = (".tmp", ".part", ".partial", ".writing", ".filepart")
 """Endings of files still being written (WinSCP: .filepart); leading dots count too."""
+
+_LONGEST_NAME_BYTES: Final = 200
+"""File systems take 255, of which we may add a time and ``.reasons.txt``."""
 
 _ROUNDS_OF_REST: Final = 10
 """So long is a file left alone that cannot be read or moved."""
@@ -170,7 +174,7 @@ class ResultFolder:
             return  # written to since it was read, or another worker was faster
         folder = self._folder + b"/" + (BAD if file.faults else DONE).encode()
         await session.make_folder(folder)
-        target = folder + b"/" + file.name
+        target = folder + b"/" + _kept_name(file.name)
         if await session.stat(target) is not None:
             target += b".%d" % time.time_ns()
         if file.faults:
@@ -180,3 +184,9 @@ class ResultFolder:
             await session.write_new(reasons, "".join(lines).encode())
             log.warning("sftp.result_refused", lines=len(file.faults))
         await session.rename(source, target)
+
+
+def _kept_name(name: bytes) -> bytes:
+    if len(name) <= _LONGEST_NAME_BYTES:
+        return name
+    return hashlib.sha256(name).hexdigest().encode("ascii")

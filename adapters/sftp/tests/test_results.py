@@ -153,3 +153,20 @@ async def test_a_file_is_parsed_beside_the_event_loop(
 
     assert names == [b"a.json"]
     assert threads != [threading.current_thread()]
+
+
+@pytest.mark.parametrize("content", ["[{}]", "[]"])
+async def test_a_file_of_the_longest_name_is_set_aside_too(
+    content: str, core: Any, folder: Any
+) -> None:
+    name = f"{'k' * 250}.json"
+    (core.core.results / name).write_text(content)
+    results = await folder()
+    where = core.core.results / ("bad" if content == "[{}]" else "done")
+    where.mkdir()
+    (where / name).touch()
+
+    await read(results)
+
+    assert not (core.core.results / name).exists()
+    assert content in [path.read_text() for path in where.iterdir()]
