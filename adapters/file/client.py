@@ -6,7 +6,8 @@ Beside the delivered files lies ``.kakehashi/``, on the same file system::
     KEY.intent   "this content is about to be renamed"; kept for ``key_memory_days``
     lock-00 …    one of 64 lock files guards each key, between processes
     folder-id    a random name of this folder, so that an unmounted share is noticed
-    clock        empty; changed at each pruning, so that a clock that jumps is noticed
+    clock        counts openings and days, so that a restored folder is noticed; its time of
+                 change, that a clock jumps
 
 A delivery goes: write and sync ``KEY.tmp``; write and sync ``KEY.intent``; rename
 the first to its final name; sync the folder. So at any instant:
@@ -44,12 +45,16 @@ from gateway.sdk import DestinationUnavailableError, TransientError, UnknownOutc
 
 FOLDER_ID: Final = "folder-id"
 CLOCK: Final = "clock"
+COUNT: Final = "drop-folder-count"
+"""In our own folder: the count that ``clock`` had at the least."""
+
 LOCKS: Final = 64
 
 LONGEST_STEP_S: Final = 2 * 86_400.0
 """Pruning comes once a day: who has not looked for longer may have had no clock, or has one now."""
 
 _KEY: Final = re.compile(r"[0-9a-f-]{36}")
+_COUNT: Final = re.compile(r"[0-9]{1,12}")
 _MIB: Final = 1024 * 1024
 
 
@@ -63,6 +68,9 @@ class DropFolder:
         self._suffix = suffix
         self._min_free_mib = min_free_mib
         self._id: str | None = None
+        self._count = 0
+        self._count_file: Path | None = None
+        self._clock_lock = threading.Lock()
         self._locks = tuple(threading.Lock() for _ in range(LOCKS))
 
     def open(self, remembered: Path) -> None:
@@ -82,7 +90,10 @@ class DropFolder:
                 known = self._name_folder()
                 write_synced(remembered, known.encode())
                 sync_folder(remembered.parent)
+                remembered.with_name(COUNT).unlink(missing_ok=True)
             self._id = known
+            self._count_file = remembered.with_name(COUNT)
+            self._count = _count(self._count_file)
             self.require_familiar()
 
     def check(self) -> None:
@@ -144,13 +155,19 @@ class DropFolder:
         It may be if it went back, or ahead by more than ``LONGEST_STEP_S``, since this was
         last asked; the next call takes it for right.
         """
-        with as_ours():
-            self.require_familiar()
-            clock = self.state / CLOCK
+        clock = self.state / CLOCK
+        with as_ours(), self.locked("lock-clock", self._clock_lock):
             before = clock.stat().st_mtime if clock.exists() else None  # None: the first look
+            count = _count(clock) + 1
             # Written, not only touched: the server of a share must say what time it is.
-            write_synced(clock, b"\n")
+            written = clock.with_suffix(".new")
+            write_synced(written, b"%d" % count)
+            os.rename(written, clock)  # noqa: PTH104 - one system call; nobody reads half of it
+            sync_folder(self.state)
             now = clock.stat().st_mtime
+            if self._count_file is not None:
+                write_synced(self._count_file, b"%d" % count)
+            self._count = count
         return now if before is None or 0 <= now - before <= LONGEST_STEP_S else None
 
     def prune(self, key_memory: timedelta, now: float) -> int:
@@ -247,6 +264,9 @@ class DropFolder:
             raise DestinationUnavailableError("file.folder_missing")
         if self._id is None or read_text(self.state / FOLDER_ID) != self._id:
             raise DestinationUnavailableError("file.folder_unfamiliar")
+        if self._count > _count(self.state / CLOCK):
+            # Restored as it was earlier: it has forgotten what was delivered since.
+            raise DestinationUnavailableError("file.folder_unfamiliar")
 
     @contextlib.contextmanager
     def _locked(self, key: str) -> Iterator[None]:
@@ -274,3 +294,9 @@ class DropFolder:
                 yield
             finally:
                 os.close(handle)
+
+
+def _count(path: Path) -> int:
+    """Return the number in a file; 0 if there is none."""
+    text = read_text(path)
+    return int(text) if text is not None and _COUNT.fullmatch(text) else 0

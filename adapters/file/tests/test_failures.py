@@ -2,9 +2,11 @@ import asyncio
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -274,6 +276,49 @@ async def test_deliveries_are_remembered_for_the_configured_days_and_no_longer(
     assert (await again.lookup(keys[0])) is not None
     assert (await again.lookup(keys[1])) is None
     await again.close()
+
+
+async def test_a_folder_restored_from_before_the_last_start_is_unfamiliar(
+    tmp_path: Path, context: Context, application: Build, delivery: Deliver
+) -> None:
+    destination = FileDestination(FileConfig(folder=tmp_path / "drop"))
+    await destination.open(context)
+    await destination.close()
+    shutil.copytree(tmp_path / "drop", tmp_path / "backup")
+    await destination.open(context)
+    await destination.send(application(), delivery())
+
+    shutil.rmtree(tmp_path / "drop")
+    shutil.copytree(tmp_path / "backup", tmp_path / "drop")
+
+    assert await destination.check() == Health(ok=False, detail="file.folder_unfamiliar")
+    with pytest.raises(DestinationUnavailableError):
+        await destination.lookup(delivery().idempotency_key)
+    await destination.close()
+    with pytest.raises(DestinationUnavailableError):
+        await destination.open(context)
+    await destination.close()
+
+    (context.folder / "drop-folder-id").unlink()  # as the README says, if it was on purpose
+    await destination.open(context)
+    assert (await destination.check()).ok
+    await destination.close()
+
+
+async def test_two_workers_of_one_folder_stay_familiar_with_it(
+    tmp_path: Path, context: Context
+) -> None:
+    config = FileConfig(folder=tmp_path / "drop")
+    one, other = FileDestination(config), FileDestination(config)
+    (tmp_path / "other").mkdir()
+
+    for _ in range(2):
+        await one.open(context)
+        await other.open(replace(context, folder=tmp_path / "other"))
+        assert (await one.check()).ok
+        assert (await other.check()).ok
+    await one.close()
+    await other.close()
 
 
 @pytest.mark.parametrize("days", [200, -1])
