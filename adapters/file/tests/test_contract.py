@@ -37,9 +37,19 @@ class FolderPeer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._results = folder.with_name("results")
 
     def config(self) -> dict[str, object]:
         return {"folder": str(self._folder), "min_free_mib": 0}
+
+    def config_that_tells(self) -> dict[str, object]:
+        results = {"folder": str(self._results), "settle_s": 0, "poll_interval_s": 0.01}
+        return {**self.config(), "results": results}
+
+    async def tell(self, key: str) -> None:
+        self._results.mkdir(exist_ok=True)
+        content = f"key,status,decided_at\r\n{key},受理,2026-11-20T10:00:00\r\n"
+        (self._results / f"KEKKA_{key}.csv").write_bytes(content.encode("cp932"))
 
     def secrets(self) -> list[str]:
         return []

@@ -50,6 +50,15 @@ class SFTPPeer:
             "close_timeout_s": 1.0,
         }
 
+    def config_that_tells(self) -> dict[str, object]:
+        results = {"folder": "/results", "settle_s": 0, "poll_interval_s": 0.01}
+        return {**self.config(), "results": [results]}
+
+    async def tell(self, key: str) -> None:
+        content = f"key,status,decided_at\r\n{key},受理,2026-11-20T10:00:00\r\n"
+        path = self._core.root / "results" / f"KEKKA_{key}.csv"
+        path.write_bytes(content.encode("cp932"))
+
     def secrets(self) -> list[str]:
         return [PASSWORD]
 

@@ -14,6 +14,21 @@ Install the package with its extra ``testing``; pytest then knows the kit by its
 """
 
 from gateway.testing.adapter_kit.contract import AdapterContract
-from gateway.testing.adapter_kit.peer import FOR_EVER, Arrived, Fault, Peer, PeerOnALine
+from gateway.testing.adapter_kit.peer import (
+    FOR_EVER,
+    Arrived,
+    Fault,
+    Peer,
+    PeerOnALine,
+    PeerThatTells,
+)
 
-__all__ = ["FOR_EVER", "AdapterContract", "Arrived", "Fault", "Peer", "PeerOnALine"]
+__all__ = [
+    "FOR_EVER",
+    "AdapterContract",
+    "Arrived",
+    "Fault",
+    "Peer",
+    "PeerOnALine",
+    "PeerThatTells",
+]

@@ -14,6 +14,7 @@ from gateway.testing.adapter_kit.bench import Bench, fail
 from gateway.testing.adapter_kit.checks.arrivals import ArrivalChecks
 from gateway.testing.adapter_kit.checks.configuration import ConfigurationChecks
 from gateway.testing.adapter_kit.checks.features import FeatureChecks
+from gateway.testing.adapter_kit.checks.feedback import FeedbackChecks
 from gateway.testing.adapter_kit.checks.health import HealthChecks
 from gateway.testing.adapter_kit.checks.lifecycle import LifecycleChecks
 from gateway.testing.adapter_kit.checks.outcomes import OutcomeChecks
@@ -43,6 +44,7 @@ class AdapterContract(
     ArrivalChecks,
     TextChecks,
     PrivacyChecks,
+    FeedbackChecks,
     FeatureChecks,
     QualityChecks,
 ):

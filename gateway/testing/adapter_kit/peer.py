@@ -115,3 +115,14 @@ class PeerOnALine(Protocol):
 
     def config_through(self, port: int) -> dict[str, object]:
         """Return ``Peer.config()`` leading to ``port`` of 127.0.0.1 in place of its own."""
+
+
+@runtime_checkable
+class PeerThatTells(Protocol):
+    """A peer that gives out statuses; an adapter that promises feedback needs one."""
+
+    def config_that_tells(self) -> dict[str, object]:
+        """Return ``Peer.config()`` with statuses switched on, read at once and often."""
+
+    async def tell(self, key: str) -> None:
+        """Give out a status of the delivery ``key``, whether or not it has arrived."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import json
 import logging
 import time
@@ -487,10 +488,36 @@ class QuotesWhatItEncoded(LineDestination):
             raise RejectedError("text.unmappable", str(error.object)) from None
 
 
-class FeedsBackUnasked(LineDestination):
+class ForgetsBeforeItIsKept(LineDestination):
     async def feedback(self) -> AsyncIterator[Feedback]:
-        await asyncio.Event().wait()
-        yield  # type: ignore[misc]
+        async for status in super().feedback():
+            await self.ask({"op": "forget", "id": status.id})
+            yield status
+
+
+class NumbersItsStatuses(LineDestination):
+    numbers = itertools.count()
+
+    async def feedback(self) -> AsyncIterator[Feedback]:
+        async for status in super().feedback():
+            yield replace(status, id=f"{next(self.numbers)}")
+
+
+class EndsOtherwise(LineDestination):
+    """It says that it is called again, when nobody will."""
+
+    async def feedback(self) -> AsyncIterator[Feedback]:
+        try:
+            async for status in super().feedback():
+                yield status
+        except asyncio.CancelledError:
+            raise TransientError("line.stopped") from None
+
+
+class FeedsBackUndeclared(LineDestination):
+    """It does; neither its code nor so its worker says so."""
+
+    spec = replace(LineDestination.spec, feedback=False)
 
 
 BROKEN: Final[Mapping[str, Sequence[Callable[..., Any]]]] = {
@@ -532,5 +559,7 @@ BROKEN: Final[Mapping[str, Sequence[Callable[..., Any]]]] = {
         PrintsTheName,
         LogsNamesInASCII,
     ],
-    "features_are_as_declared": [FeedsBackUnasked],
+    "feedback_comes_again_until_it_is_kept": [ForgetsBeforeItIsKept, NumbersItsStatuses],
+    "feedback_stops_when_cancelled": [EndsOtherwise],
+    "features_are_as_declared": [FeedsBackUndeclared],
 }

@@ -25,8 +25,6 @@ class FeatureChecks:
         for name, capability, is_declared in methods:
             if isinstance(destination, capability) and not is_declared:
                 fail(f"It has a method {name}, and its manifest does not declare it.")
-        if features.feedback and not isinstance(destination, GivesFeedback):
-            fail("It promises feedback and has no method feedback.")
         if not features.dry_run:
             async with bench.opened() as opened:
                 before = bench.peer.touched()

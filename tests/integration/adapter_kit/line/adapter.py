@@ -5,7 +5,8 @@ One JSON object a line over TCP, a connection each.
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
@@ -17,6 +18,8 @@ from gateway.sdk import (
     Context,
     Delivery,
     DestinationUnavailableError,
+    Feedback,
+    FeedbackStatus,
     Health,
     Idempotency,
     Receipt,
@@ -46,6 +49,7 @@ class LineDestination:
         idempotency=Idempotency.NATIVE,
         max_in_flight=8,
         max_batch=3,
+        feedback=True,
     )
 
     def __init__(self, config: LineConfig) -> None:
@@ -95,6 +99,20 @@ class LineDestination:
         except UnknownOutcomeError as error:
             raise TransientError(error.reason) from None
         return self.receipt(answer) if answer.get("reference") else None
+
+    async def feedback(self) -> AsyncIterator[Feedback]:
+        while True:
+            status = (await self.ask({"op": "status"})).get("status")
+            if status is None:
+                await asyncio.sleep(0.01)
+                continue
+            yield Feedback(
+                id=status["id"],
+                idempotency_key=status["key"],
+                status=FeedbackStatus.ACCEPTED,
+                at=datetime.fromisoformat(status["at"]),
+            )
+            await self.ask({"op": "forget", "id": status["id"]})
 
     async def close(self) -> None:
         running = self._running - {asyncio.current_task()}

@@ -26,12 +26,20 @@ class LinePeer:
         self._fault, self._times, self._seconds = Fault.NONE, 0, 0.0
         self._taken: dict[str, Arrived] = {}
         self._in_hand = self._most = 0
+        self._statuses: list[dict[str, str]] = []
 
     def config(self) -> dict[str, object]:
         return self.config_through(self.port)
 
     def config_through(self, port: int) -> dict[str, object]:
         return {"port": port, "password": PASSWORD}
+
+    def config_that_tells(self) -> dict[str, object]:
+        return self.config()
+
+    async def tell(self, key: str) -> None:
+        status = {"id": f"S-{key}", "key": key, "at": "2026-11-20T10:00:00+09:00"}
+        self._statuses.append(status)
 
     def secrets(self) -> list[str]:
         return [PASSWORD]
@@ -98,6 +106,11 @@ class LinePeer:
         if self._fault is Fault.BAD_CREDENTIALS:
             return line(unauthorised=True)
         if question["op"] == "check":
+            return line(ok=True)
+        if question["op"] == "status":
+            return line(status=self._statuses[0] if self._statuses else None)
+        if question["op"] == "forget":
+            self._statuses = [each for each in self._statuses if each["id"] != question["id"]]
             return line(ok=True)
         if question["op"] == "find":
             known = self._taken.get(question["key"])
