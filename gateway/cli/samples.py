@@ -88,17 +88,23 @@ def find_samples(folder: Path) -> list[Sample]:
     return [Sample(path, path.read_bytes()) for path in paths]
 
 
+def key_of(text: str) -> UUID | None:
+    """Return the idempotency key that ``text`` is, as the gateway writes it, or ``None``."""
+    try:
+        key = UUID(text)
+    except ValueError:
+        return None
+    return key if str(key) == text else None
+
+
 def earlier_key(text: str) -> UUID:
     """Return the idempotency key that an earlier run told.
 
     Raises:
         CommandError: It is none.
     """
-    try:
-        key = UUID(text)
-    except ValueError:
-        key = None
-    if key is None or str(key) != text or key.version != 7:  # noqa: PLR2004 - UUIDv7
+    key = key_of(text)
+    if key is None or key.version != 7:  # noqa: PLR2004 - UUIDv7
         raise CommandError(
             f"{text}: no key of an earlier run",
             ExitCode.USAGE,

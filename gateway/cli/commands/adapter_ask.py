@@ -11,6 +11,7 @@ from gateway.cli import logging, loop, screen
 from gateway.cli.commands.adapter_run import AdapterConfigFile
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
+from gateway.cli.samples import key_of
 from gateway.cli.trial import Trial, blaming, opened, trial_of
 from gateway.domain.errors import DestinationTransientError
 from gateway.sdk import Feedback, GivesFeedback, LooksUp, Receipt
@@ -27,14 +28,18 @@ def lookup(
 ) -> None:
     """Ask a core system whether it has a delivery; sends nothing.
 
-    `adapter run` tells the key of each delivery; `messages show` those of a gateway's. What was
-    sent just now may show only after `settle_s`. Exits with 1 if it is not there.
+    `adapter run` tells the key of each delivery; of a gateway's it is the delivery's id. What
+    was sent just now may show only after `settle_s`. Exits with 1 if it is not there.
     """
     invocation = Invocation.of(context)
     logging.quiet()
     trial = trial_of(invocation.settings(), name, adapter_config)
     if not isinstance(trial.adapter, LooksUp):
         raise CommandError(f"{name}: its adapter looks nothing up", ExitCode.USAGE)
+    if key_of(key) is None:
+        raise CommandError(
+            f"{key}: no idempotency key", ExitCode.USAGE, "It has 36 of the characters 0-9 a-f -."
+        )
     receipt = loop.run(_looked_up(trial, trial.adapter, key))
     document: dict[str, Any] = {
         "idempotency_key": key,

@@ -184,6 +184,7 @@ def test_a_lookup_tells_whether_a_delivery_has_arrived(terminal: Terminal) -> No
 
     assert (found["result"], found["reference"]) == ("delivered", "R-1")
     assert terminal.ask(*command, KEY, code=1)["result"] == "not_found"
+    assert "no idempotency key" in terminal.run(*command, "../x", code=2)
     configure("busy")
     assert "toy.busy" in terminal.run(*command, KEY, code=3)
 
