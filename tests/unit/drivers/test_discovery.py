@@ -164,13 +164,13 @@ def test_code_that_breaks_or_says_otherwise_than_its_manifest_is_refused(
 
 
 def test_a_wrong_manifest_is_told_in_one_line_for_each_key(install: Install) -> None:
-    install("toy", text=MANIFEST.format(name="toy").replace("version", "versoin") + "colour = 1\n")
+    install("toy", text=MANIFEST.format(name="toy").replace("version", "release") + "colour = 1\n")
 
     with pytest.raises(ConfigError) as caught:
         manifest("toy")
 
     lines = caught.value.args[0].splitlines()
-    assert sorted(line.split(": ")[2] for line in lines) == ["colour", "version", "versoin"]
+    assert sorted(line.split(": ")[2] for line in lines) == ["colour", "release", "version"]
     assert "http" not in caught.value.args[0]
 
 
