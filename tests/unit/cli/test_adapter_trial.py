@@ -211,10 +211,11 @@ def test_an_adapter_that_cannot_be_asked_says_so(terminal: Terminal, toy: Path) 
     assert "gives no feedback" in terminal.run("adapter", "feedback", "toy", *config, code=2)
 
 
-def test_a_run_that_is_interrupted_says_what_is_in_doubt(toy: Path) -> None:
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_run_that_is_interrupted_says_what_is_in_doubt(toy: Path, form: list[str]) -> None:
     configure("silent")
     started = subprocess.Popen(
-        [sys.executable, "-c", "from gateway.cli.main import main; main()", *ONE],
+        [sys.executable, "-c", "from gateway.cli.main import main; main()", *ONE, *form],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={"PYTHONPATH": f"{toy}:{Path(__file__).parents[3]}"},
@@ -226,8 +227,13 @@ def test_a_run_that_is_interrupted_says_what_is_in_doubt(toy: Path) -> None:
     started.send_signal(signal.SIGINT)
     told, _ = started.communicate(timeout=30)
 
-    assert "in_doubt" in told
-    assert f"key: {Path('seen').read_text().split()[0]}" in told
+    key = Path("seen").read_text().split()[0]
+    if form:
+        (result,) = json.loads(told)
+        assert (result["result"], result["idempotency_key"]) == ("in_doubt", key)
+    else:
+        assert "in_doubt" in told
+        assert f"key: {key}" in told
     assert started.returncode != 0
 
 
