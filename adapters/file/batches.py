@@ -25,6 +25,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -47,6 +48,9 @@ from gateway.sdk import (
     TransientError,
     UnknownOutcomeError,
 )
+
+_OURS: Final = re.compile(r"([0-9]{10})\.(data|trigger|manifest)")
+"""Other programs leave files here, too."""
 
 _LOCK: Final = "lock-batch"
 
@@ -273,25 +277,26 @@ class BatchFolder:
     def _held(self) -> Iterator[None]:
         """Keep all other batches away; know what was delivered and clear up after the dead."""
         with self._drop.locked(_LOCK, self._lock):
-            for path in self._files(".data"):
-                self._forget(_number(path))
-            self._refresh()
-            for path in self._files(".trigger"):
-                if _number(path) in self._known:
+            there = self._numbers()
+            unfinished = there["data"]
+            for number in unfinished:
+                self._forget(number)
+            self._refresh(there["manifest"] - unfinished)
+            for number in there["trigger"] - unfinished:
+                if number in self._known:
                     self._settle()
-                    self._place_trigger(_number(path))
+                    self._place_trigger(number)
                 else:
-                    path.unlink()
+                    self._trigger(number).unlink()
             yield
 
-    def _refresh(self) -> None:
+    def _refresh(self, there: AbstractSet[int]) -> None:
         """Read the manifests of other processes and of earlier lives."""
-        there = {_number(path): path for path in self._files(".manifest")}
-        if not self._known.keys() <= there.keys():
+        if not self._known.keys() <= there:
             self._known, self._references = {}, {}  # another process has pruned
-        for number in sorted(there.keys() - self._known.keys()):
+        for number in sorted(there - self._known.keys()):
             try:
-                said = json.loads(there[number].read_bytes())
+                said = json.loads(self._manifest(number).read_bytes())
                 self._learn(
                     _Batch(
                         number=number,
@@ -316,14 +321,17 @@ class BatchFolder:
                 path.unlink()
                 sync_folder(self._folder)
 
-    def _files(self, ending: str) -> list[Path]:
-        # Not ``glob``, which takes a folder that may not be read for an empty one.
-        try:
-            names = os.listdir(self._folder)  # noqa: PTH208 - its errors are translated
-        except FileNotFoundError:
-            return []  # no batch yet: the folder around it is the familiar one
-        ours = re.compile(rf"[0-9]{{10}}{re.escape(ending)}")
-        return [self._folder / name for name in sorted(names) if ours.fullmatch(name)]
+    def _numbers(self) -> dict[str, set[int]]:
+        """Return the numbers that there is data, a trigger and a manifest of; one listing."""
+        found: dict[str, set[int]] = {"data": set(), "trigger": set(), "manifest": set()}
+        # Not ``glob``, which takes a folder that may not be read for an empty one. No batch
+        # yet is none: the folder around it is the familiar one.
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(self._folder):  # noqa: PTH208 - its errors are translated
+                ours = _OURS.fullmatch(name)
+                if ours is not None:
+                    found[ours[2]].add(int(ours[1]))
+        return found
 
     def _manifest(self, number: int) -> Path:
         return self._folder / f"{number:010}.manifest"
@@ -333,7 +341,3 @@ class BatchFolder:
 
     def _data(self, number: int) -> Path:
         return self._folder / f"{number:010}.data"
-
-
-def _number(path: Path) -> int:
-    return int(path.stem)

@@ -451,3 +451,19 @@ def test_what_others_leave_beside_our_records_is_none_of_ours(tmp_path: Path) ->
     assert folder.find(KEYS[0]) == "B000001.csv#1"
     assert folder.put([an_entry(KEYS[1])]) == ["B000002.csv#1"]
     assert (state / "batches" / "~1.data").exists()
+
+
+def test_a_lookup_lists_the_manifests_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = batches(tmp_path)
+    folder.put([an_entry()])
+    listings: list[object] = []
+    listdir = os.listdir
+
+    def counted(path: Path) -> list[str]:
+        listings.append(path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", counted)
+
+    assert folder.find(KEYS[0]) == "B000001.csv#1"
+    assert len(listings) == 1
