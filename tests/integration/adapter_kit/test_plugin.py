@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway.testing.adapter_kit.contract import checks
+from tests.integration.adapter_kit.broken import Sleeps
+from tests.integration.adapter_kit.line.peer import LazyPeer
 from tests.integration.adapter_kit.run import LINE
 
 pytest_plugins = ["pytester"]
@@ -159,7 +161,7 @@ def test_a_broken_manifest_is_told_once_with_a_line_for_each_key(
 
 
 def test_a_blocked_loop_ends_the_run_and_names_the_line(pytester: pytest.Pytester) -> None:
-    result = run(pytester, "Sleeps", "-k", "changes_nothing", stuck_s=1.0)
+    result = run(pytester, Sleeps.__name__, "-k", "changes_nothing", stuck_s=1.0)
 
     assert result.ret == 1
     result.stderr.fnmatch_lines(
@@ -196,7 +198,7 @@ def test_the_reason_for_a_fault_that_is_absent_is_told(pytester: pytest.Pytester
 
 
 def test_a_peer_that_only_says_it_does_a_fault_is_found_out(pytester: pytest.Pytester) -> None:
-    result = run(pytester, "LosesTheTrace", "-k", "cut_makes or deadline", peer="LazyPeer")
+    result = run(pytester, "LosesTheTrace", "-k", "cut_makes or deadline", peer=LazyPeer.__name__)
 
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(

@@ -1,13 +1,14 @@
 """Does it open, stop and close as the runtime asks, and leave nothing behind?"""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from gateway.sdk import ConfigError, Receipt, TransientError
 from gateway.testing.adapter_kit.bench import Bench, Result, claims_no_effect, fail, told
-from gateway.testing.adapter_kit.peer import Fault
+from gateway.testing.adapter_kit.peer import Fault, PeerOnALine
 from gateway.testing.adapter_kit.watch import PATIENCE_S
+from gateway.testing.proxy import ProxiedLine
 
 _UNDER_WAY: Final = 0.3
 """How long a send is under way while it is closed, as a part of the deadline."""
@@ -39,24 +40,19 @@ class LifecycleChecks:
 
         A worker that is told to stop does not wait for a core system that is slow to open.
         """
+        config = bench.config(bench.samples[0])
         for steps in (0, 1, 2, 5, 20):
-            before = bench.watch.open_now()
-            destination = bench.construct()
-            opening = asyncio.create_task(destination.open(bench.context()))
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            await _calmly(destination.close(), "close, while open runs,")
-            await asyncio.wait({opening}, timeout=PATIENCE_S)
-            if not opening.done():
-                opening.cancel()
-                fail(f"open went on for {PATIENCE_S:g} s after close.")
-            error = None if opening.cancelled() else opening.exception()
-            if error is not None and not isinstance(error, TransientError | ConfigError):
-                fail(f"open, closed while it ran, raised {told(error)}.")
-            await _calmly(destination.close(), "close, after it was closed while it opened,")
-            left = await bench.watch.left_open(before)
-            if left is not None:
-                fail(f"Closed while it opened, it left open: {left}.")
+            await _close_while_opening(bench, config, steps)
+        peer = bench.peer
+        if isinstance(peer, PeerOnALine):
+            with bench.watch.not_watching():
+                line = await ProxiedLine.start(peer.port)
+            line.black_hole()
+            through = peer.config_through(line.port)
+            try:
+                await _close_while_opening(bench, through, 0, seconds=_UNDER_WAY * bench.deadline_s)
+            finally:
+                await line.close()
 
     async def test_close_leaves_nothing_open(self, bench: Bench) -> None:
         """Let ``close`` end, or wait for, what still runs: tasks, threads, sockets.
@@ -114,6 +110,31 @@ class LifecycleChecks:
         left = await bench.watch.left_open(before)
         if left is not None:
             fail(f"After a send was cancelled it left open: {left}.")
+
+
+async def _close_while_opening(
+    bench: Bench, config: Mapping[str, object], steps: int, *, seconds: float = 0.0
+) -> None:
+    """Close an adapter after some steps of the loop, and some time, of its ``open``."""
+    before = bench.watch.open_now()
+    destination = bench.construct(config)
+    opening = asyncio.create_task(destination.open(bench.context()))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    if seconds:
+        await asyncio.wait({opening}, timeout=seconds)
+    await _calmly(destination.close(), "close, while open runs,")
+    await asyncio.wait({opening}, timeout=PATIENCE_S)
+    if not opening.done():
+        opening.cancel()
+        fail(f"open went on for {PATIENCE_S:g} s after close.")
+    error = None if opening.cancelled() else opening.exception()
+    if error is not None and not isinstance(error, TransientError | ConfigError):
+        fail(f"open, closed while it ran, raised {told(error)}.")
+    await _calmly(destination.close(), "close, after it was closed while it opened,")
+    left = await bench.watch.left_open(before)
+    if left is not None:
+        fail(f"Closed while it opened, it left open: {left}.")
 
 
 async def _taken(bench: Bench) -> None:
