@@ -29,9 +29,10 @@ _COMPOSED: Final = {
     **{base + "゜": voiced for base, voiced in zip(_SEMIVOICEABLE, _SEMIVOICED, strict=True)},
 }
 _MARKED: Final = re.compile(f"[{_VOICEABLE}]゛|[{_SEMIVOICEABLE}]゜")
-_HALF_RUN: Final = re.compile("[ｦ-ﾟ][･ｦ-ﾟ]*(?: +[ｦ-ﾝ][･ｦ-ﾟ]*)*")
+_HALF_RUN: Final = re.compile("[ｦ-ｯｱ-ﾝ][･ｦ-ﾟ]*(?: +[ｦ-ｯｱ-ﾝ][･ｦ-ﾟ]*)*")
 _FULL_RUN: Final = re.compile("[ァ-ヺ][ァ-ヺー・゛゜]*(?:\u3000+[ァ-ヺ][ァ-ヺー・゛゜]*)*")
-"""Katakana and the spaces between them: in らー the mark belongs to hiragana."""
+"""Katakana and the spaces between them: in らー the mark belongs to hiragana. A run begins with
+a kana in both widths, never with a mark, so that the way back finds the same runs."""
 
 _TO_FULL_TABLE: Final = str.maketrans(_TO_FULL)
 _TO_HALF_TABLE: Final = str.maketrans(
