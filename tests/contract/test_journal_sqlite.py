@@ -16,7 +16,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_sqlite import SQLiteJournal
-from gateway.drivers.journal_sqlite.checkpointing import EVERY_CHANGES
+from gateway.drivers.journal_sqlite.checkpointing import EVERY_CHANGES, Checkpointer
 from gateway.testing.builders import an_entry, an_id
 from gateway.testing.contracts.journal import (
     JournalContract,
@@ -193,3 +193,31 @@ async def test_a_reader_keeps_the_wal_and_nobody_waits_for_it(path: Path) -> Non
     await journal.close()
 
     assert not path.with_name("journal.db-wal").exists()
+
+
+async def test_a_count_of_rows_that_begins_again_from_below_still_asks_for_a_checkpoint(
+    path: Path,
+) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as writing:
+        writing.execute("PRAGMA journal_mode = WAL")
+        writing.execute("PRAGMA wal_autocheckpoint = 0")
+        checkpointer = Checkpointer(path)
+        checkpointer.note(2**31 - 1)
+        await asyncio.sleep(0.2)  # for the checkpoint that this asks for, of nothing
+        writing.execute("CREATE TABLE filled (bytes BLOB)")
+        writing.execute("INSERT INTO filled VALUES (zeroblob(1000000))")
+
+        checkpointer.note(-(2**31))
+
+        async with asyncio.timeout(10):
+            while path.stat().st_size < 1_000_000:  # noqa: ASYNC110 - a file has no event
+                await asyncio.sleep(0.02)
+        await asyncio.to_thread(checkpointer.close)
+
+
+def test_a_checkpointer_whose_file_cannot_be_opened_says_so_as_the_journal_does(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(JournalUnavailableError):
+        Checkpointer(tmp_path / "missing" / "journal.db")

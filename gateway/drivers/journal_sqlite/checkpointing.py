@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from gateway.domain.errors import JournalUnavailableError
 from gateway.drivers.journal_sqlite import queries
 from gateway.drivers.journal_sqlite.database import subject
 
@@ -34,11 +35,14 @@ class Checkpointer:
         """Open the connection and begin; the database must be in WAL mode.
 
         Raises:
-            sqlite3.Error: It cannot be opened.
+            JournalUnavailableError: It cannot be opened now.
         """
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        for setting in queries.CHECKPOINT_SETTINGS:
-            self._connection.execute(setting)
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            for setting in queries.CHECKPOINT_SETTINGS:
+                self._connection.execute(setting)
+        except sqlite3.Error as error:
+            raise JournalUnavailableError(subject(error)) from error
         self._wanted = threading.Event()
         self._closed = False
         self._changes = 0
@@ -48,7 +52,8 @@ class Checkpointer:
 
     def note(self, changes: int) -> None:
         """Take the writer's count of rows that it has changed since it opened the database."""
-        if changes - self._changes >= EVERY_CHANGES:
+        # SQLite counts in 32 bits, so after 2**31 rows it begins again from below.
+        if abs(changes - self._changes) >= EVERY_CHANGES:
             self._changes = changes
             self._wanted.set()
 
