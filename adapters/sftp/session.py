@@ -97,7 +97,8 @@ class Session:
         file = await self._opened(path, asyncssh.FXF_READ, None)
         content = bytearray()
         while len(content) < most_bytes:
-            size = min(WINDOW_BYTES, most_bytes - len(content))
+            # One request at a time: of several behind the end the library leaves errors about.
+            size = min(_BLOCK_BYTES, most_bytes - len(content))
             block: bytes = await self._ask(file.read(size, len(content)))
             if not block:
                 break
