@@ -204,6 +204,9 @@ def _submissions() -> Iterator[Submission]:
 
 if __name__ == "__main__":
     # The lines of the operational log are the same in every variant.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
+    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         print(json.dumps(runner.run(main(Path(sys.argv[1]), float(sys.argv[2])))))
