@@ -191,6 +191,23 @@ CARRIED: Final[Mapping[Action, Carries]] = {
     Action.REPLAY_FINISHED: Carries(
         {**_ORDER, "replayed": "how many were sent again", "left_alone": "how many were not"}
     ),
+    Action.ACCOUNT_CHANGED: Carries(
+        {
+            "account": "whose",
+            "change": "made, password, roles, disabled or enabled",
+            "roles": "what it may do since, with spaces between",
+        }
+    ),
+    Action.SESSION_OPENED: Carries({"account": "who"}),
+    Action.SESSION_REFUSED: Carries(
+        {
+            "account": "whose name was given, if there is such an account; null if not",
+            "code": "why",
+            "count": "how many times within one second",
+        }
+    ),
+    Action.SESSION_CLOSED: Carries({"account": "who", "code": "why"}),
+    Action.OPERATION_DENIED: Carries({"operation": "what was asked for"}),
     Action.CLIENT_KEY_ADDED: Carries({"key": "its public part", "client": "whose it is"}),
     Action.CLIENT_KEY_REVOKED: Carries({"key": "its public part", "client": "always null"}),
     Action.KEY_MADE: Carries(

@@ -30,12 +30,15 @@ _DENIALS: Final = frozenset(
     {
         Action.APPLICATION_REFUSED,
         Action.REQUESTS_DENIED,
+        Action.SESSION_REFUSED,
+        Action.OPERATION_DENIED,
         Action.DELIVERY_CLAIM_REFUSED,
         Action.MESSAGE_REFUSED,
     }
 )
 _KEYS: Final = frozenset(
     {
+        Action.ACCOUNT_CHANGED,
         Action.CLIENT_KEY_ADDED,
         Action.CLIENT_KEY_REVOKED,
         Action.KEY_MADE,

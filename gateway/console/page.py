@@ -1,0 +1,144 @@
+"""One request of a browser: who asks, in which language, what they may do, what is answered."""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiohttp import web
+from multidict import MultiMapping
+
+from gateway.console.navigation import MENU
+from gateway.console.render import Renderer
+from gateway.console.words import LANGUAGES, Language
+from gateway.domain.account import Person
+from gateway.services.operate.guard import Guard
+
+LANGUAGE_COOKIE: Final = "kakehashi_language"
+THEME_COOKIE: Final = "kakehashi_theme"
+THEMES: Final = ("auto", "light", "dark")
+CSRF_FIELD: Final = "csrf"
+
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+"""On every page, beside those of ``http.protocol``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a browser's cookie stands for.
+
+    Attributes:
+        person: Who has signed in.
+        token: What the browser holds; the session's secret, never shown or logged.
+    """
+
+    person: Person
+    token: str
+
+    @property
+    def csrf(self) -> str:
+        """What a form of this session must carry: follows from the secret, and does not tell it."""
+        return hmac.new(self.token.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One request, with everything that a page needs.
+
+    Attributes:
+        request: As it came.
+        visit: Who asks.
+        guard: Does what they may.
+        renderer: Writes the answer.
+        form: What a posted form says; empty for other requests.
+    """
+
+    request: web.Request
+    visit: Visit
+    guard: Guard
+    renderer: Renderer
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def person(self) -> Person:
+        """Who asks."""
+        return self.visit.person
+
+    @property
+    def language(self) -> Language:
+        """The language to answer in."""
+        return language_of(self.request)
+
+    @property
+    def query(self) -> MultiMapping[str]:
+        """What the address asks for."""
+        return self.request.query
+
+    async def ask(self, operation: str, **arguments: object) -> Any:
+        """Do an operation in this person's name (``Guard.perform``)."""
+        return await self.guard.perform(self.person, operation, **arguments)
+
+    def may(self, operation: str) -> bool:
+        """Tell whether this person may ask for it, to show what they can do."""
+        return self.guard.may(self.person, operation)
+
+    def say(self, name: str, /, **values: object) -> str:
+        """Return a text in the language of this request."""
+        return self.renderer.words.say(self.language, name, **values)
+
+    def html(self, template: str, values: Mapping[str, object]) -> str:
+        """Return ``template`` filled in; for fragments, which have no frame of their own."""
+        frame = {
+            "person": self.person,
+            "path": self.request.path,
+            "address": self.request.path_qs,
+            "menu": [place for place in MENU if self.may(place.operation)],
+            "csrf": self.visit.csrf,
+            "theme": theme_of(self.request),
+            "may": self.may,
+            "needs": self._needs,
+        }
+        return self.renderer(template, self.language, {**frame, **values})
+
+    def show(
+        self, template: str, values: Mapping[str, object], *, status: int = 200
+    ) -> web.Response:
+        """Return a page made of ``template``."""
+        return html_response(self.html(template, values), status)
+
+    def _needs(self, operation: str) -> str:
+        roles = ", ".join(self.say(f"site.role.{role}") for role in self.guard.needs(operation))
+        return self.say("site.needs_role", roles=roles)
+
+
+Show = Callable[[Page], Awaitable[web.StreamResponse]]
+
+
+def html_response(text: str, status: int = 200) -> web.Response:
+    """Return HTML with the console's headers."""
+    return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
+
+
+def language_of(request: web.Request) -> Language:
+    """Return what was chosen by hand, or else what the browser prefers; Japanese if neither."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    for language in LANGUAGES:
+        if chosen == language:
+            return language
+    preferred = request.headers.get("Accept-Language", "").lower()
+    return "en" if preferred.startswith("en") else "ja"
+
+
+def theme_of(request: web.Request) -> str:
+    """Return which colours were chosen by hand; ``auto`` follows the device."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else "auto"

@@ -1,0 +1,1 @@
+"""One file a page; each says in ``ROUTES`` where it stands."""

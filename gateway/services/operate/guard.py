@@ -1,0 +1,63 @@
+"""Whether a person may do what they ask for; every denial is written down."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.domain.account import Person, Role
+from gateway.domain.entry import Action, Actor, ActorKind, Entry
+from gateway.domain.errors import PermanentError
+from gateway.ports.clock import Clock
+from gateway.ports.journal import Journal
+from gateway.services.operate.by_name import Operation
+from gateway.services.operate.permissions import PERMITTED
+from gateway.services.operate.refusals import NotFoundError
+
+
+class NotPermittedError(PermanentError):
+    """None of the person's roles may do this; the arguments are the roles that may."""
+
+    code = "operator.not_permitted"
+
+
+class Guard:
+    """Does operations for people who have signed in: the one way for the console and the API."""
+
+    def __init__(
+        self, operations: Mapping[str, Operation], *, journal: Journal, clock: Clock
+    ) -> None:
+        """Keep what it guards; opens nothing."""
+        self._operations = operations
+        self._journal = journal
+        self._clock = clock
+
+    def may(self, person: Person, operation: str) -> bool:
+        """Tell whether ``person`` may ask for ``operation``; writes nothing."""
+        return not PERMITTED[operation].isdisjoint(person.roles)
+
+    def needs(self, operation: str) -> list[Role]:
+        """Return the roles of which one is needed, for whoever has to say why not."""
+        return sorted(PERMITTED[operation])
+
+    async def perform(self, person: Person, operation: str, **arguments: object) -> Any:
+        """Do ``operation`` and return its answer, as ``services.operate.by_name`` documents it.
+
+        Raises:
+            NotFoundError: There is no such operation, or not what it is about.
+            NotPermittedError: The person may not; that they tried is an entry.
+            KakehashiError: It was refused or failed.
+        """
+        if operation not in self._operations:
+            raise NotFoundError(f"no operation of this name: {operation}")
+        actor = Actor(ActorKind.OPERATOR, person.name)
+        if not self.may(person, operation):
+            await self._journal.record([self._denied(actor, operation)])
+            raise NotPermittedError(*self.needs(operation))
+        return await self._operations[operation](actor, arguments)
+
+    def _denied(self, actor: Actor, operation: str) -> Entry:
+        return Entry(
+            action=Action.OPERATION_DENIED,
+            at=self._clock.now(),
+            actor=actor,
+            facts={"operation": operation},
+        )

@@ -1,0 +1,75 @@
+"""What every page of the console has: who may enter, the headers, the language, CSRF."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, CookieJar
+
+from gateway.console.page import CONTENT_SECURITY_POLICY
+from gateway.domain.account import Role
+from gateway.testing.console_site import console_site
+from gateway.testing.world import World
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World.make(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[ClientSession]:
+    async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as session:
+        yield session
+
+
+async def test_a_page_is_html_with_a_strict_policy(world: World, browser: ClientSession):
+    async with console_site(world.gateway) as url, browser.get(url) as answer:
+        assert answer.status == 200
+        assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "<h1>概況</h1>" in await answer.text()
+
+
+async def test_a_page_speaks_the_browsers_language_until_one_is_chosen(
+    world: World, browser: ClientSession
+):
+    english = {"Accept-Language": "en"}
+    async with console_site(world.gateway) as url:
+        async with browser.get(url, headers=english) as answer:
+            assert "<h1>Overview</h1>" in await answer.text()
+        chosen = {"to": "ja", "back": "/"}
+        async with browser.post(f"{url}/language", data=chosen, headers=english) as answer:
+            assert "<h1>概況</h1>" in await answer.text()
+
+
+async def test_a_choice_never_leads_to_another_host(world: World, browser: ClientSession):
+    for back in ("//evil.example/", "https://evil.example/", "/\\evil.example"):
+        async with (
+            console_site(world.gateway) as url,
+            browser.post(
+                f"{url}/theme", data={"to": "dark", "back": back}, allow_redirects=False
+            ) as answer,
+        ):
+            assert answer.headers["Location"] == "/"
+
+
+async def test_a_static_file_is_served_and_nothing_above_its_folder(
+    world: World, browser: ClientSession
+):
+    async with console_site(world.gateway) as url:
+        async with browser.get(f"{url}/static/console.css") as answer:
+            assert answer.status == 200
+        async with browser.get(f"{url}/static/%2e%2e/site.py") as answer:
+            assert answer.status == 404
+
+
+async def test_a_menu_has_only_what_the_person_may_see(world: World, browser: ClientSession):
+    async with (
+        console_site(world.gateway, roles={Role.VIEWER}) as url,
+        browser.get(url) as answer,
+    ):
+        text = await answer.text()
+        assert 'href="/applications"' in text
+        assert 'href="/audit"' not in text
