@@ -11,7 +11,7 @@ compile() {
 }
 
 unset UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS
-compile pyproject.toml --extra postgres --extra sftp --output-file requirements.txt
+compile pyproject.toml --extra postgres --extra sftp --extra otel --output-file requirements.txt
 compile --group build --constraint requirements.txt --output-file requirements-build.txt
 compile --group dev --constraint requirements.txt --constraint requirements-build.txt \
     --output-file requirements-dev.txt
