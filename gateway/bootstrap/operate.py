@@ -1,0 +1,80 @@
+"""Put the operations together that people may do, for a gateway or for a command beside it."""
+
+from collections.abc import Awaitable, Callable
+
+from gateway.bootstrap.key_names import PSEUDONYM_KEY
+from gateway.bootstrap.log_operations import log_operations
+from gateway.bootstrap.log_signing import log_signing
+from gateway.bootstrap.policies import policies
+from gateway.bootstrap.webhooks import with_endpoint
+from gateway.crypto.at_rest import WordsAtRest
+from gateway.crypto.pseudonym import Pseudonyms
+from gateway.domain.identifiers import ClientName, MunicipalityCode
+from gateway.drivers.system_clock import SystemClock, new_id
+from gateway.ports.journal import Journal
+from gateway.ports.keys import KeyStore
+from gateway.services.destinations import Destinations
+from gateway.services.operate.by_name import Operations
+from gateway.services.operate.client_keys import ClientKeys
+from gateway.services.operate.decide import Decide
+from gateway.services.operate.destinations import OperateDestinations
+from gateway.services.operate.log_keys import ShowLogKeys
+from gateway.services.operate.look import Look
+from gateway.services.operate.repair import Repair
+from gateway.services.operate.shred_details import ShredDetails
+from gateway.services.operate.verify_log import VerifyLog
+from gateway.services.operate.webhooks import OperateWebhooks
+from gateway.settings.model import Settings
+
+
+def build_operate(
+    settings: Settings,
+    store: KeyStore,
+    journal: Journal,
+    *,
+    destinations: Destinations | None = None,
+    keys_changed: Callable[[], Awaitable[None]] | None = None,
+) -> Operations:
+    """Return the operations over ``journal``, for the gateway or for a command beside it.
+
+    Args:
+        settings: The configuration.
+        store: Where the keys are.
+        journal: The open store.
+        destinations: The gateway's own view of them, so that a change is in force at once.
+        keys_changed: Called when a client's key was added or revoked.
+
+    Raises:
+        KeyNotFoundError: There is no pseudonym key yet.
+    """
+    clock = SystemClock()
+    at_rest = WordsAtRest(store.private(PSEUDONYM_KEY))
+    destinations = destinations or Destinations(policies(settings), journal=journal, clock=clock)
+    pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
+    webhooks = OperateWebhooks(journal=journal, clients=with_endpoint(settings), clock=clock)
+    return Operations(
+        look=Look(
+            journal=journal,
+            pseudonyms=pseudonyms,
+            municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
+            destinations=destinations,
+            webhooks=webhooks,
+            clock=clock,
+        ),
+        decide=Decide(journal=journal, clock=clock),
+        repair=Repair(journal=journal, clock=clock, new_id=new_id, at_rest=at_rest),
+        client_keys=ClientKeys(
+            journal=journal,
+            clients=frozenset(ClientName(name) for name in settings.clients),
+            clock=clock,
+            keys_changed=keys_changed,
+        ),
+        webhooks=webhooks,
+        destinations=OperateDestinations(
+            destinations=destinations, journal=journal, clock=clock, at_rest=at_rest
+        ),
+        verify_log=VerifyLog(journal=journal, clock=clock, signing=lambda: log_signing(store)),
+        log_keys=ShowLogKeys(journal=journal, signing=lambda: log_signing(store)),
+        shred_details=ShredDetails(journal=journal, clock=clock),
+        log=log_operations(settings, store, journal, pseudonyms=pseudonyms, clock=clock),
+    )
