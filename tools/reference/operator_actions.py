@@ -174,6 +174,7 @@ INSIDE: Final[dict[str, str]] = {
     "the security team.",
     "operation.not_found": "Check the id; `kakehashi status`, `client list`, `keys list`.",
     "operation.refused": "It says why.",
+    "operator.not_permitted": "Ask somebody with one of the roles that it names.",
     "record.field_refused": "The code beside it says which; see the adapter's README, Outcomes.",
     "seal.invalid": "Has the worker the destination's current key? `kakehashi keys list`.",
     "seal.signature_invalid": "Are the keys those of the gateway and of its workers? If so, "
