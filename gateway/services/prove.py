@@ -1,5 +1,6 @@
 """Prove that an entry is in the log, with a few hashes and one signature."""
 
+import asyncio
 from dataclasses import dataclass
 
 from gateway.audit import tiles
@@ -51,7 +52,7 @@ class Prove:
             JournalUnavailableError: The log cannot be read.
             LogUnusableError: What is stored of the tree is not what was signed.
         """
-        index, head = await self._log.index_of(entry), await self._log.log_head()
+        index, head = await asyncio.gather(self._log.index_of(entry), self._log.log_head())
         if index is None or head is None or index >= head.size:
             return None
         found = await self._log.tiles(tiles.tiles_for_inclusion(index, head.size))

@@ -32,6 +32,14 @@ READERS: Final = 4
 """Slow reads (counts, long lists) leave connections for quick ones."""
 
 
+class _Reader(Connection):
+    """A connection on which a read leaves nothing behind that the next one would have to undo."""
+
+    def get_reset_query(self) -> str:
+        """Ask for nothing: a round trip and four statements for each read would be in vain."""
+        return ""
+
+
 class Readers:
     """A few read-only connections, opened when they are needed."""
 
@@ -47,6 +55,7 @@ class Readers:
             access.url,
             min_size=0,
             max_size=READERS,
+            connection_class=_Reader,
             timeout=access.timeout_s,
             command_timeout=access.timeout_s,
             server_settings={**access.settings(), "default_transaction_read_only": "on"},
