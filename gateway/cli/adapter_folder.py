@@ -103,6 +103,10 @@ def refuse_texts(new: NewAdapter) -> None:
                 "backslashes",
                 ExitCode.USAGE,
             )
+    if not new.title.isascii():
+        raise CommandError(f"{new.title}: --title is the English one, in ASCII", ExitCode.USAGE)
+    if new.title_ja.isascii():
+        raise CommandError(f"{new.title_ja}: --title-ja is the Japanese one", ExitCode.USAGE)
 
 
 def _is_installed(module: str) -> bool:

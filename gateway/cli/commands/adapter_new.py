@@ -38,7 +38,7 @@ def new(
     """Write a new adapter: a package with an entry point, samples, a simulated core system, tests.
 
     Asks for titles and owner on a terminal; elsewhere, and with an empty answer, they are
-    the name and you.
+    made of the name, and you.
     """
     invocation = Invocation.of(context)
     logging.quiet()
@@ -47,7 +47,7 @@ def new(
     asked = NewAdapter(
         name=name,
         title=english,
-        title_ja=title_ja or _asked(invocation, "Title in Japanese (日本語名)", english),
+        title_ja=title_ja or _asked(invocation, "Title in Japanese (日本語名)", f"{english} 連携"),
         owner=owner or _asked(invocation, "Who answers for it", getpass.getuser()),
         procedure=procedure,
     )

@@ -12,6 +12,7 @@ def test_a_new_adapter_is_a_package_with_an_entry_point(terminal: Terminal) -> N
     assert written["folder"] == "my-core"
     assert 'my-core = "my_core:MyCoreDestination"' in Path("my-core/pyproject.toml").read_text()
     assert 'owner = "Integrators, Inc."' in Path("my-core/my_core/manifest.toml").read_text()
+    assert 'ja = "my-core 連携"' in Path("my-core/my_core/manifest.toml").read_text("utf-8")
     left = [name for name in written["files"] if "{{" in Path(name).read_text(encoding="utf-8")]
     assert left == []
 
@@ -45,6 +46,8 @@ def test_a_new_adapter_has_a_sample_of_the_procedure_that_is_named(terminal: Ter
         (["my-core", "--title", 'a "quote"'], "no quotes"),
         (["my-core", "--title", "a tab\t"], "a tab?: 1 to 80 characters"),
         (["my-core", "--title", "a byte \udcff"], "a byte ?: 1 to 80 characters"),
+        (["my-core", "--title", "国保システム"], "--title is the English one"),
+        (["my-core", "--title-ja", "kokuho"], "--title-ja is the Japanese one"),
         (["my-core", "--into", "full/a"], "is a file"),
         (["my-core", "--procedure", "no/such"], "no such procedure"),
         (["my-core", "--into", "full"], "not empty"),
