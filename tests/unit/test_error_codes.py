@@ -26,3 +26,19 @@ def test_every_code_of_a_delivery_stands_on_the_page_of_codes() -> None:
 
     assert "delivery.crash_loop" in codes
     assert {code for code in codes if f"| `{code}` |" not in PAGE} == set()
+
+
+def codes_of_webhooks() -> Iterator[str]:
+    """Yield what the client of webhooks says of an answer, or of none."""
+    file = ROOT / "gateway/drivers/webhook_client.py"
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Constant(value=str(code)) if code.startswith("webhook."):
+                yield code
+
+
+def test_every_code_of_a_webhook_stands_on_the_page_of_codes() -> None:
+    codes = set(codes_of_webhooks())
+
+    assert "webhook.timeout" in codes
+    assert {code for code in codes if f"| `{code}` |" not in PAGE} == set()

@@ -57,6 +57,14 @@ _FROM_ADAPTERS = """
 From the README of each shipped adapter; one from another package has its own.
 """
 
+_WEBHOOKS = """
+## A front end cannot be told
+
+`kakehashi client webhook list` and the entries `webhook.failed` and `webhook.disabled` have these.
+What was not taken is kept, and tried again until the endpoint is disabled.
+
+"""
+
 _INSIDE = """
 ## Something inside went wrong
 
@@ -82,6 +90,8 @@ def page() -> str:
         + _deliveries()
         + _FROM_ADAPTERS
         + "".join(_from_adapters())
+        + _WEBHOOKS
+        + _webhooks()
         + _INSIDE
         + _inside()
     )
@@ -128,6 +138,13 @@ def _from_adapters() -> Iterator[str]:
         rows = _ROW.findall(found[1]) if found else []
         yield f"\n### `{name}`\n\n"
         yield "".join(f"{row}\n" for row in [*rows[:1], "| --- | --- | --- |", *rows[1:]])
+
+
+def _webhooks() -> str:
+    return table(
+        ["code", "meaning", "the operator's action"],
+        [[f"`{code}`", *told] for code, told in sorted(operator_actions.WEBHOOKS.items())],
+    )
 
 
 def _inside() -> str:

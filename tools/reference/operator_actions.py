@@ -34,6 +34,40 @@ AT_THE_DOOR: Final[dict[str, str]] = {
 }
 """Code to action, where a refusal at the front door is not the front end's business alone."""
 
+WEBHOOKS: Final[dict[str, tuple[str, str]]] = {
+    "webhook.busy": (
+        "The endpoint answered 429 or 503; it is tried again when it says, or later.",
+        "None, if it passes; else ask the front end.",
+    ),
+    "webhook.failed": ("The endpoint answered another 5xx.", "Ask the front end: it is broken."),
+    "webhook.gone": (
+        "The endpoint answered 410: nothing is sent there any more.",
+        "`kakehashi client webhook enable` once the front end has it back.",
+    ),
+    "webhook.redirected": (
+        "The endpoint answered 3xx; redirects are not followed.",
+        "Configure the address that it names, if that is right.",
+    ),
+    "webhook.refused": (
+        "The endpoint answered another 4xx.",
+        "Does the front end know the secret? Is its clock right? "
+        "[Receive results](../howto/receive-results.md).",
+    ),
+    "webhook.timeout": (
+        "The endpoint did not answer in time.",
+        "Ask the front end, or whoever runs the network between.",
+    ),
+    "webhook.tls": (
+        "The endpoint's certificate is not trusted.",
+        "`SSL_CERT_FILE` for a CA of your own; else the front end renews its certificate.",
+    ),
+    "webhook.unreachable": (
+        "No connection to the endpoint.",
+        "Is its address right, and the way there open?",
+    ),
+}
+"""Code to meaning and action, where a front end is told of feedback."""
+
 DELIVERIES: Final[dict[str, tuple[str, str, str]]] = {
     "adapter.defect": (
         "in doubt",
