@@ -50,8 +50,7 @@ WEBHOOKS: Final[dict[str, tuple[str, str]]] = {
     ),
     "webhook.refused": (
         "The endpoint answered another 4xx.",
-        "Does the front end know the secret? Is its clock right? "
-        "[Receive results](../howto/receive-results.md).",
+        "Does the front end know the secret, and is its clock right?",
     ),
     "webhook.timeout": (
         "The endpoint did not answer in time.",
