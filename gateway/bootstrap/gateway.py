@@ -1,6 +1,5 @@
 """Put a gateway process together."""
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
@@ -8,11 +7,11 @@ from uuid import uuid4
 import structlog
 
 from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_key, worker_key
-from gateway.bootstrap.log_operations import log_operations
 from gateway.bootstrap.log_signing import kept_checkpoint, log_public, log_signing
+from gateway.bootstrap.operate import build_operate
 from gateway.bootstrap.policies import policies
 from gateway.bootstrap.stores import open_journal
-from gateway.bootstrap.webhooks import endpoints, with_endpoint
+from gateway.bootstrap.webhooks import endpoints
 from gateway.crypto import keys
 from gateway.crypto.at_rest import WordsAtRest
 from gateway.crypto.pseudonym import Pseudonyms
@@ -42,19 +41,11 @@ from gateway.services.bury_dead_letters import BuryDeadLetters
 from gateway.services.carry_out_replays import CarryOutReplays
 from gateway.services.count_denials import CountDenials
 from gateway.services.destinations import Destinations
+from gateway.services.flow import Flow
 from gateway.services.limit import Limit
 from gateway.services.note_keys import NoteKeys
 from gateway.services.observe_clock import ObserveClock
 from gateway.services.operate.by_name import Operations
-from gateway.services.operate.client_keys import ClientKeys
-from gateway.services.operate.decide import Decide
-from gateway.services.operate.destinations import OperateDestinations
-from gateway.services.operate.log_keys import ShowLogKeys
-from gateway.services.operate.look import Look
-from gateway.services.operate.repair import Repair
-from gateway.services.operate.shred_details import ShredDetails
-from gateway.services.operate.verify_log import VerifyLog
-from gateway.services.operate.webhooks import OperateWebhooks
 from gateway.services.ordering import Ordering
 from gateway.services.prove import Prove
 from gateway.services.reconcile import Reconcile
@@ -98,65 +89,13 @@ class Gateway:
     send_webhooks: SendWebhooks
     reconcile: Reconcile
     destinations: Destinations
+    flow: Flow
     seal_log: SealLog
     observe_clock: ObserveClock
     prove: Prove
     note_keys: NoteKeys
     configuration: str
     """Stands for the effective configuration: another one, another text."""
-
-
-def build_operate(
-    settings: Settings,
-    store: KeyStore,
-    journal: Journal,
-    *,
-    destinations: Destinations | None = None,
-    keys_changed: Callable[[], Awaitable[None]] | None = None,
-) -> Operations:
-    """Return the operations over ``journal``, for the gateway or for a command beside it.
-
-    Args:
-        settings: The configuration.
-        store: Where the keys are.
-        journal: The open store.
-        destinations: The gateway's own view of them, so that a change is in force at once.
-        keys_changed: Called when a client's key was added or revoked.
-
-    Raises:
-        KeyNotFoundError: There is no pseudonym key yet.
-    """
-    clock = SystemClock()
-    at_rest = WordsAtRest(store.private(PSEUDONYM_KEY))
-    destinations = destinations or Destinations(policies(settings), journal=journal, clock=clock)
-    pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
-    webhooks = OperateWebhooks(journal=journal, clients=with_endpoint(settings), clock=clock)
-    return Operations(
-        look=Look(
-            journal=journal,
-            pseudonyms=pseudonyms,
-            municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
-            destinations=destinations,
-            webhooks=webhooks,
-            clock=clock,
-        ),
-        decide=Decide(journal=journal, clock=clock),
-        repair=Repair(journal=journal, clock=clock, new_id=new_id, at_rest=at_rest),
-        client_keys=ClientKeys(
-            journal=journal,
-            clients=frozenset(ClientName(name) for name in settings.clients),
-            clock=clock,
-            keys_changed=keys_changed,
-        ),
-        webhooks=webhooks,
-        destinations=OperateDestinations(
-            destinations=destinations, journal=journal, clock=clock, at_rest=at_rest
-        ),
-        verify_log=VerifyLog(journal=journal, clock=clock, signing=lambda: log_signing(store)),
-        log_keys=ShowLogKeys(journal=journal, signing=lambda: log_signing(store)),
-        shred_details=ShredDetails(journal=journal, clock=clock),
-        log=log_operations(settings, store, journal, pseudonyms=pseudonyms, clock=clock),
-    )
 
 
 def build_gateway(
@@ -191,6 +130,7 @@ def build_gateway(
     own_verifier = Verifier({keys.thumbprint(own_key): own_key})
     worker_verifier = Verifier(worker_keys)
     destinations = Destinations(policies(settings), journal=journal, clock=clock)
+    flow = Flow(clock=clock)
     relay = Relay(
         destinations=destinations,
         journal=journal,
@@ -242,6 +182,7 @@ def build_gateway(
             clock=clock,
             new_id=new_id,
             has_room=backlog.has_room,
+            flow=flow,
             log_origin=lambda: seal_log.origin,
         ),
         track=Track(
@@ -256,6 +197,7 @@ def build_gateway(
             store,
             journal,
             destinations=destinations,
+            flow=flow,
             keys_changed=authenticate.reload,
         ),
         relay=relay,
@@ -268,6 +210,7 @@ def build_gateway(
             policies=destinations,
             clock=clock,
             copy_claimed=reconcile.note_claimed,
+            flow=flow,
         ),
         record_outcomes=RecordOutcomes(
             journal=journal,
@@ -290,6 +233,7 @@ def build_gateway(
                 announced=send_webhooks.nudge,
             ),
             turn_came=relay.nudge,
+            flow=flow,
         ),
         record_heartbeats=RecordHeartbeats(
             journal=journal,
@@ -314,6 +258,7 @@ def build_gateway(
         send_webhooks=send_webhooks,
         reconcile=reconcile,
         destinations=destinations,
+        flow=flow,
         seal_log=seal_log,
         observe_clock=ObserveClock(
             journal=journal,

@@ -14,6 +14,7 @@ from gateway.drivers.system_clock import SystemClock, new_id
 from gateway.ports.journal import Journal
 from gateway.ports.keys import KeyStore
 from gateway.services.destinations import Destinations
+from gateway.services.flow import Flow
 from gateway.services.operate.by_name import Operations
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
@@ -21,6 +22,7 @@ from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.log_keys import ShowLogKeys
 from gateway.services.operate.look import Look
 from gateway.services.operate.repair import Repair
+from gateway.services.operate.show_flow import ShowFlow
 from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.operate.webhooks import OperateWebhooks
@@ -33,6 +35,7 @@ def build_operate(
     journal: Journal,
     *,
     destinations: Destinations | None = None,
+    flow: Flow | None = None,
     keys_changed: Callable[[], Awaitable[None]] | None = None,
 ) -> Operations:
     """Return the operations over ``journal``, for the gateway or for a command beside it.
@@ -42,6 +45,7 @@ def build_operate(
         store: Where the keys are.
         journal: The open store.
         destinations: The gateway's own view of them, so that a change is in force at once.
+        flow: What this process counts; nothing, if not said.
         keys_changed: Called when a client's key was added or revoked.
 
     Raises:
@@ -73,6 +77,7 @@ def build_operate(
         destinations=OperateDestinations(
             destinations=destinations, journal=journal, clock=clock, at_rest=at_rest
         ),
+        flow=ShowFlow(flow or Flow(clock=clock), destinations),
         verify_log=VerifyLog(journal=journal, clock=clock, signing=lambda: log_signing(store)),
         log_keys=ShowLogKeys(journal=journal, signing=lambda: log_signing(store)),
         shred_details=ShredDetails(journal=journal, clock=clock),

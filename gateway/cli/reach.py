@@ -106,7 +106,7 @@ async def _perform_here(
     invocation: Invocation, settings: Settings, operation: str, arguments: dict[str, object]
 ) -> Any:
     # Only needed without a gateway: who asks one over its socket need not wait for these.
-    from gateway.bootstrap.gateway import build_operate  # noqa: PLC0415
+    from gateway.bootstrap.operate import build_operate  # noqa: PLC0415
     from gateway.bootstrap.stores import open_journal, open_keys  # noqa: PLC0415
     from gateway.services.operate.by_name import operations  # noqa: PLC0415
 

@@ -38,6 +38,7 @@ from gateway.schema.envelope import Checked, UnknownProcedure, check
 from gateway.schema.errors import FieldError
 from gateway.schema.parse import JSONRefusedError, parse_json
 from gateway.services.accept_entries import AcceptEntries
+from gateway.services.flow import Flow
 from gateway.services.ordering import Ordering
 from gateway.services.relay import Relay
 from gateway.services.routing import Grant, RoutingTable
@@ -130,6 +131,7 @@ class AcceptApplication:
         clock: Clock,
         new_id: Callable[[], UUID],
         has_room: Callable[[], bool],
+        flow: Flow,
         log_origin: Callable[[], str | None] = lambda: None,
     ) -> None:
         """Keep what it works with; opens nothing."""
@@ -147,6 +149,7 @@ class AcceptApplication:
         self._clock = clock
         self._new_id = new_id
         self._has_room = has_room
+        self._flow = flow
         self._log_origin = log_origin
 
     async def __call__(self, submission: Submission) -> AcceptanceReceipt | Refusal:
@@ -229,6 +232,8 @@ class AcceptApplication:
         match answer:
             case Accepted(application, leaf):
                 self._relay.offer(acceptance.deliveries)
+                for delivery in acceptance.deliveries:
+                    self._flow.accepted(delivery.record.destination, application.accepted_at)
                 log.info(
                     "application.accepted",
                     application_id=str(application.id),

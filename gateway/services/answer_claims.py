@@ -23,6 +23,7 @@ from gateway.ports.broker import CLAIMS, Broker, Received
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
 from gateway.sdk import Idempotency
+from gateway.services.flow import Flow
 from gateway.services.forward_clock import ForwardClock
 from gateway.services.policy import DestinationPolicy, Hold
 from gateway.services.wire import ANSWERS_CODEC, CLAIMS_CODEC, Answers
@@ -231,7 +232,7 @@ def _entry(
 class AnswerClaims:
     """Listens for claims and answers each message once all its claims are committed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         *,
         journal: Journal,
@@ -242,6 +243,7 @@ class AnswerClaims:
         policies: Mapping[DestinationName, DestinationPolicy],
         clock: Clock,
         copy_claimed: Callable[[DestinationName, datetime], None],
+        flow: Flow,
     ) -> None:
         """Keep what it works with; opens nothing.
 
@@ -256,6 +258,7 @@ class AnswerClaims:
         self._clock = clock
         self._latest = ForwardClock(clock)
         self._copy_claimed = copy_claimed
+        self._flow = flow
 
     async def run(self) -> None:
         """Answer until cancelled."""
@@ -304,18 +307,24 @@ class AnswerClaims:
             return None
 
     async def _commit(self, claim: Claim, policy: DestinationPolicy) -> ClaimAnswer:
-        decide = claim_rule(claim, policy, self._clock.now(), latest=self._latest.now())
-        published: list[datetime] = []
+        now = self._clock.now()
+        decide = claim_rule(claim, policy, now, latest=self._latest.now())
+        given: list[DeliveryRecord | None] = []
 
         def rule(record: DeliveryRecord) -> Decision[ClaimAnswer]:
             decision = decide(record)
-            if record.state == State.QUEUED and decision.answer.verdict == Verdict.GO:
-                published.append(record.updated_at)
+            is_new = record.state in (State.PENDING, State.QUEUED)
+            is_given = is_new and decision.answer.verdict == Verdict.GO
+            given.append(record if is_given else None)
             return decision
 
         answer = await self._journal.decide(claim.delivery_id, rule)
-        for at in published:
-            self._copy_claimed(claim.destination, at)
+        # A rule that met a deadlock was asked more than once: its last word counts.
+        before = given[-1]
+        if before is not None:
+            self._flow.claimed(before, now)
+            if before.state == State.QUEUED:
+                self._copy_claimed(claim.destination, before.updated_at)
         return answer
 
     async def _refuse(self, error: PermanentError) -> None:

@@ -26,6 +26,7 @@ from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
 from gateway.services import wire
 from gateway.services.answer_claims import refusal_entry
+from gateway.services.flow import Flow
 from gateway.services.outcome_rules import outcome_rule
 from gateway.services.policy import DestinationPolicy
 from gateway.services.record_feedback import RecordFeedback
@@ -41,7 +42,7 @@ _RETRY_S: Final = 1.0
 class RecordOutcomes:
     """Listens for outcomes and feedback; acknowledges once the journal has them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         *,
         journal: Journal,
@@ -52,6 +53,7 @@ class RecordOutcomes:
         clock: Clock,
         feedback: RecordFeedback,
         turn_came: Callable[[DestinationName], None],
+        flow: Flow,
     ) -> None:
         """Keep what it works with; opens nothing.
 
@@ -65,6 +67,7 @@ class RecordOutcomes:
         self._clock = clock
         self._feedback = feedback
         self._turn_came = turn_came
+        self._flow = flow
 
     async def run(self) -> None:
         """Record until cancelled."""
@@ -121,6 +124,7 @@ class RecordOutcomes:
         outcome = without_free_words(reported)
         grant = self._workers.require(kid, worker=outcome.worker)
         ends_turn: list[DestinationName] = []
+        changed: list[DeliveryRecord | None] = []
         now, fraction = self._clock.now(), random.random()  # noqa: S311 - jitter, not a secret
 
         def rule(record: DeliveryRecord) -> Decision[State]:
@@ -132,11 +136,15 @@ class RecordOutcomes:
             decision = outcome_rule(outcome, policy, now, fraction)(record)
             if record.order_key is not None and decision.answer in FINAL:
                 ends_turn.append(record.destination)
+            changed.append(decision.record)
             return decision
 
         state = await self._journal.decide(outcome.delivery_id, rule)
         for destination in ends_turn:
             self._turn_came(destination)
+        # A rule that met a deadlock was asked more than once: its last word counts.
+        if (record := changed[-1]) is not None:
+            self._flow.recorded(record, outcome, now)
         log.info(
             "outcome.recorded",
             delivery_id=str(outcome.delivery_id),

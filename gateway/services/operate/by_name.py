@@ -19,6 +19,7 @@ from gateway.services.operate.refusals import OperationError
 from gateway.services.operate.repair import Repair
 from gateway.services.operate.report_log import ReportLog
 from gateway.services.operate.search_log import SearchLog
+from gateway.services.operate.show_flow import ShowFlow
 from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.operate.webhooks import OperateWebhooks
@@ -49,6 +50,7 @@ class Operations:
     client_keys: ClientKeys
     webhooks: OperateWebhooks
     destinations: OperateDestinations
+    flow: ShowFlow
     verify_log: VerifyLog
     log_keys: ShowLogKeys
     shred_details: ShredDetails
@@ -83,6 +85,8 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "destination.pause": _deciding(operate.destinations.pause),
         "destination.resume": _deciding(operate.destinations.resume),
         "destination.change": _deciding(operate.destinations.change),
+        "destination.flow": _reading(operate.flow.one),
+        "flow.totals": _reading(operate.flow.totals),
         "client.add": _deciding(operate.client_keys.add),
         "client.list": _reading(operate.client_keys.list),
         "client.revoke": _deciding(operate.client_keys.revoke),

@@ -33,6 +33,8 @@ PERMITTED: Final[Mapping[str, frozenset[Role]]] = {
     "destination.pause": _REPAIRING,
     "destination.resume": _REPAIRING,
     "destination.change": _REPAIRING,
+    "destination.flow": _EVERYBODY,
+    "flow.totals": _EVERYBODY,
     "client.add": _GIVING_OUT,
     "client.list": _EVERYBODY,
     "client.revoke": _GIVING_OUT,

@@ -10,8 +10,8 @@ import pytest
 
 from gateway.audit.reading import read
 from gateway.bootstrap.embedded import make_missing_keys
-from gateway.bootstrap.gateway import build_operate
 from gateway.bootstrap.log_signing import log_signing
+from gateway.bootstrap.operate import build_operate
 from gateway.bootstrap.stores import open_journal
 from gateway.domain.entry import Action, Actor, ActorKind, Entry, StoredEntry
 from gateway.domain.identifiers import MunicipalityCode
