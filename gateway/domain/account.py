@@ -1,5 +1,6 @@
 """Who may operate a gateway: people's accounts and what each role is for."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +22,10 @@ class Role(StrEnum):
 
 APART: Final = frozenset({Role.OPERATOR, Role.AUDITOR})
 """Roles that no account has together by default: nobody audits what they did themselves."""
+
+
+ACCOUNT_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+"""1 to 63 characters; ends with a letter or digit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +60,47 @@ class Person:
 
     name: str
     roles: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One browser in which a person has signed in.
+
+    Attributes:
+        id: Public part, 12 characters, shown in lists.
+        account: Whose it is.
+        digest: 32 bytes, SHA-256 of the secret that the browser holds (256 random bits).
+        address: Where the sign-in came from, as the connection says.
+        opened_at: Aware UTC.
+        seen_at: When its person last asked for something, to a minute.
+    """
+
+    id: str
+    account: str
+    digest: bytes
+    address: str
+    opened_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What a program of a person shows instead of a password, as the journal keeps it.
+
+    Attributes:
+        id: Public part, 12 characters, shown in lists and in the token itself.
+        account: In whose name it acts.
+        label: What it is for, in that person's words.
+        digest: 32 bytes, SHA-256 of the whole token (it has 256 random bits: no salt needed).
+        created_at: Aware UTC.
+        expires_at: From when on it is refused.
+        revoked_at: Since when it is refused, or ``None``.
+    """
+
+    id: str
+    account: str
+    label: str
+    digest: bytes
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None

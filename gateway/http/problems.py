@@ -131,6 +131,22 @@ DETAILS: Final[dict[str, tuple[int, str, str]]] = {
         "この API キーは失効しています。",
         "This API key has been revoked.",
     ),
+    "operator.unauthenticated": (
+        401,
+        "Authorization: Bearer に続けてアカウントのトークンを送ってください。",
+        "Send a token of an account after Authorization: Bearer.",
+    ),
+    "operator.token_unknown": (401, "このトークンは無効です。", "This token is not valid."),
+    "operator.token_revoked": (
+        401,
+        "このトークンは失効しているか、アカウントが停止されています。",
+        "This token has been revoked, or its account is disabled.",
+    ),
+    "operator.token_expired": (
+        401,
+        "このトークンは有効期限を過ぎています。",
+        "This token has expired.",
+    ),
     "client.municipality_not_allowed": (
         403,
         "この団体あての申請は、このクライアントに許可されていません。",

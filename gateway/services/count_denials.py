@@ -29,6 +29,7 @@ class CountDenials:
         self._journal = journal
         self._clock = clock
         self._counted: Counter[tuple[str, ClientName | None, str]] = Counter()
+        self._sign_ins: Counter[tuple[str, str | None]] = Counter()
 
     def count(
         self, code: str, client: ClientName | None = None, *, door: str = "front-end"
@@ -41,6 +42,15 @@ class CountDenials:
             door: At which door.
         """
         self._counted[code, client, door] += 1
+
+    def count_sign_in(self, code: str, account: str | None) -> None:
+        """Count one person who was not let in.
+
+        Args:
+            code: Why.
+            account: Whose name was given, if there is such an account.
+        """
+        self._sign_ins[code, account] += 1
 
     async def run(self) -> None:
         """Write every second until cancelled."""
@@ -58,7 +68,8 @@ class CountDenials:
             JournalUnavailableError: Nothing was written.
         """
         counted, self._counted = self._counted, Counter()
-        if not counted:
+        sign_ins, self._sign_ins = self._sign_ins, Counter()
+        if not counted and not sign_ins:
             return
         now = self._clock.now()
         entries = [
@@ -72,8 +83,18 @@ class CountDenials:
             )
             for (code, client, door), count in counted.items()
         ]
+        entries += [
+            Entry(
+                action=Action.SESSION_REFUSED,
+                at=now,
+                actor=Actor(ActorKind.NOBODY, "console"),
+                facts={"account": account, "code": code, "count": count},
+            )
+            for (code, account), count in sign_ins.items()
+        ]
         try:
             await self._journal.record(entries)
         except JournalUnavailableError:
             self._counted.update(counted)
+            self._sign_ins.update(sign_ins)
             raise
