@@ -16,6 +16,7 @@ from gateway.drivers.journal_postgres import PostgresJournal
 from gateway.testing.postgres import PostgresNode
 
 _TABLES: Final = (
+    "application_groups",
     "applications",
     "deliveries",
     "payloads",

@@ -138,3 +138,21 @@ def application_state(deliveries: Iterable[State]) -> ApplicationState:
             ApplicationState.DELIVERED if State.DELIVERED in states else ApplicationState.CANCELLED
         )
     return ApplicationState.ACCEPTED
+
+
+def requirement(status: ApplicationState) -> tuple[frozenset[State], frozenset[State]]:
+    """Return how to find applications of a status by their deliveries, without reading all.
+
+    Returns:
+        One of its deliveries is in one of the first states, and none in one of the second.
+    """
+    on_the_way = UNFINISHED - NEEDS_A_PERSON
+    match status:
+        case ApplicationState.NEEDS_ATTENTION:
+            return NEEDS_A_PERSON, frozenset()
+        case ApplicationState.DELIVERED:
+            return frozenset({State.DELIVERED}), UNFINISHED
+        case ApplicationState.CANCELLED:
+            return frozenset({State.CANCELLED}), UNFINISHED | {State.DELIVERED}
+        case ApplicationState.ACCEPTED:
+            return on_the_way, NEEDS_A_PERSON

@@ -25,6 +25,10 @@ from gateway.domain.records import (
 )
 from gateway.domain.repair import ReplayItem
 from gateway.domain.webhook import Announcement
+from gateway.ports.applications import Applications
+from gateway.ports.accounts import Accounts
+from gateway.ports.approvals import Approvals
+from gateway.ports.attention import Attention
 from gateway.ports.audit_log import AuditLog
 from gateway.ports.controls import Controls
 from gateway.ports.repairs import Repairs
@@ -152,7 +156,7 @@ class DossierFilter:
     receipt_macs: tuple[bytes, ...] = ()
 
 
-class Journal(AuditLog, Controls, Repairs, Webhooks, Protocol):
+class Journal(Approvals, Attention, Accounts, Applications, AuditLog, Controls, Repairs, Webhooks, Protocol):
     """The durable store. What a call has returned survives kill -9 and power loss.
 
     Safe to use from many tasks at once; concurrent calls share commits. A call

@@ -25,6 +25,7 @@ from gateway.testing.contracts.journal import (
 from gateway.testing.contracts.journal_controls import SharedControlsContract
 from gateway.testing.contracts.journal_order import SharedOrderContract
 from gateway.testing.contracts.journal_repairs import SharedRepairsContract
+from gateway.testing.contracts.journal_search import SearchContract
 from gateway.testing.contracts.journal_totals import SharedTotalsContract
 from gateway.testing.contracts.journal_webhooks import SharedWebhooksContract
 from gateway.testing.postgres import PostgresNode
@@ -49,6 +50,7 @@ class TestPostgresJournal(
     SharedOrderContract,
     SharedControlsContract,
     SharedRepairsContract,
+    SearchContract,
     SharedTotalsContract,
     SharedWebhooksContract,
 ):

@@ -28,6 +28,7 @@ from gateway.testing.contracts.journal import (
 from gateway.testing.contracts.journal_controls import ControlsContract
 from gateway.testing.contracts.journal_order import OrderContract
 from gateway.testing.contracts.journal_repairs import RepairsContract
+from gateway.testing.contracts.journal_search import SearchContract
 from gateway.testing.contracts.journal_totals import TotalsContract
 from gateway.testing.contracts.journal_webhooks import WebhooksContract
 
@@ -45,6 +46,7 @@ class TestSQLiteJournal(
     OrderContract,
     ControlsContract,
     RepairsContract,
+    SearchContract,
     TotalsContract,
     WebhooksContract,
 ):

@@ -32,8 +32,13 @@ from gateway.domain.repair import (
     WaitingGroup,
 )
 from gateway.drivers.journal_postgres import queries, reading, repairing, steps, totals
+from gateway.drivers.journal_postgres.accounts import PostgresAccounts
 from gateway.drivers.journal_postgres.apart import Apart
+from gateway.drivers.journal_postgres.applications import PostgresApplications
+from gateway.drivers.journal_postgres.approvals import PostgresApprovals
+from gateway.drivers.journal_postgres.attention import PostgresAttention
 from gateway.drivers.journal_postgres.audit_log import PAGE_ENTRIES, PostgresAuditLog
+from gateway.drivers.journal_postgres.checks import PostgresChecks
 from gateway.drivers.journal_postgres.compare_clocks import CompareClocks, utc_now
 from gateway.drivers.journal_postgres.connections import (
     DATABASE_ERRORS,
@@ -74,7 +79,7 @@ class _Opened:
     apart: Apart
 
 
-class PostgresJournal(PostgresAuditLog, PostgresWebhooks):
+class PostgresJournal(PostgresAccounts, PostgresApplications, PostgresAuditLog, PostgresWebhooks, PostgresAttention, PostgresApprovals, PostgresChecks):
     """Keeps the journal in a PostgreSQL database that several processes share.
 
     One connection writes (``writer``) and holds the node's name, another one seals; a few

@@ -132,10 +132,12 @@ FROM unnest(
 WHERE d.id = u.id
 """
 INSERT_FEEDBACK: Final = """
-INSERT INTO feedback (delivery_id, id, status, at, received_at, code, reference)
-SELECT * FROM unnest(
+INSERT INTO feedback (delivery_id, id, status, at, received_at, code, reference, application_id)
+SELECT reported.*, d.application_id
+FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[]
-)
+) AS reported (delivery_id, id, status, at, received_at, code, reference)
+JOIN deliveries d ON d.id = reported.delivery_id
 ON CONFLICT (delivery_id, id) DO NOTHING
 RETURNING delivery_id, id
 """
@@ -233,9 +235,6 @@ ENTRIES_AFTER: Final = """
 SELECT node, nseq, data FROM entries WHERE (node, nseq) > ($1, $2) ORDER BY node, nseq LIMIT $3
 """
 LATEST: Final = "SELECT id FROM applications WHERE id < $1 ORDER BY id DESC LIMIT $2"
-LATEST_OF_MUNICIPALITY: Final = """
-SELECT id FROM applications WHERE id < $1 AND municipality = $3 ORDER BY id DESC LIMIT $2
-"""
 LATEST_IN_STATES: Final = """
 SELECT DISTINCT newest.id
 FROM (
@@ -284,12 +283,13 @@ CLIENT_KEYS: Final = "SELECT * FROM client_keys ORDER BY created_at, id"
 PUT_HEARTBEAT: Final = """
 INSERT INTO heartbeats (
     worker, destination, version, adapter, in_flight, healthy, checked_at, at, breaker, unclaimed,
-    heard_at
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    heard_at, answers, said
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (worker, destination) DO UPDATE SET
     version = excluded.version, adapter = excluded.adapter, in_flight = excluded.in_flight,
     healthy = excluded.healthy, checked_at = excluded.checked_at, at = excluded.at,
-    breaker = excluded.breaker, unclaimed = excluded.unclaimed, heard_at = excluded.heard_at
+    breaker = excluded.breaker, unclaimed = excluded.unclaimed, heard_at = excluded.heard_at,
+    answers = excluded.answers, said = excluded.said
 WHERE excluded.at > heartbeats.at
 """
 FORGET_HEARTBEATS: Final = """

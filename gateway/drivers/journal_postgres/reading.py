@@ -118,11 +118,12 @@ async def accepted_under(
 
 async def dossier(connection: Connection, application_id: ApplicationId) -> Dossier | None:
     """Return one application with its deliveries and feedback."""
-    found = await _dossiers_of(connection, [application_id])
+    found = await dossiers_of(connection, [application_id])
     return found[0] if found else None
 
 
-async def _dossiers_of(connection: Connection, ids: Sequence[UUID]) -> list[Dossier]:
+async def dossiers_of(connection: Connection, ids: Sequence[UUID]) -> list[Dossier]:
+    """Return applications with their deliveries and feedback, newest first."""
     applications = [
         rows.to_application(row) for row in await connection.fetch(queries.APPLICATIONS, ids)
     ]
@@ -156,13 +157,11 @@ async def dossiers(
         found = await connection.fetch(
             queries.LATEST_OF_RECEIPT, *page, *filters, list(where.receipt_macs)
         )
-    elif where.states or where.destination is not None:
+    elif where.states or where.destination is not None or where.municipality is not None:
         found = await connection.fetch(queries.LATEST_IN_STATES, *page, *filters)
-    elif where.municipality is not None:
-        found = await connection.fetch(queries.LATEST_OF_MUNICIPALITY, *page, where.municipality)
     else:
         found = await connection.fetch(queries.LATEST, *page)
-    return await _dossiers_of(connection, [row["id"] for row in found])
+    return await dossiers_of(connection, [row["id"] for row in found])
 
 
 async def delivery(connection: Connection, delivery_id: DeliveryId) -> DeliveryRecord | None:

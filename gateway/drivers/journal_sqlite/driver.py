@@ -32,7 +32,12 @@ from gateway.domain.repair import (
     WaitingGroup,
 )
 from gateway.drivers.journal_sqlite import controls, reading, repairs, steps, totals
+from gateway.drivers.journal_sqlite.accounts import SQLiteAccounts
+from gateway.drivers.journal_sqlite.applications import SQLiteApplications
+from gateway.drivers.journal_sqlite.approvals import SQLiteApprovals
+from gateway.drivers.journal_sqlite.attention import SQLiteAttention
 from gateway.drivers.journal_sqlite.audit_log import PAGE_ENTRIES, SQLiteAuditLog
+from gateway.drivers.journal_sqlite.checks import SQLiteChecks
 from gateway.drivers.journal_sqlite.checkpointing import Checkpointer
 from gateway.drivers.journal_sqlite.database import FileLock, open_database
 from gateway.drivers.journal_sqlite.reading import Readers
@@ -60,7 +65,7 @@ class _Opened:
     readers: Readers
 
 
-class SQLiteJournal(SQLiteAuditLog, SQLiteWebhooks):
+class SQLiteJournal(SQLiteAccounts, SQLiteApplications, SQLiteAuditLog, SQLiteWebhooks, SQLiteAttention, SQLiteApprovals, SQLiteChecks):
     """Keeps the journal in one SQLite database (WAL, ``synchronous=FULL``).
 
     One process at a time: a file lock beside the database says so. Steps are

@@ -112,8 +112,8 @@ WHERE behind = 1 AND id = (
 )
 """
 INSERT_FEEDBACK: Final = """
-INSERT INTO feedback (delivery_id, id, status, at, received_at, code, reference)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO feedback (delivery_id, id, status, at, received_at, code, reference, application_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT application_id FROM deliveries WHERE id = ?1))
 ON CONFLICT (delivery_id, id) DO NOTHING
 """
 
@@ -158,9 +158,6 @@ ENTRIES_AFTER: Final = """
 SELECT node, nseq, data FROM entries WHERE (node, nseq) > (?, ?) ORDER BY node, nseq LIMIT ?
 """
 LATEST: Final = "SELECT id FROM applications WHERE id < ? ORDER BY id DESC LIMIT ?"
-LATEST_OF_MUNICIPALITY: Final = """
-SELECT id FROM applications WHERE municipality = ? AND id < ? ORDER BY id DESC LIMIT ?
-"""
 COUNTED: Final = """
 SELECT DISTINCT destination, state FROM delivery_counts
 WHERE deliveries > 0
@@ -205,12 +202,13 @@ CLIENT_KEYS: Final = "SELECT * FROM client_keys ORDER BY created_at, id"
 PUT_HEARTBEAT: Final = """
 INSERT INTO heartbeats (
     worker, destination, version, adapter, in_flight, healthy, checked_at, at, breaker, unclaimed,
-    heard_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    heard_at, answers, said
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (worker, destination) DO UPDATE SET
     version = excluded.version, adapter = excluded.adapter, in_flight = excluded.in_flight,
     healthy = excluded.healthy, checked_at = excluded.checked_at, at = excluded.at,
-    breaker = excluded.breaker, unclaimed = excluded.unclaimed, heard_at = excluded.heard_at
+    breaker = excluded.breaker, unclaimed = excluded.unclaimed, heard_at = excluded.heard_at,
+    answers = excluded.answers, said = excluded.said
 WHERE excluded.at > heartbeats.at
 """
 FORGET_HEARTBEATS: Final = """

@@ -150,10 +150,9 @@ def _page(
     if where.states or where.destination is not None:
         return _page_in_states(connection, parameters, limit)
     if where.municipality is not None:
-        parameters_in_order = (where.municipality, before, limit)
-        found = connection.execute(queries.LATEST_OF_MUNICIPALITY, parameters_in_order)
-    else:
-        found = connection.execute(queries.LATEST, (before, limit))
+        # Any state: every delivery is in one.
+        return _page_in_states(connection, parameters, limit)
+    found = connection.execute(queries.LATEST, (before, limit))
     return [row["id"] for row in found]
 
 
