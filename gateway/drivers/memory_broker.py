@@ -181,6 +181,11 @@ class MemoryBroker:
         self._sequence = itertools.count()
         self._is_open = False
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether it was opened."""
+        return self._is_open
+
     async def open(self) -> None:
         """Start carrying. What was in the queues at ``close`` is still there."""
         self._is_open = True

@@ -70,6 +70,10 @@ class Broker(Protocol):
     re-declared or consumed anew by the caller.
     """
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether it could carry something now, as far as is known without asking it."""
+
     async def open(self) -> None:
         """Connect. Idempotent.
 

@@ -94,6 +94,11 @@ class NothingToSupersede:
     """``supersedes`` names no unsuperseded application of this client and municipality."""
 
 
+CommitNoted = Callable[[int, float | None], None]
+"""Told of each transaction that a driver's writer ends: how many steps shared it, and how many
+seconds it took; ``None`` if it came to nothing. May be called in another thread; must neither wait
+nor raise."""
+
 AcceptAnswer = Accepted | KeyKnown | ReceiptNumberKnown | NothingToSupersede
 
 
@@ -245,6 +250,13 @@ class Journal(Approvals, Attention, Accounts, Applications, AuditLog, Controls, 
         """Yield what a broker without memory loses: ``queued``, ``sending``, claimed ``in_doubt``.
 
         Oldest first, read in pages, so that any backlog fits in memory.
+        """
+
+    async def size_bytes(self) -> int:
+        """Return how much room the store takes, on its own disk.
+
+        Raises:
+            JournalUnavailableError: It cannot be reached.
         """
 
     async def counts(self) -> dict[DestinationName, dict[State, int]]:

@@ -5,10 +5,13 @@ Services and drivers know nothing of Prometheus: they tally, ``http.metrics`` te
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final
+from typing import Final, TypeVar
+
+K = TypeVar("K", bound=Hashable)
 
 HOP_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Buckets of what should take milliseconds: one hop inside the gateway."""
@@ -18,6 +21,9 @@ WAY_S: Final = (
     *(300.0, 1800.0, 3600.0, 21600.0, 86400.0),
 )
 """Buckets of a whole way: from what a file takes to a day behind a closed window."""
+
+STEPS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+"""Buckets of how many steps share a commit; no journal commits more than 512 at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +104,46 @@ def quantile(bounds: Sequence[float], counts: Sequence[int], share: float) -> fl
             return lower + (bound - lower) * (rank - before) / count
         before, lower = before + count, bound
     return bounds[-1]
+
+
+class Capped(Counter[K]):
+    """Counts by names that others choose: of the first ``most`` apart, of the rest together.
+
+    A core system's reason codes are its own. Whatever it sends, as many series as this come
+    of it and one more.
+    """
+
+    def __init__(self, most: int, rest: K) -> None:
+        """Start at zero; ``rest`` stands for all that there is no room for."""
+        super().__init__()
+        self._most = most
+        self._rest = rest
+
+    def add(self, name: K) -> None:
+        """Count one."""
+        is_known = name in self or len(self) < self._most
+        self[name if is_known else self._rest] += 1
+
+
+class Commits:
+    """What a journal's writer commits at once, and how long that takes.
+
+    Attributes:
+        steps: How many steps shared a transaction.
+        seconds: From its begin until it was durable.
+        failed: Transactions that came to nothing.
+    """
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.steps = Histogram(STEPS)
+        self.seconds = Histogram(HOP_S)
+        self.failed = 0
+
+    def note(self, steps: int, seconds: float | None) -> None:
+        """Note one transaction, as ``ports.journal.CommitNoted`` says."""
+        if seconds is None:
+            self.failed += 1
+        else:
+            self.steps.observe(steps)
+            self.seconds.observe(seconds)

@@ -61,6 +61,7 @@ from gateway.ports.journal import (
     Acceptance,
     AcceptAnswer,
     ClientKey,
+    CommitNoted,
     Decision,
     DossierFilter,
     KeyKnown,
@@ -95,6 +96,7 @@ class PostgresJournal(PostgresAccounts, PostgresApplications, PostgresAuditLog, 
         lease_s: float = 30.0,
         timeout_s: float = 10.0,
         now: Callable[[], datetime] = utc_now,
+        note_commit: CommitNoted = lambda _steps, _seconds: None,
     ) -> None:
         """Keep the settings; nothing is opened.
 
@@ -104,7 +106,9 @@ class PostgresJournal(PostgresAccounts, PostgresApplications, PostgresAuditLog, 
             lease_s: How long accepted deliveries are this process's alone to publish.
             timeout_s: Longest wait for a connection, a statement or a transaction.
             now: The time of day, which is compared with the database's.
+            note_commit: Called in the event loop.
         """
+        self._note_commit = note_commit
         self._access = Access(url, node, timeout_s)
         self._lease_s = lease_s
         self._opened: _Opened | None = None
@@ -131,7 +135,7 @@ class PostgresJournal(PostgresAccounts, PostgresApplications, PostgresAuditLog, 
             connection.terminate()
             raise
         lease = Lease(opening, self._lease_s)
-        writer = Writer(connection, self._access, lease)
+        writer = Writer(connection, self._access, lease, self._note_commit)
         self._opened = _Opened(writer, readers, Apart(self._access))
 
     async def close(self) -> None:
@@ -201,6 +205,10 @@ class PostgresJournal(PostgresAccounts, PostgresApplications, PostgresAuditLog, 
         return await self._read(
             lambda connection: reading.unclaimed(connection, destination, after, PAGE_DELIVERIES)
         )
+
+    async def size_bytes(self) -> int:
+        """Return the size of the database on its server's disk."""
+        return await self._read(totals.size_bytes)
 
     async def counts(self) -> dict[DestinationName, dict[State, int]]:
         """Count deliveries."""

@@ -40,6 +40,11 @@ GROUP BY destination
 """
 
 
+async def size_bytes(connection: Connection) -> int:
+    """Return the size of the whole database, with its indices."""
+    return int(await connection.fetchval("SELECT pg_database_size(current_database())"))
+
+
 async def counts(connection: Connection) -> dict[DestinationName, dict[State, int]]:
     """Return how many deliveries each destination has in each state."""
     counted: dict[DestinationName, dict[State, int]] = {}

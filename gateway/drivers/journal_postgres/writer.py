@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
+from time import perf_counter
 from typing import Final
 
 import structlog
@@ -41,6 +42,7 @@ from gateway.drivers.journal_postgres.transaction import (
     Transaction,
     Waiting,
 )
+from gateway.ports.journal import CommitNoted
 
 BATCH_STEPS: Final = 512
 """More steps than this wait for the next transaction, which bounds how long one lasts."""
@@ -57,8 +59,11 @@ log = structlog.get_logger()
 class Writer:
     """Runs steps on the only connection of this process that writes."""
 
-    def __init__(self, connection: Connection, access: Access, lease: Lease) -> None:
-        """Take over ``connection`` and start writing."""
+    def __init__(
+        self, connection: Connection, access: Access, lease: Lease, note_commit: CommitNoted
+    ) -> None:
+        """Take over ``connection`` and start writing; tell ``note_commit`` of each commit."""
+        self._note_commit = note_commit
         self._access = access
         self._lease = lease
         self._waiting: deque[Waiting] = deque()
@@ -190,6 +195,7 @@ class Writer:
                 self._refuse(batch, JournalUnavailableError("disconnected"))
                 return None
             perhaps: Position | None = None
+            began = perf_counter()
             try:
                 async with asyncio.timeout(self._access.timeout_s):
                     await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
@@ -199,6 +205,7 @@ class Writer:
                     perhaps = head.position
                     await connection.execute("COMMIT")
             except Exception as error:  # noqa: BLE001 - a value that cannot be stored may raise any
+                self._note_commit(len(batch), None)
                 if perhaps is not None:
                     self._end.doubt(perhaps)
                 kind = await self._after(connection, error)
@@ -210,6 +217,7 @@ class Writer:
                 refusal = CommitUnknownError if unknown else JournalUnavailableError
                 self._refuse(batch, refusal(subject(error)), error)
                 return None
+            self._note_commit(len(batch), perf_counter() - began)
             self._end.reach(head.position)
             self._series |= transaction.new_series
             return None

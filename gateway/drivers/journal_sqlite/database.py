@@ -74,6 +74,20 @@ def _set_up(connection: sqlite3.Connection, node: NodeName) -> None:
     connection.execute(queries.NOTE_OPENED, (node,))
 
 
+def size_bytes(path: Path) -> int:
+    """Return the size of the database at ``path`` and of its WAL.
+
+    Raises:
+        JournalUnavailableError: There is none.
+    """
+    try:
+        size = path.stat().st_size
+        wal = path.with_name(path.name + "-wal")
+        return size + (wal.stat().st_size if wal.exists() else 0)
+    except OSError as error:
+        raise JournalUnavailableError(path.name) from error
+
+
 def subject(error: sqlite3.Error) -> str:
     """Return the name of SQLite's result code, or else the kind of error; never its text."""
     return getattr(error, "sqlite_errorname", type(error).__name__)

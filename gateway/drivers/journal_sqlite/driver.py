@@ -39,7 +39,7 @@ from gateway.drivers.journal_sqlite.attention import SQLiteAttention
 from gateway.drivers.journal_sqlite.audit_log import PAGE_ENTRIES, SQLiteAuditLog
 from gateway.drivers.journal_sqlite.checks import SQLiteChecks
 from gateway.drivers.journal_sqlite.checkpointing import Checkpointer
-from gateway.drivers.journal_sqlite.database import FileLock, open_database
+from gateway.drivers.journal_sqlite.database import FileLock, open_database, size_bytes
 from gateway.drivers.journal_sqlite.reading import Readers
 from gateway.drivers.journal_sqlite.webhooks import SQLiteWebhooks
 from gateway.drivers.journal_sqlite.writer import Step, Writer
@@ -47,6 +47,7 @@ from gateway.ports.journal import (
     Acceptance,
     AcceptAnswer,
     ClientKey,
+    CommitNoted,
     Decision,
     DossierFilter,
     KeyKnown,
@@ -73,13 +74,21 @@ class SQLiteJournal(SQLiteAccounts, SQLiteApplications, SQLiteAuditLog, SQLiteWe
     not kept: whoever else held one is dead, or this process would not have the file.
     """
 
-    def __init__(self, path: Path, *, node: NodeName) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        node: NodeName,
+        note_commit: CommitNoted = lambda _steps, _seconds: None,
+    ) -> None:
         """Keep the settings; nothing is opened.
 
         Args:
             path: The database; ``open`` makes it, and its folder, with modes 0600 and 0700.
             node: This process's name in the audit log.
+            note_commit: Called in the writer's thread.
         """
+        self._note_commit = note_commit
         self._path = path
         self._node = node
         self._opened: _Opened | None = None
@@ -103,7 +112,8 @@ class SQLiteJournal(SQLiteAccounts, SQLiteApplications, SQLiteAuditLog, SQLiteWe
         except BaseException:
             lock.release()
             raise
-        self._opened = _Opened(lock, Writer(connection, self._node, checkpointer), readers)
+        writer = Writer(connection, self._node, checkpointer, self._note_commit)
+        self._opened = _Opened(lock, writer, readers)
 
     async def close(self) -> None:
         """Finish what is being written and give the file back."""
@@ -168,6 +178,10 @@ class SQLiteJournal(SQLiteAccounts, SQLiteApplications, SQLiteAuditLog, SQLiteWe
         return await self._read(
             lambda connection: reading.unclaimed(connection, destination, after, PAGE_DELIVERIES)
         )
+
+    async def size_bytes(self) -> int:
+        """Return the size of the database's file and of its WAL."""
+        return await asyncio.to_thread(size_bytes, self._path)
 
     async def counts(self) -> dict[DestinationName, dict[State, int]]:
         """Count deliveries."""

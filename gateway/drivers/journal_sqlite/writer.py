@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Final, TypeVar, cast
 
 import structlog
@@ -24,6 +25,7 @@ from gateway.domain.identifiers import NodeName
 from gateway.drivers.journal_sqlite import queries
 from gateway.drivers.journal_sqlite.checkpointing import Checkpointer
 from gateway.drivers.journal_sqlite.database import subject
+from gateway.ports.journal import CommitNoted
 
 T = TypeVar("T")
 Step = Callable[[sqlite3.Connection, Head], T]
@@ -58,9 +60,17 @@ class Writer:
     """Runs steps on the only connection that writes. Submit from one event loop."""
 
     def __init__(
-        self, connection: sqlite3.Connection, node: NodeName, checkpointer: Checkpointer
+        self,
+        connection: sqlite3.Connection,
+        node: NodeName,
+        checkpointer: Checkpointer,
+        note_commit: CommitNoted,
     ) -> None:
-        """Take over ``connection``, which must be in autocommit mode, and ``checkpointer``."""
+        """Take over ``connection``, which must be in autocommit mode, and ``checkpointer``.
+
+        ``note_commit`` is called in the writer's thread.
+        """
+        self._note_commit = note_commit
         self._connection = connection
         self._checkpointer = checkpointer
         self._node = node
@@ -136,6 +146,7 @@ class Writer:
 
     def _write(self, batch: list[_Waiting]) -> None:
         perhaps: Position | None = None
+        began = perf_counter()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             head = self._head()
@@ -149,6 +160,7 @@ class Writer:
             # Of the chain's end: what steps raise is their callers'.
             self._undo(batch, refusal, perhaps)
         else:
+            self._note_commit(len(batch), perf_counter() - began)
             self._end.reach(head.position)
             self._checkpointer.note(self._connection.total_changes)
             if self._lost:
@@ -195,6 +207,7 @@ class Writer:
         perhaps: Position | None,
     ) -> None:
         self._end.doubt(perhaps)
+        self._note_commit(len(batch), None)
         # On a full disk SQLite may have rolled back by itself (lang_transaction, 3.1).
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:

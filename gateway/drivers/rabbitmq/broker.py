@@ -76,6 +76,11 @@ class RabbitBroker:
         }
         self._replier = Replier(self._publishing, timeout_s=confirm_timeout_s)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether both connections stand; a frozen broker is noticed after its heartbeats."""
+        return self._publishing.is_connected and self._consuming.is_connected
+
     async def open(self) -> None:
         """Open both connections."""
         await self._publishing.open()

@@ -57,6 +57,11 @@ class Link:
         self._is_open = False
         self._is_down = False
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection stands, as far as is known here."""
+        return self._connection is not None and self._connection.is_opened
+
     def apart(self) -> Self:
         """Return a link of its own to the same broker, not yet open, that says nothing."""
         return type(self)(

@@ -39,6 +39,9 @@ class TotalsContract:
         }
         assert await journal.unfinished() == 2
 
+    async def test_it_takes_room_and_says_how_much(self, journal: Journal) -> None:
+        assert 10_000 < await journal.size_bytes() < 1_000_000_000
+
     async def test_many_steps_in_one_commit_are_all_counted(self, journal: Journal) -> None:
         acceptances = [an_acceptance() for _ in range(60)]
         await asyncio.gather(*map(journal.accept, acceptances))

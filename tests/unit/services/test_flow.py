@@ -78,8 +78,8 @@ def test_what_is_accepted_and_what_comes_of_it_count_in_the_minute_they_happen(
 
     assert history.at == [int(NOON.timestamp()) + 60 * each for each in (-1, 0, 1, 2)]
     assert history.counts[Counted.ACCEPTED] == [0, 2, 0, 0]
-    for kind in (Counted.DELIVERED, Counted.REJECTED, Counted.DEFERRED, Counted.IN_DOUBT):
-        assert history.counts[kind] == [0, 0, 0, 1]
+    for counted in (Counted.DELIVERED, Counted.REJECTED, Counted.DEFERRED, Counted.IN_DOUBT):
+        assert history.counts[counted] == [0, 0, 0, 1]
     assert [each.count for each in history.lasting[Lasting.SEND]] == [0, 0, 0, 4]
     assert history.lasting[Lasting.SEND][0].p50_s is None
 
