@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from gateway.audit.report.page import Report, page
 from gateway.cli import screen, words
 from gateway.cli.failures import ExitCode
 from gateway.cli.invocation import Invocation
 from gateway.cli.reach import perform
-from gateway.cli.report.page import Report, page
 
 
 def report(

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.audit.chain import leaf
-from gateway.cli.report.page import Report, page
-from gateway.cli.report.words import ACTIONS
+from gateway.audit.report.page import Report, page
+from gateway.audit.report.words import ACTIONS
 from gateway.crypto import keys
 from gateway.crypto.sign import Purpose, Signer
 from gateway.domain.entry import Action

@@ -4,17 +4,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
-from gateway.cli import words as screen_words
-from gateway.cli.report.words import ACTIONS, TEXT
-from gateway.cli.words import Language
+from gateway.audit.report.words import ACTIONS, TEXT
 from gateway.domain.entry import Action
 
 MOST_ROWS: Final = 100
 """How many a table of who did what names; whoever comes behind them is counted together."""
 
 Figures = Mapping[str, Any]
+Language = Literal["ja", "en"]
+
+_JAPAN: Final = ZoneInfo("Asia/Tokyo")
 
 _STYLE: Final = """
 @page{size:A4;margin:18mm 16mm}
@@ -265,7 +267,7 @@ def _number(value: int) -> str:
 
 
 def _moment(text: str) -> str:
-    return screen_words.moment(text)
+    return datetime.fromisoformat(text).astimezone(_JAPAN).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _place(fault: Mapping[str, Any]) -> str:
