@@ -5,6 +5,8 @@ A code that the source has and no table here has keeps the page from being made.
 
 from typing import Final
 
+from gateway.services.advice import ADVICE
+
 FRONT_END: Final = "None. The front end's developers correct the request."
 """Whatever else the front door refuses, but for what ``AT_THE_DOOR`` names."""
 
@@ -67,114 +69,13 @@ WEBHOOKS: Final[dict[str, tuple[str, str]]] = {
 }
 """Code to meaning and action, where a front end is told of feedback."""
 
+_WITH_A_PAGE: Final = {
+    "destination.unavailable": "[A core system down overnight]"
+    "(../howto/a-core-system-down-overnight.md).",
+}
 DELIVERIES: Final[dict[str, tuple[str, str, str]]] = {
-    "adapter.defect": (
-        "in doubt",
-        "The adapter raised what the contract does not have, or ended its own task.",
-        "Ask the core system, then confirm or replay; tell the adapter's owner the error's class.",
-    ),
-    "check.deadline": (
-        "–",
-        "The adapter's check took longer than `send_timeout_s`.",
-        "Is the core system slow? `kakehashi adapter check DEST`.",
-    ),
-    "check.not_ok": (
-        "–",
-        "The adapter's check said no; the breaker stays open.",
-        "`kakehashi adapter check DEST` says why.",
-    ),
-    "delivery.abandoned": (
-        "in doubt",
-        "It was claimed, and no worker came back with an outcome.",
-        "Is its worker gone? With `idempotency: none` ask the core system, then confirm or replay.",
-    ),
-    "delivery.crash_loop": (
-        "parked",
-        "Its copy came back from dying workers until the broker gave it up.",
-        "Look at what ends the worker (memory, the adapter's library); then replay it.",
-    ),
-    "delivery.effect_unknown": (
-        "in doubt",
-        "A copy came again that a worker had claimed, and nothing tells what became of it.",
-        "Ask the core system whether it has it, then `kakehashi parked confirm` or `replay`.",
-    ),
-    "delivery.unresolved": (
-        "parked",
-        "In doubt, and sent again as often as allowed, or as long as the core system keeps keys.",
-        "Ask the core system whether it has it, then confirm or replay.",
-    ),
-    "destination.closed": (
-        "waits",
-        "Outside the destination's maintenance window.",
-        "None; `kakehashi destination show` says when it opens.",
-    ),
-    "destination.paused": ("waits", "An operator paused it.", "`kakehashi destination resume`."),
-    "destination.rate_limited": (
-        "waits",
-        "The destination's `rate_per_s` is used up.",
-        "None; raise it if the core system may take more.",
-    ),
-    "destination.rejected": (
-        "parked",
-        "The core system refused it, and its code was none that may be kept.",
-        "Ask the core system's operators; correct and replay, or cancel.",
-    ),
-    "destination.throttled": (
-        "retrying",
-        "The core system asked to slow down.",
-        "None; if it is everyday load, set `rate_per_s`.",
-    ),
-    "destination.transient": (
-        "retrying",
-        "It had no effect; tried again with backoff.",
-        "None, until the budget is spent and it is parked.",
-    ),
-    "destination.unavailable": (
-        "waits",
-        "The breaker is open: the core system cannot be reached.",
-        "[A core system down overnight](../howto/a-core-system-down-overnight.md).",
-    ),
-    "destination.unknown_outcome": (
-        "in doubt",
-        "Something was sent, and no answer tells what became of it.",
-        "None with `native` or `lookup`; else ask the core system, then confirm or replay.",
-    ),
-    "feedback.code": (
-        "–",
-        "Stands for a status' code that was none.",
-        "Report it to the adapter's owner: a code is no free text.",
-    ),
-    "lookup.deadline": (
-        "in doubt",
-        "The lookup took too long.",
-        "None; it is asked again.",
-    ),
-    "lookup.not_found": (
-        "retrying",
-        "The core system does not have it; it is sent again.",
-        "None.",
-    ),
-    "lookup.settling": (
-        "in doubt",
-        "The core system does not show it yet; `settle_s` is not over.",
-        "None; it is asked again.",
-    ),
-    "outcome.code_unusable": (
-        "any",
-        "Stands for a worker's code that was none.",
-        "Report it to the adapter's owner: a code is no free text.",
-    ),
-    "send.deadline": (
-        "in doubt",
-        "The adapter was not done within `send_timeout_s`.",
-        "Ask the core system, then confirm or replay; if it is frequent, raise `send_timeout_s`.",
-    ),
-    "worker.standing_by": (
-        "waits",
-        "Another copy tries first whether the core system is back.",
-        "None.",
-    ),
-    "worker.stopping": ("waits", "The worker was being stopped.", "None; another takes it."),
+    code: (advice.state, advice.happened[1], _WITH_A_PAGE.get(code, advice.action[1]))
+    for code, advice in ADVICE.items()
 }
 """Code to the delivery's state, what happened, and what to do."""
 
@@ -205,6 +106,7 @@ INSIDE: Final[dict[str, str]] = {
     "security team.",
     "message.malformed": "Gateway and worker of one release? Else somebody else publishes: tell "
     "the security team.",
+    "operation.changed_meanwhile": "Look at it again, then decide.",
     "operation.not_found": "Check the id; `kakehashi status`, `client list`, `keys list`.",
     "operation.refused": "It says why.",
     "operator.not_permitted": "Ask somebody with one of the roles that it names.",

@@ -1,7 +1,7 @@
 """Destinations: how each stands, and pausing, resuming and changing one while all runs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -14,11 +14,23 @@ from gateway.domain.identifiers import DestinationName
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
-from gateway.services.operate.refusals import NotFoundError, OperationError, printable
+from gateway.services.operate.refusals import (
+    ChangedMeanwhileError,
+    NotFoundError,
+    OperationError,
+    printable,
+)
 from gateway.services.policy import CHANGEABLE, DAYS, DestinationPolicy, applied, checked
 
 _PAUSED: Final = "paused"
 _OPEN_ON: Final = "window.open_on"
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    settings: Mapping[str, Setting]
+    reset: tuple[str, ...]
+    version: int | None
 
 
 class OperateDestinations:
@@ -48,23 +60,31 @@ class OperateDestinations:
         await self._destinations.refresh()
         return self._view(name)
 
-    async def pause(self, destination: str, *, actor: Actor, reason: str) -> dict[str, object]:
+    async def pause(
+        self, destination: str, *, actor: Actor, reason: str, version: int | None = None
+    ) -> dict[str, object]:
         """Keep everything for a destination in the journal until it is resumed.
 
         Raises:
             NotFoundError: It is not configured.
+            ChangedMeanwhileError: Its ``version`` is another one, where one is given.
             OperationError: No reason is given.
         """
-        return await self._put(destination, {_PAUSED: True}, (), actor, reason)
+        change = _Change({_PAUSED: True}, (), version)
+        return await self._put(destination, change, actor, reason)
 
-    async def resume(self, destination: str, *, actor: Actor, reason: str) -> dict[str, object]:
+    async def resume(
+        self, destination: str, *, actor: Actor, reason: str, version: int | None = None
+    ) -> dict[str, object]:
         """Let a destination go on.
 
         Raises:
             NotFoundError: It is not configured.
+            ChangedMeanwhileError: Its ``version`` is another one, where one is given.
             OperationError: No reason is given.
         """
-        return await self._put(destination, {_PAUSED: False}, (), actor, reason)
+        change = _Change({_PAUSED: False}, (), version)
+        return await self._put(destination, change, actor, reason)
 
     async def change(
         self,
@@ -74,6 +94,7 @@ class OperateDestinations:
         reason: str,
         settings: Mapping[str, object] | None = None,
         reset: tuple[str, ...] = (),
+        version: int | None = None,
     ) -> dict[str, object]:
         """Put settings in force instead of the configured ones, or back to those.
 
@@ -84,9 +105,12 @@ class OperateDestinations:
             settings: Names of ``CHANGEABLE`` to new values.
             reset: Names that shall be as configured again; ``*`` stands for all but
                 ``paused``, which ``resume`` ends.
+            version: Only if this many changes were made before (``changed.version``, 0 for
+                none); ``None`` for however many.
 
         Raises:
             NotFoundError: It is not configured.
+            ChangedMeanwhileError: Its ``version`` is another one.
             OperationError: A name or a value is wrong, nothing is to be changed, a day of
                 ``window.open_on`` would not be open, or no reason is given.
 
@@ -100,19 +124,17 @@ class OperateDestinations:
                 known = ", ".join(CHANGEABLE)
                 raise OperationError(f"{name}: cannot be changed while it runs; known: {known}")
         wanted = {name: _value(name, value) for name, value in (settings or {}).items()}
-        return await self._put(destination, wanted, reset, actor, reason)
+        return await self._put(destination, _Change(wanted, reset, version), actor, reason)
 
     async def _put(
-        self,
-        destination: str,
-        settings: Mapping[str, Setting],
-        reset: tuple[str, ...],
-        actor: Actor,
-        reason: str,
+        self, destination: str, change: _Change, actor: Actor, reason: str
     ) -> dict[str, object]:
+        settings, reset = change.settings, change.reset
         name, reason = self._known(destination), printable(reason, "reason")
         await self._destinations.refresh()
         known = self._destinations.control(name)
+        if change.version not in (None, 0 if known is None else known.version):
+            raise ChangedMeanwhileError(f"{name}: somebody changed it meanwhile; look again")
         held = {} if known is None else dict(known.settings)
         # A pause ends when somebody says "resume", not because all else is reset.
         undone = held.keys() - {_PAUSED} if "*" in reset else held.keys() & set(reset)
@@ -152,7 +174,7 @@ class OperateDestinations:
             },
         )
         if not await self._journal.put_control(control, entry):
-            raise OperationError(f"{name}: somebody changed it at the same time; look again")
+            raise ChangedMeanwhileError(f"{name}: somebody changed it at the same time; look again")
         await self._destinations.refresh()
         stays = _days(policy)
         dropped = {key: sorted(days - stays[key]) for key, days in was.items()}

@@ -14,6 +14,12 @@ class OperationError(PermanentError):
     code = "operation.refused"
 
 
+class ChangedMeanwhileError(OperationError):
+    """Somebody else changed it after the operator looked; nothing was done."""
+
+    code = "operation.changed_meanwhile"
+
+
 class NotFoundError(PermanentError):
     """There is no such application, delivery, client or key."""
 
