@@ -56,6 +56,7 @@ from gateway.services.relay import Relay
 from gateway.services.routing import Grant, Route, RoutingTable
 from gateway.services.seal_log import SealLog
 from gateway.services.send_webhooks import SendWebhooks
+from gateway.services.sessions import Sessions
 from gateway.services.track import Track
 from gateway.services.watch_backlog import WatchBacklog
 from gateway.services.workers import WorkerGrant, WorkerRegister
@@ -75,6 +76,7 @@ class Gateway:
     catalogue: Catalogue
     authenticate: Authenticate
     denials: CountDenials
+    sessions: Sessions
     limit: Limit
     accept: AcceptApplication
     track: Track
@@ -167,6 +169,7 @@ def build_gateway(
         catalogue=catalogue,
         authenticate=authenticate,
         denials=CountDenials(journal=journal, clock=clock),
+        sessions=Sessions(journal=journal, clock=clock, limits=settings.console.limits()),
         limit=Limit(rate_per_s=settings.http.requests_per_s, burst=settings.http.request_burst),
         accept=AcceptApplication(
             catalogue=catalogue,
@@ -198,6 +201,7 @@ def build_gateway(
             journal,
             destinations=destinations,
             flow=flow,
+            catalogue=catalogue,
             keys_changed=authenticate.reload,
         ),
         relay=relay,

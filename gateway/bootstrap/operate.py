@@ -6,26 +6,33 @@ from gateway.bootstrap.key_names import PSEUDONYM_KEY
 from gateway.bootstrap.log_operations import log_operations
 from gateway.bootstrap.log_signing import log_signing
 from gateway.bootstrap.policies import policies
+from gateway.bootstrap.search import search_applications
 from gateway.bootstrap.webhooks import with_endpoint
 from gateway.crypto.at_rest import WordsAtRest
 from gateway.crypto.pseudonym import Pseudonyms
 from gateway.domain.identifiers import ClientName, MunicipalityCode
 from gateway.drivers.system_clock import SystemClock, new_id
+from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.ports.keys import KeyStore
+from gateway.schema.catalogue import Catalogue
 from gateway.services.destinations import Destinations
 from gateway.services.flow import Flow
-from gateway.services.operate.by_name import Operations
+from gateway.services.operate.account_access import AccountAccess
+from gateway.services.operate.accounts import OperateAccounts
+from gateway.services.operate.by_name import Operations, PeopleOperations
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
 from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.log_keys import ShowLogKeys
 from gateway.services.operate.look import Look
+from gateway.services.operate.own_account import OwnAccount
 from gateway.services.operate.repair import Repair
 from gateway.services.operate.show_flow import ShowFlow
 from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.operate.webhooks import OperateWebhooks
+from gateway.services.passwords import Passwords
 from gateway.settings.model import Settings
 
 
@@ -36,6 +43,7 @@ def build_operate(
     *,
     destinations: Destinations | None = None,
     flow: Flow | None = None,
+    catalogue: Catalogue | None = None,
     keys_changed: Callable[[], Awaitable[None]] | None = None,
 ) -> Operations:
     """Return the operations over ``journal``, for the gateway or for a command beside it.
@@ -46,6 +54,7 @@ def build_operate(
         journal: The open store.
         destinations: The gateway's own view of them, so that a change is in force at once.
         flow: What this process counts; nothing, if not said.
+        catalogue: The procedures; without it they have no titles.
         keys_changed: Called when a client's key was added or revoked.
 
     Raises:
@@ -65,6 +74,9 @@ def build_operate(
             webhooks=webhooks,
             clock=clock,
         ),
+        applications=search_applications(
+            settings, journal, pseudonyms=pseudonyms, clock=clock, catalogue=catalogue
+        ),
         decide=Decide(journal=journal, clock=clock),
         repair=Repair(journal=journal, clock=clock, new_id=new_id, at_rest=at_rest),
         client_keys=ClientKeys(
@@ -82,4 +94,19 @@ def build_operate(
         log_keys=ShowLogKeys(journal=journal, signing=lambda: log_signing(store)),
         shred_details=ShredDetails(journal=journal, clock=clock),
         log=log_operations(settings, store, journal, pseudonyms=pseudonyms, clock=clock),
+        people=_people(settings, journal, clock),
+    )
+
+
+def _people(settings: Settings, journal: Journal, clock: Clock) -> PeopleOperations:
+    passwords, access = Passwords(), AccountAccess(journal=journal, clock=clock)
+    return PeopleOperations(
+        accounts=OperateAccounts(
+            journal=journal,
+            passwords=passwords,
+            clock=clock,
+            operator_may_audit=settings.console.operator_may_audit,
+        ),
+        access=access,
+        own=OwnAccount(journal=journal, access=access, passwords=passwords, clock=clock),
     )

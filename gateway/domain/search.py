@@ -29,7 +29,7 @@ class ApplicationFilter:
     """Which applications are looked for; ``None``, or nothing, means any.
 
     Attributes:
-        application: Only this one.
+        applications: Only these.
         receipt_macs: Only these 受付番号, as keyed hashes, one for each municipality.
         municipality: Only this tenant's.
         procedure: ``area/name``, or a pattern: ``*`` stands for anything, ``?`` for one character.
@@ -45,7 +45,7 @@ class ApplicationFilter:
     ``destination``, ``states`` and ``code`` are of one and the same delivery.
     """
 
-    application: ApplicationId | None = None
+    applications: tuple[ApplicationId, ...] = ()
     receipt_macs: tuple[bytes, ...] = ()
     municipality: MunicipalityCode | None = None
     procedure: str | None = None
@@ -139,7 +139,7 @@ def choose(where: ApplicationFilter, in_places: int) -> Drive:
         where: What is looked for.
         in_places: How many deliveries are where it names; looked at only if it names any.
     """
-    if where.application is not None or where.receipt_macs:
+    if where.applications or where.receipt_macs:
         return Drive.DIRECT
     if where.code is not None:
         return Drive.CODES
@@ -155,7 +155,7 @@ def left_to_check(where: ApplicationFilter, drive: Drive) -> ApplicationFilter |
     rest = replace(where, since=None, until=None)
     match drive:
         case Drive.DIRECT:
-            rest = replace(rest, application=None, receipt_macs=())
+            rest = replace(rest, applications=(), receipt_macs=())
         case Drive.CODES if not where.states and where.destination is None:
             # Otherwise all three are of one delivery.
             rest = replace(rest, code=None)

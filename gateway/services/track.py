@@ -83,6 +83,8 @@ class Track:
             ),
             "client": dossier.application.client,
             "municipality": dossier.application.municipality,
+            "commitment": dossier.application.commitment.hex(),
+            "traceparent": dossier.application.traceparent,
             "deliveries": [
                 delivery_view(delivery, standings[delivery.destination])
                 for delivery in dossier.deliveries

@@ -101,8 +101,9 @@ ORDER BY 1 {order}, 2 {order} LIMIT $3
 """
 _DIRECT: Final = """
 SELECT id FROM applications
-WHERE id = $4 AND id > $1 AND id < $2
-    AND ($5::bytea[] IS NULL OR receipt_mac = ANY($5)) AND $3 > 0
+WHERE id = ANY($4::uuid[]) AND id > $1 AND id < $2
+    AND ($5::bytea[] IS NULL OR receipt_mac = ANY($5))
+ORDER BY id {order} LIMIT $3
 """
 _OF_RECEIPT: Final = """
 SELECT id FROM (
@@ -253,8 +254,8 @@ def _candidates(
     where: ApplicationFilter, drive: Drive, groups: list[Record], places: list[Record]
 ) -> tuple[str, tuple[object, ...]]:
     match drive:
-        case Drive.DIRECT if where.application is not None:
-            return _DIRECT, (where.application, list(where.receipt_macs) or None)
+        case Drive.DIRECT if where.applications:
+            return _DIRECT, (list(where.applications), list(where.receipt_macs) or None)
         case Drive.DIRECT:
             return _OF_RECEIPT, (list(where.receipt_macs),)
         case Drive.CODES:

@@ -41,6 +41,9 @@ GROUP BY destination, state
 _ALL: Final = """
 SELECT id FROM applications WHERE id > :low AND id < :high
 """
+_NAMED: Final = """
+SELECT id FROM applications WHERE id = :application AND id > :low AND id < :high
+"""
 _IN_GROUP: Final = """
 SELECT id FROM applications INDEXED BY applications_listed
 WHERE municipality = :municipality AND procedure = :procedure AND client = :client
@@ -229,14 +232,17 @@ class _Search:
                 return [_Lane(_ALL, {})]
 
     def _direct(self) -> list[_Lane]:
-        one = self._where.application
-        named = "" if one is None else " AND id = :application"
-        parameters: dict[str, rows.Value] = {} if one is None else {"application": one.bytes}
-        if not self._where.receipt_macs:
-            return [_Lane(_ALL + named, parameters)]
-        query = f"SELECT id FROM ({_OF_RECEIPT}) WHERE true{named}"  # noqa: S608 - constants
+        where = self._where
+        if not where.receipt_macs:
+            return [_Lane(_NAMED, {"application": one.bytes}) for one in where.applications]
+        lanes = [_Lane(_OF_RECEIPT, {"receipt_mac": mac}) for mac in where.receipt_macs]
+        if not where.applications:
+            return lanes
+        named = f"SELECT id FROM ({_OF_RECEIPT}) WHERE id = :application"  # noqa: S608 - constants
         return [
-            _Lane(query, {**parameters, "receipt_mac": mac}) for mac in self._where.receipt_macs
+            _Lane(named, {**lane.parameters, "application": one.bytes})
+            for lane in lanes
+            for one in where.applications
         ]
 
     def _checked_by(self, rest: ApplicationFilter) -> Callable[[bytes], bool]:

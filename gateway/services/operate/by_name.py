@@ -8,16 +8,20 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from gateway.domain.entry import Actor
 from gateway.services.operate.accept_restore import AcceptRestore
+from gateway.services.operate.account_access import AccountAccess
+from gateway.services.operate.accounts import OperateAccounts
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
 from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.export_log import ExportLog
 from gateway.services.operate.log_keys import ShowLogKeys
 from gateway.services.operate.look import Look
+from gateway.services.operate.own_account import OwnAccount
 from gateway.services.operate.prove_entry import ProveEntry
 from gateway.services.operate.refusals import OperationError
 from gateway.services.operate.repair import Repair
 from gateway.services.operate.report_log import ReportLog
+from gateway.services.operate.search_applications import SearchApplications
 from gateway.services.operate.search_log import SearchLog
 from gateway.services.operate.show_flow import ShowFlow
 from gateway.services.operate.shred_details import ShredDetails
@@ -41,10 +45,20 @@ class LogOperations:
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleOperations:
+    """What concerns the people who operate the gateway."""
+
+    accounts: OperateAccounts
+    access: AccountAccess
+    own: OwnAccount
+
+
+@dataclass(frozen=True, slots=True)
 class Operations:
     """What a person may do, by subject."""
 
     look: Look
+    applications: SearchApplications
     decide: Decide
     repair: Repair
     client_keys: ClientKeys
@@ -55,6 +69,7 @@ class Operations:
     log_keys: ShowLogKeys
     shred_details: ShredDetails
     log: LogOperations
+    people: PeopleOperations
 
 
 def operations(operate: Operations) -> Mapping[str, Operation]:
@@ -67,6 +82,9 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "overview": _reading(operate.look.overview),
         "status": _deciding(operate.look.status),
         "messages.list": _reading(operate.look.messages),
+        "messages.search": _reading(operate.applications.search),
+        "messages.choices": _reading(operate.applications.choices),
+        "messages.export": _deciding(operate.applications.export),
         "parked.list": _reading(operate.look.parked),
         "parked.show": _deciding(operate.look.parked_one),
         "parked.replay": _deciding(operate.decide.replay),
@@ -90,6 +108,23 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "client.add": _deciding(operate.client_keys.add),
         "client.list": _reading(operate.client_keys.list),
         "client.revoke": _deciding(operate.client_keys.revoke),
+        "account.list": _reading(operate.people.accounts.list),
+        "account.add": _deciding(operate.people.accounts.add),
+        "account.change": _deciding(operate.people.accounts.change),
+        "account.password": _deciding(operate.people.accounts.password),
+        "account.disable": _deciding(operate.people.accounts.disable),
+        "account.enable": _deciding(operate.people.accounts.enable),
+        "session.list": _reading(operate.people.access.sessions),
+        "session.end": _deciding(operate.people.access.end_session),
+        "token.add": _deciding(operate.people.access.add_token),
+        "token.list": _reading(operate.people.access.tokens),
+        "token.revoke": _deciding(operate.people.access.revoke_token),
+        "own.password": _deciding(operate.people.own.password),
+        "own.sessions": _deciding(operate.people.own.sessions),
+        "own.session_end": _deciding(operate.people.own.end_session),
+        "own.tokens": _deciding(operate.people.own.tokens),
+        "own.token_add": _deciding(operate.people.own.add_token),
+        "own.token_revoke": _deciding(operate.people.own.revoke_token),
         "webhook.list": _reading(operate.webhooks.list),
         "webhook.enable": _deciding(operate.webhooks.enable),
         "audit.verify": _deciding(operate.verify_log.__call__),

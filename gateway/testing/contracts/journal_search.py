@@ -89,10 +89,14 @@ class SearchContract:
         assert await found.listed(client=ClientName("mynaportal")) == [1]
         assert await found.listed(client=ClientName("nobody")) == []
         assert await found.listed(procedure="%") == []
-        assert await found.listed(application=third) == [2]
-        assert await found.listed(application=third, municipality=HERE) == []
+        assert await found.listed(applications=(third,)) == [2]
+        assert await found.listed(applications=(third, found.acceptances[0].application.id)) == [
+            2,
+            0,
+        ]
+        assert await found.listed(applications=(third,), municipality=HERE) == []
         assert await found.listed(receipt_macs=(bytes(32), mac)) == [3]
-        assert await found.listed(receipt_macs=(mac,), application=third) == []
+        assert await found.listed(receipt_macs=(mac,), applications=(third,)) == []
         assert await found.listed(receipt_macs=(mac,), procedure="care/*") == []
 
     async def test_when_it_was_accepted_finds_it(self, journal: Journal) -> None:

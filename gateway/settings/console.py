@@ -1,0 +1,71 @@
+"""Who may use the operations console and its API, and for how long."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from yarl import URL
+
+from gateway.services.sessions import SessionLimits
+from gateway.settings.section import Section
+
+
+def _origin(value: str) -> str:
+    try:
+        url = URL(value)
+        is_address = bool(url.host) and url.port is not None
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if not is_address or url.scheme not in ("https", "http") or url.path not in ("", "/"):
+        raise ValueError("must be https://HOST or https://HOST:PORT; the console has no path")
+    if url.user is not None or url.query_string or url.fragment:
+        raise ValueError("must have no user, query or fragment")
+    return value.rstrip("/")
+
+
+def _trace_url(value: str) -> str:
+    try:
+        url = URL(value.replace("{trace_id}", "0" * 32))
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if url.scheme not in ("https", "http") or not url.host or "{trace_id}" not in value:
+        raise ValueError("must be an https or http URL with {trace_id} in it")
+    return value
+
+
+class ConsoleSettings(Section):
+    """The operations console and its API."""
+
+    url: Annotated[str, AfterValidator(_origin)] | None = Field(
+        None,
+        max_length=300,
+        description="Where browsers reach it, such as https://gateway.example.lg.jp. With https "
+        "the browser sends the cookie of a session over https only.",
+    )
+    # Not ``Seconds``: of two upper bounds pydantic takes the one inside the annotation.
+    unused_s: float = Field(
+        1800.0, ge=60, le=86_400, description="Seconds after which an unused session ends."
+    )
+    session_s: float = Field(
+        43_200.0, ge=300, le=604_800, description="Seconds after which every session ends."
+    )
+    operator_may_audit: bool = Field(
+        False, description="Whether one account may be both operator and auditor."
+    )
+    trace_url: Annotated[str, AfterValidator(_trace_url)] | None = Field(
+        None,
+        max_length=1000,
+        description="Where a trace is looked at, such as "
+        "https://traces.example.lg.jp/trace/{trace_id}; an application's page leads there.",
+    )
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the console by https."""
+        return self.url is not None and self.url.startswith("https:")
+
+    def limits(self) -> SessionLimits:
+        """Return the same as a value of the services."""
+        return SessionLimits(
+            unused=timedelta(seconds=self.unused_s), longest=timedelta(seconds=self.session_s)
+        )
