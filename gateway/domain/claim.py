@@ -93,6 +93,9 @@ class Heartbeat:
         breaker: Whether the worker sends at all.
         unclaimed: Copies it holds whose claim was not answered yet.
         heard_at: When the gateway heard it, by the gateway's clock; a worker does not say it.
+        answers: The last request for a check (``Terms.check``) that ``healthy`` answers.
+        said: What the adapter said of its core system then: one line, at most 200 characters,
+            no secrets.
     """
 
     worker: WorkerName
@@ -106,6 +109,8 @@ class Heartbeat:
     breaker: BreakerState = BreakerState.CLOSED
     unclaimed: int = 0
     heard_at: datetime | None = None
+    answers: datetime | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +128,8 @@ class Terms:
         probe_s: First wait before an open breaker asks the core system; doubles up to
             ``probe_cap_s``.
         probe_cap_s: Longest such wait.
+        check: A person wants the core system checked now: when they asked, by the gateway's
+            clock, which tells one request from another. ``None`` if nobody does.
     """
 
     worker: WorkerName
@@ -134,3 +141,4 @@ class Terms:
     failures: int
     probe_s: float
     probe_cap_s: float
+    check: datetime | None = None

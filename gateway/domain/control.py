@@ -1,4 +1,4 @@
-"""What an operator has set for a destination while the gateway runs."""
+"""What an operator has set for a destination, or asked of it, while the gateway runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,3 +30,18 @@ class Control:
     changed_at: datetime
     reason: str
     settings: Mapping[str, Setting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckAsked:
+    """An operator wants a destination's workers to check their core system now.
+
+    Attributes:
+        destination: Whose workers.
+        asked_at: When, aware UTC; tells one request from another.
+        asked_by: The operator's name.
+    """
+
+    destination: DestinationName
+    asked_at: datetime
+    asked_by: str

@@ -63,6 +63,8 @@ class Action(StrEnum):
     """An operator had an endpoint sent to again."""
     DESTINATION_CHANGED = "destination.changed"
     """An operator paused, resumed or changed the settings of a destination."""
+    DESTINATION_CHECKED = "destination.checked"
+    """An operator had a destination's workers check their core system."""
     REPLAY_ORDERED = "replay.ordered"
     """An operator ordered a selection of deliveries to be sent again."""
     REPLAY_HALTED = "replay.halted"

@@ -54,6 +54,7 @@ OUTCOMES: Final[Mapping[Action, EntryOutcome]] = {
     Action.WEBHOOK_DISABLED: EntryOutcome.FAILED,
     Action.WEBHOOK_ENABLED: EntryOutcome.DECIDED,
     Action.DESTINATION_CHANGED: EntryOutcome.DECIDED,
+    Action.DESTINATION_CHECKED: EntryOutcome.DONE,
     Action.REPLAY_ORDERED: EntryOutcome.DECIDED,
     Action.REPLAY_HALTED: EntryOutcome.FAILED,
     Action.REPLAY_RESUMED: EntryOutcome.DECIDED,

@@ -170,6 +170,9 @@ CARRIED: Final[Mapping[Action, Carries]] = {
         },
         words=_REASON,
     ),
+    Action.DESTINATION_CHECKED: Carries(
+        {"destination": "which", "workers": "how many of them lived when they were asked"}
+    ),
     Action.REPLAY_ORDERED: Carries(
         {
             **_ORDER,
@@ -194,9 +197,10 @@ CARRIED: Final[Mapping[Action, Carries]] = {
     Action.ACCOUNT_CHANGED: Carries(
         {
             "account": "whose",
-            "change": "made, password, roles, disabled or enabled",
+            "change": "made, password, roles, disabled, enabled, token_added or token_revoked",
             "roles": "what it may do since, with spaces between",
-        }
+        },
+        {"token": "public part of the token that it is about"},
     ),
     Action.SESSION_OPENED: Carries({"account": "who"}),
     Action.SESSION_REFUSED: Carries(

@@ -70,10 +70,11 @@ class Window:
         local = now.astimezone(JST)
         minute = local.hour * 60 + local.minute
         return any(
-            opening.start <= minute < opening.end for opening in self._openings_on(local.date())
+            opening.start <= minute < opening.end for opening in self.openings_on(local.date())
         )
 
-    def _openings_on(self, day: date) -> tuple[Opening, ...]:
+    def openings_on(self, day: date) -> tuple[Opening, ...]:
+        """Return the openings that hold on a day of Japan's calendar; none if it is closed."""
         if day in self.maintained_on:
             return ()
         if not self.openings:
@@ -84,7 +85,7 @@ class Window:
 
     def opened_in_vain(self) -> list[date]:
         """Return the days of ``open_on`` on which no opening holds, in order."""
-        return sorted(day for day in self.open_on if not self._openings_on(day))
+        return sorted(day for day in self.open_on if not self.openings_on(day))
 
     def opens_at(self, now: datetime) -> datetime | None:
         """Return ``now`` if it is open, else when it opens next.
@@ -98,7 +99,7 @@ class Window:
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         for day in (midnight + timedelta(days=days) for days in range(_LONGEST_LOOK)):
             starts = sorted(
-                day + timedelta(minutes=opening.start) for opening in self._openings_on(day.date())
+                day + timedelta(minutes=opening.start) for opening in self.openings_on(day.date())
             )
             for start in starts:
                 if start > local:

@@ -1,9 +1,9 @@
-"""Where operators' settings for destinations are kept."""
+"""Where is kept what operators set for destinations, and ask of them."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.domain.control import Control
+from gateway.domain.control import CheckAsked, Control
 from gateway.domain.entry import Entry
 
 
@@ -19,3 +19,9 @@ class Controls(Protocol):
         Returns:
             ``False``, and nothing is written, when it is not: somebody else changed it.
         """
+
+    async def checks_asked(self) -> Sequence[CheckAsked]:
+        """Return the last request of each destination, by destination."""
+
+    async def ask_check(self, asked: CheckAsked, entry: Entry) -> None:
+        """Store ``asked`` in place of its destination's last request, and the entry."""

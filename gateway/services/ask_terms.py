@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import structlog
@@ -32,7 +34,9 @@ class InHand(NamedTuple):
 
 
 class AskTerms:
-    """Sends a heartbeat every five seconds, and at once when the breaker's state changes.
+    """Sends a heartbeat every five seconds, and at once when there is news.
+
+    News is another state of the breaker, and the answer to an operator who wants it checked.
 
     Each is a question of its own, so that a lost answer delays none. As long as no answer
     comes, what the gateway said last holds.
@@ -68,11 +72,15 @@ class AskTerms:
         """Ask until cancelled."""
         async with asyncio.TaskGroup() as questions:
             while True:
-                epoch = self._gate.epoch
+                news = self._news()
                 questions.create_task(self._ask())
                 with suppress(TimeoutError):
                     async with asyncio.timeout(HEARTBEAT_S):
-                        await self._gate.until(lambda: self._gate.epoch != epoch)  # noqa: B023 - awaited here
+                        await self._gate.until(lambda: self._news() != news)  # noqa: B023 - awaited here
+
+    def _news(self) -> tuple[int, datetime | None]:
+        """Return what the gateway shall hear of at once."""
+        return self._gate.epoch, self._health.answers
 
     async def _ask(self) -> None:
         self._asked += 1
@@ -93,7 +101,9 @@ class AskTerms:
             self._is_refusing = False
             if number > self._agreed:
                 self._agreed = number
-                self._gate.agree(terms)
+                if terms.check is not None:
+                    self._health.ask(terms.check)
+                self._gate.agree(replace(terms, check=None))
 
     def _heartbeat(self) -> Heartbeat:
         in_hand = self._in_hand()
@@ -108,6 +118,8 @@ class AskTerms:
             at=self._clock.now(),
             breaker=self._gate.breaker.state,
             unclaimed=in_hand.unclaimed,
+            answers=self._health.answers,
+            said=self._health.said,
         )
 
 

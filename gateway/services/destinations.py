@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from gateway.domain.claim import BreakerState, Heartbeat, Terms
-from gateway.domain.control import Control
+from gateway.domain.control import CheckAsked, Control
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.ports.clock import APART, Clock
@@ -23,6 +23,8 @@ LOOK_S: Final = 1.0
 """How often is looked for what operators and workers have said in other processes."""
 ALIVE_S: Final = 12.0
 """A worker that missed two of its heartbeats of 5 s is not counted on."""
+CHECK_S: Final = 60.0
+"""So long workers are told that a check is wanted; by then each was answered many times."""
 
 _Mark = tuple[datetime, datetime | None]
 
@@ -55,6 +57,7 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         self._monotonic = monotonic
         self._policies = dict(configured)
         self._controls: dict[DestinationName, Control] = {}
+        self._checks: dict[DestinationName, CheckAsked] = {}
         self._beats: dict[DestinationName, Sequence[Heartbeat]] = {}
         self._heard: dict[tuple[DestinationName, WorkerName], tuple[_Mark, float | None]] = {}
 
@@ -78,6 +81,10 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         """Return what an operator set last, if anything."""
         return self._controls.get(name)
 
+    def check_asked(self, name: DestinationName) -> CheckAsked | None:
+        """Return the last time that an operator wanted it checked, if ever."""
+        return self._checks.get(name)
+
     async def run(self) -> None:
         """Look once a second until cancelled."""
         while True:
@@ -98,7 +105,9 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         beats = sorted(
             await self._journal.heartbeats(), key=lambda beat: (beat.destination, beat.worker)
         )
+        checks = await self._journal.checks_asked()
         self._note(beats)
+        self._checks = {asked.destination: asked for asked in checks}
         self._beats = {
             name: tuple(of_one) for name, of_one in groupby(beats, lambda beat: beat.destination)
         }
@@ -192,7 +201,16 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
             failures=policy.breaker.failures,
             probe_s=policy.breaker.probe_s,
             probe_cap_s=policy.breaker.probe_cap_s,
+            check=self._check_wanted(beat.destination),
         )
+
+    def _check_wanted(self, name: DestinationName) -> datetime | None:
+        """Return the request of somebody who waits for its answer."""
+        asked = self._checks.get(name)
+        if asked is None:
+            return None
+        age_s = abs((self._clock.now() - asked.asked_at).total_seconds())
+        return asked.asked_at if age_s <= CHECK_S else None
 
     def now(self) -> datetime:
         """Return the time of day by which destinations open and close."""

@@ -145,6 +145,10 @@ class WorkerGate:
         while not condition():
             await self._changed.wait()
 
+    def nudge(self) -> None:
+        """Have everybody look who waits for a condition: something beside the gate is new."""
+        self._announce()
+
     def agree(self, terms: Terms) -> None:
         """Do as the gateway says from now on."""
         if replace(terms, heard_at=self._terms.heard_at) != self._terms:

@@ -239,6 +239,8 @@ def from_heartbeat(heartbeat: Heartbeat) -> Row:
         heartbeat.breaker.value,
         heartbeat.unclaimed,
         heartbeat.heard_at,
+        heartbeat.answers,
+        heartbeat.said,
     )
 
 
@@ -256,6 +258,8 @@ def to_heartbeat(row: Record) -> Heartbeat:
         breaker=BreakerState(row["breaker"]),
         unclaimed=row["unclaimed"],
         heard_at=row["heard_at"],
+        answers=row["answers"],
+        said=row["said"],
     )
 
 

@@ -278,6 +278,8 @@ def from_heartbeat(heartbeat: Heartbeat) -> tuple[Value, ...]:
         heartbeat.breaker.value,
         heartbeat.unclaimed,
         None if heartbeat.heard_at is None else from_time(heartbeat.heard_at),
+        None if heartbeat.answers is None else from_time(heartbeat.answers),
+        heartbeat.said,
     )
 
 
@@ -295,4 +297,6 @@ def to_heartbeat(row: sqlite3.Row) -> Heartbeat:
         breaker=BreakerState(row["breaker"]),
         unclaimed=row["unclaimed"],
         heard_at=None if row["heard_at"] is None else to_time(row["heard_at"]),
+        answers=None if row["answers"] is None else to_time(row["answers"]),
+        said=row["said"],
     )

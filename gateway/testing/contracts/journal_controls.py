@@ -7,20 +7,26 @@ that keeps ``JournalContract`` and its fixtures.
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
-from gateway.domain.control import Control
+from gateway.domain.control import CheckAsked, Control
 from gateway.domain.entry import Action, Entry
 from gateway.domain.identifiers import DestinationName
 from gateway.ports.journal import Journal
-from gateway.testing.builders import a_control, an_entry
+from gateway.testing.builders import a_control, a_heartbeat, an_entry
 from gateway.testing.contracts.journal import LATER, NodeMaker, chain_of
 
 
 def a_change() -> Entry:
     """Return the audit entry of a control."""
     return an_entry(action=Action.DESTINATION_CHANGED)
+
+
+def a_check() -> Entry:
+    """Return the audit entry of a request for a check."""
+    return an_entry(action=Action.DESTINATION_CHECKED, facts={"destination": "core", "workers": 1})
 
 
 def rivals_of(version: int) -> Sequence[Control]:
@@ -140,6 +146,33 @@ class ControlsContract:
         assert list(await journal.controls()) == [a_control()]
         assert await journal.put_control(a_control(version=2), a_change())
         await journal.close()
+
+    async def test_a_request_for_a_check_replaces_its_destinations_last_one(
+        self, journal: Journal
+    ) -> None:
+        first, other, again = (
+            CheckAsked(destination=DestinationName(name), asked_at=at, asked_by=by)
+            for name, at, by in (
+                ("core", LATER, "sato"),
+                ("archive", LATER, "sato"),
+                # A clock was set back meanwhile: it is another request all the same.
+                ("core", LATER - timedelta(hours=1), "suzuki"),
+            )
+        )
+        assert list(await journal.checks_asked()) == []
+
+        for asked in (first, other, again):
+            await journal.ask_check(asked, a_check())
+
+        assert list(await journal.checks_asked()) == [other, again]
+        assert await chain_of(journal) == {"gw-1": 3}
+
+    async def test_a_heartbeat_keeps_what_it_answers(self, journal: Journal) -> None:
+        beat = a_heartbeat(answers=LATER, said="受付サーバが応答しません")
+
+        await journal.put_heartbeat(beat)
+
+        assert list(await journal.heartbeats()) == [beat]
 
 
 class SharedControlsContract(ControlsContract):
