@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from gateway.bootstrap.destinations import show_adapters, watch_destinations
 from gateway.bootstrap.key_names import PSEUDONYM_KEY
 from gateway.bootstrap.log_operations import log_operations
 from gateway.bootstrap.log_signing import log_signing
@@ -62,6 +63,7 @@ def build_operate(
     """
     clock = SystemClock()
     at_rest = WordsAtRest(store.private(PSEUDONYM_KEY))
+    flow = flow or Flow(clock=clock)
     destinations = destinations or Destinations(policies(settings), journal=journal, clock=clock)
     pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
     webhooks = OperateWebhooks(journal=journal, clients=with_endpoint(settings), clock=clock)
@@ -89,7 +91,16 @@ def build_operate(
         destinations=OperateDestinations(
             destinations=destinations, journal=journal, clock=clock, at_rest=at_rest
         ),
-        flow=ShowFlow(flow or Flow(clock=clock), destinations),
+        watch_destinations=watch_destinations(
+            settings,
+            journal,
+            destinations=destinations,
+            flow=flow,
+            clock=clock,
+            at_rest=at_rest,
+        ),
+        adapters=show_adapters(settings, destinations),
+        flow=ShowFlow(flow, destinations),
         verify_log=VerifyLog(journal=journal, clock=clock, signing=lambda: log_signing(store)),
         log_keys=ShowLogKeys(journal=journal, signing=lambda: log_signing(store)),
         shred_details=ShredDetails(journal=journal, clock=clock),

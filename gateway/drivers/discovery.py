@@ -25,6 +25,9 @@ from gateway.sdk import AdapterSpec, Destination, Idempotency
 
 GROUP: Final = "kakehashi.adapters"
 MANIFEST_NAME: Final = "manifest.toml"
+README_NAME: Final = "README.md"
+
+_LONGEST_README: Final = 200_000
 
 _OURS: Final = "kakehashi"
 """The distribution that ships the gateway and its own adapters (``name`` in pyproject.toml)."""
@@ -126,6 +129,21 @@ def manifest(name: str) -> Manifest:
         ConfigError: No adapter of this name is installed, or its manifest is wrong.
     """
     return _manifest(_entry_point(name))
+
+
+def readme(name: str) -> str | None:
+    """Return the text of the README beside an adapter's manifest; ``None`` if there is none.
+
+    At most 200,000 characters of it: nobody reads more on one page.
+    """
+    try:
+        folder = _package_folder(_entry_point(name).module)
+        if folder is None:
+            return None
+        with (folder / README_NAME).open(encoding="utf-8") as file:
+            return file.read(_LONGEST_README)
+    except (ConfigError, OSError, ValueError):
+        return None
 
 
 def manifest_in(folder: Path) -> Manifest:

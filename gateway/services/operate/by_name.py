@@ -23,9 +23,11 @@ from gateway.services.operate.repair import Repair
 from gateway.services.operate.report_log import ReportLog
 from gateway.services.operate.search_applications import SearchApplications
 from gateway.services.operate.search_log import SearchLog
+from gateway.services.operate.show_adapters import ShowAdapters
 from gateway.services.operate.show_flow import ShowFlow
 from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
+from gateway.services.operate.watch_destinations import WatchDestinations
 from gateway.services.operate.webhooks import OperateWebhooks
 
 Operation = Callable[[Actor, Mapping[str, object]], Awaitable[object]]
@@ -64,6 +66,8 @@ class Operations:
     client_keys: ClientKeys
     webhooks: OperateWebhooks
     destinations: OperateDestinations
+    watch_destinations: WatchDestinations
+    adapters: ShowAdapters
     flow: ShowFlow
     verify_log: VerifyLog
     log_keys: ShowLogKeys
@@ -103,6 +107,12 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "destination.pause": _deciding(operate.destinations.pause),
         "destination.resume": _deciding(operate.destinations.resume),
         "destination.change": _deciding(operate.destinations.change),
+        "destination.overview": _reading(operate.watch_destinations.all),
+        "destination.standing": _reading(operate.watch_destinations.one),
+        "destination.check": _deciding(operate.watch_destinations.check),
+        "destination.history": _deciding(operate.watch_destinations.history),
+        "adapter.list": _reading(operate.adapters.all),
+        "adapter.show": _reading(operate.adapters.one),
         "destination.flow": _reading(operate.flow.one),
         "flow.totals": _reading(operate.flow.totals),
         "client.add": _deciding(operate.client_keys.add),
