@@ -1,0 +1,76 @@
+"""What the operations answer, as models that document it; tests hold real answers to them.
+
+An answer may have members that do not stand here: programs must ignore what they do not know.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.domain.account import Role
+from gateway.domain.outcome import FeedbackStatus
+
+Moment = Annotated[
+    str, Field(description="RFC 3339, with its zone.", json_schema_extra={"format": "date-time"})
+]
+Count = Annotated[int, Field(ge=0)]
+Hexadecimal = Annotated[str, Field(pattern="^([0-9a-f]{2})*$")]
+
+
+class Answer(BaseModel):
+    """What is answered."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Both(Answer):
+    """A sentence in two languages."""
+
+    ja: str
+    en: str
+
+
+class Feedback(Answer):
+    """A status that came back from a core system."""
+
+    delivery: UUID
+    status: FeedbackStatus
+    status_ja: str
+    code: str | None
+    reference: str | None
+    at: Moment
+
+
+class Me(Answer):
+    """Who asks."""
+
+    name: str
+    roles: list[Role]
+    operations: list[str] = Field(description="What they may do, by `operationId`.")
+    csrf: str | None = Field(
+        description="What `X-CSRF-Token` must be with the console's session; `null` with a token."
+    )
+
+
+class Line(Answer):
+    """What is wrong with one part of a request."""
+
+    pointer: str | None = Field(
+        default=None, description="In the body: JSON pointer as a URI fragment (RFC 6901, 6)."
+    )
+    parameter: str | None = Field(default=None, description="Or a parameter's name.")
+    code: str
+    detail: str
+
+
+class Problem(Answer):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str = Field(description="`urn:kakehashi:problem:` and the code.")
+    title: str
+    status: int
+    code: str = Field(description="Stable dotted code: docs/reference/errors.md.")
+    detail: str | None = None
+    roles: list[Role] | None = Field(default=None, description="Of which one is needed.")
+    errors: list[Line] | None = None

@@ -1,0 +1,1 @@
+"""The rows of the table, each subject with the models of its answers."""

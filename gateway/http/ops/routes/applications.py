@@ -1,0 +1,134 @@
+"""Applications: lists, one with its timeline, and what may be done to its words."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import Field
+
+from gateway.domain.lifecycle import ApplicationState, State
+from gateway.http.ops.answers import Answer, Both, Count, Feedback, Moment
+from gateway.http.ops.route import First, Items, Pages, Route
+from gateway.services.operate.look import Look
+from gateway.services.operate.shred_details import ShredDetails
+
+
+class Verdict(Both):
+    """What is to be done about an application, in a sentence."""
+
+    code: str
+
+
+class DeliveryLine(Answer):
+    """One delivery of an application in a list."""
+
+    id: UUID
+    destination: str
+    state: State
+    code: str | None
+    reference: str | None
+
+
+class Delivery(DeliveryLine):
+    """One delivery, with what is to be done about it."""
+
+    application: UUID
+    attempt: Count
+    counted: Count = Field(description="Attempts that count against the budget.")
+    pointer: str | None = Field(description="Which field the core system named.")
+    adapter: str | None
+    worker: str | None
+    due_at: Moment | None
+    updated_at: Moment
+    flagged: bool
+    next_step: Both
+
+
+class ApplicationLine(Answer):
+    """One application in a list; nothing of what it says."""
+
+    id: UUID
+    status: ApplicationState
+    municipality: str
+    procedure: str
+    accepted_at: Moment
+    deliveries: list[DeliveryLine]
+    feedback: list[Feedback]
+
+
+class Hop(Answer):
+    """One entry of the audit log about an application."""
+
+    at: Moment
+    action: str
+    actor: str = Field(description="Kind and name.")
+    delivery: UUID | None
+    facts: dict[str, Any]
+    words: dict[str, str] = Field(description="Free words, such as reasons.")
+
+
+class Application(Answer):
+    """Everything that operations may see of an application: never what it says."""
+
+    id: UUID
+    status: ApplicationState
+    municipality: str
+    client: str
+    procedure: str
+    version: Count
+    accepted_at: Moment
+    supersedes: UUID | None
+    superseded_by: UUID | None
+    verdict: Verdict
+    last_error: dict[str, Any] | None
+    next_attempt_at: Moment | None
+    deliveries: list[Delivery]
+    feedback: list[Feedback]
+    timeline: list[Hop]
+
+
+class Shredded(Answer):
+    """How many free words can be read no more."""
+
+    application: UUID
+    details: Count
+
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/applications",
+        operation="messages.list",
+        does=Look.messages,
+        summary="Applications, newest first.",
+        answer=ApplicationLine,
+        shape=Pages(),
+    ),
+    Route(
+        method="POST",
+        path="/applications/lookups",
+        operation="status",
+        name="status.lookup",
+        does=Look.status,
+        summary="The applications that have a 受付番号, which stands in no URL and no access log.",
+        answer=Application,
+        shape=Items(),
+    ),
+    Route(
+        method="GET",
+        path="/applications/{application}",
+        operation="status",
+        does=Look.status,
+        summary="One application: deliveries, feedback and timeline. Who looked is an entry.",
+        answer=Application,
+        shape=First(),
+        renamed={"application": "subject"},
+    ),
+    Route(
+        method="POST",
+        path="/applications/{application}/shred",
+        operation="audit.shred",
+        does=ShredDetails.__call__,
+        summary="Make the free words about an application unreadable for ever.",
+        answer=Shredded,
+    ),
+)

@@ -1,0 +1,188 @@
+"""The audit log: searched, verified, proved and exported."""
+
+from typing import Any, Final
+
+from pydantic import Field
+
+from gateway.http.ops.answers import Answer, Count, Hexadecimal
+from gateway.http.ops.route import Items, Pages, Route
+from gateway.services.operate.accept_restore import AcceptRestore
+from gateway.services.operate.export_log import ExportLog
+from gateway.services.operate.log_keys import ShowLogKeys
+from gateway.services.operate.prove_entry import ProveEntry
+from gateway.services.operate.report_log import ReportLog
+from gateway.services.operate.search_log import SearchLog
+from gateway.services.operate.verify_log import VerifyLog
+
+
+class AuditEntry(Answer):
+    """One entry of the audit log; its members are those of docs/reference/audit-events.md."""
+
+    index: Count | None = Field(description="`null` until it is sealed.")
+    position: Count
+    words: dict[str, str] | None
+
+
+class Verification(Answer):
+    """What verifying the whole log found."""
+
+    ok: bool
+    entries: Count
+    sealed: Count
+    root: Hexadecimal
+    matched: Count
+    failures: list[dict[str, Any]]
+    first_bad_index: int | None
+    warnings: list[dict[str, Any]]
+
+
+class Report(Answer):
+    """What the log says of a period, counted."""
+
+    log: dict[str, Any]
+    period: dict[str, Any]
+
+
+class LogHead(Answer):
+    """The log as it is now."""
+
+    origin: str
+    size: Count
+    root: Hexadecimal
+    checkpoint: str = Field(description="Signed note (C2SP `tlog-checkpoint`).")
+    keys: list[str]
+    checkpoints: list[str]
+
+
+class LogKey(Answer):
+    """A key by which outsiders verify the log."""
+
+    name: str
+    vkey: str
+    signs: bool
+
+
+class SealedEntries(Answer):
+    """Entries' exact bytes, in base64."""
+
+    entries: list[str]
+
+
+class Tiles(Answer):
+    """Tiles of the tree, in base64; `null`: not there."""
+
+    tiles: list[str | None]
+
+
+class Proof(Answer):
+    """One entry, and the proof that it stands in the log."""
+
+    index: Count
+    entry: str = Field(description="Its exact bytes, in base64.")
+    proof: str = Field(description="C2SP `tlog-proof`.")
+
+
+class Restored(Answer):
+    """Behind which head the log goes on."""
+
+    kept: Count | None
+    size: Count
+    aside: str | None
+
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/audit/entries",
+        operation="audit.search",
+        does=SearchLog.__call__,
+        summary="Entries of the audit log, latest first. Who searched is an entry.",
+        answer=AuditEntry,
+        shape=Pages("entries", told="before"),
+        without=frozenset({"receipt_number"}),
+    ),
+    Route(
+        method="POST",
+        path="/audit/searches",
+        operation="audit.search",
+        name="audit.search.post",
+        does=SearchLog.__call__,
+        summary="As above, also by 受付番号, which stands in no URL and no access log.",
+        answer=AuditEntry,
+        shape=Pages("entries", told="before"),
+    ),
+    Route(
+        method="POST",
+        path="/audit/verifications",
+        operation="audit.verify",
+        does=VerifyLog.__call__,
+        summary="Verify the whole log; one caller at a time.",
+        answer=Verification,
+    ),
+    Route(
+        method="GET",
+        path="/audit/report",
+        operation="audit.report",
+        does=ReportLog.__call__,
+        summary="What the log says of a period, counted; one caller at a time.",
+        answer=Report,
+    ),
+    Route(
+        method="GET",
+        path="/audit/proofs",
+        operation="audit.prove",
+        does=ProveEntry.__call__,
+        summary="Prove an acceptance, by `application`, or any entry, by `index`.",
+        answer=Proof,
+    ),
+    Route(
+        method="GET",
+        path="/audit/checkpoint",
+        operation="audit.head",
+        does=ExportLog.head,
+        summary="The log's signed head, and the checkpoints that are kept.",
+        answer=LogHead,
+    ),
+    Route(
+        method="GET",
+        path="/audit/sealed-entries",
+        operation="audit.entries",
+        does=ExportLog.entries,
+        summary="Sealed entries from an index on, as their exact bytes. Who read them is an entry.",
+        answer=SealedEntries,
+    ),
+    Route(
+        method="GET",
+        path="/audit/tiles",
+        operation="audit.tiles",
+        does=ExportLog.tiles,
+        summary="Tiles of the log's tree: hashes, which tell nothing of anybody.",
+        answer=Tiles,
+    ),
+    Route(
+        method="GET",
+        path="/audit/keys",
+        operation="audit.key",
+        does=ShowLogKeys.__call__,
+        summary="The keys by which outsiders verify the log.",
+        answer=LogKey,
+        shape=Items("keys"),
+    ),
+    Route(
+        method="GET",
+        path="/audit/receipt-keys",
+        operation="audit.receipt_keys",
+        does=ExportLog.receipt_keys,
+        summary="The keys that sign receipts, as JWKs.",
+        answer=None,
+        shape=Items("keys"),
+    ),
+    Route(
+        method="POST",
+        path="/audit/restores",
+        operation="audit.accept_restore",
+        does=AcceptRestore.__call__,
+        summary="Accept that the journal was put back: the log goes on from where it is now.",
+        answer=Restored,
+    ),
+)

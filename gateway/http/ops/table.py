@@ -1,0 +1,30 @@
+"""Every route of the operations API: the router, the document and tests read this table.
+
+A new operation of ``services.operate.by_name`` needs one row in ``routes``, with a model of
+what it answers, or a line in ``NOT_OFFERED``.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.http.ops.route import Route
+from gateway.http.ops.routes import (
+    applications,
+    audit,
+    clients,
+    destinations,
+    repairs,
+    standing,
+)
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *standing.ROUTES,
+    *applications.ROUTES,
+    *repairs.ROUTES,
+    *destinations.ROUTES,
+    *clients.ROUTES,
+    *audit.ROUTES,
+)
+
+NOT_OFFERED: Final[Mapping[str, str]] = {}
+"""Operation to why no route asks for it."""
