@@ -45,6 +45,8 @@ def embedded_document(home: Path) -> dict[str, object]:
                 "idempotency": "lookup",
             }
         },
+        # Whoever tries it is alone.
+        "console": {"operator_may_audit": True},
         "routes": [
             {
                 "municipality": EMBEDDED_MUNICIPALITY,

@@ -1,20 +1,17 @@
 """How gateway and worker processes start, run and stop."""
 
 import asyncio
-import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
-from aiohttp import web
 
 from gateway import __version__
 from gateway.bootstrap.ending import close, given_up_after, opened
 from gateway.bootstrap.gateway import Gateway
+from gateway.bootstrap.listening import DRAIN_S, Addresses, listening
 from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.errors import (
     ConfigError,
@@ -22,51 +19,17 @@ from gateway.domain.errors import (
     TopologyMismatchError,
     TransientError,
 )
-from gateway.domain.identifiers import ClientName
 from gateway.drivers.system_clock import SystemClock
-from gateway.http.body import BodyLimits
-from gateway.http.door import FrontServices, front_app
-from gateway.http.metrics import Metrics, Reconciled
-from gateway.http.operations import operations_app
-from gateway.http.problems import AT_THE_DOOR, OPERATORS_ONLY
-from gateway.http.protocol import Answered, FrontRunner
 from gateway.ports.broker import Broker
 from gateway.services.deliver import Deliver
-from gateway.services.observe import Observe
-from gateway.services.operate.by_name import operations
-from gateway.settings.model import SOCKET_NAME
 
 log = structlog.get_logger()
-
-DRAIN_S: Final = 8.0
-"""How long what is in hand may take to finish after SIGTERM; a container gets 10 s."""
 
 _SEAL_S: Final = 1.0
 """How long a gateway that stops may take to seal its own last entries."""
 
-READY_S: Final = 2.0
-"""A journal that has not answered by then does not take applications in time either."""
-
 _PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 10.0
-
-_MAX_SOCKET_PATH_BYTES: Final = 107
-"""``sun_path`` of unix(7) holds 108 with the zero at its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where a running gateway listens.
-
-    Attributes:
-        front: URL of the front-end API.
-        operations: URL of health and metrics.
-        socket: Path of the operations socket.
-    """
-
-    front: str
-    operations: str
-    socket: Path
 
 
 def stop_on_signals() -> asyncio.Event:
@@ -139,16 +102,18 @@ async def _run(
             for service in (
                 gateway.authenticate.run,
                 gateway.denials.run,
+                gateway.sessions.run,
                 gateway.destinations.run,
                 gateway.watch_backlog.run,
                 gateway.carry_out_replays.run,
                 gateway.send_webhooks.run,
                 gateway.seal_log.run,
                 gateway.observe_clock.run,
+                gateway.watch_loop.run,
             )
         ]
         delivering = [tasks.create_task(_deliver(worker, stop)) for worker in workers]
-        async with _listening(gateway, stop) as addresses:
+        async with listening(gateway, stop) as addresses:
             await started(addresses)
             await stop.wait()
             drained_at = asyncio.get_running_loop().time() + DRAIN_S
@@ -214,116 +179,6 @@ async def _open_broker(broker: Broker) -> None:
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         else:
             return
-
-
-@asynccontextmanager
-async def _listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Addresses]:
-    http = gateway.settings.http
-    reconcile = gateway.reconcile
-    metrics = Metrics(
-        Reconciled(reconcile.republished, reconcile.abandoned), gateway.send_webhooks.attempts
-    )
-    observe_destinations = Observe(
-        journal=gateway.journal,
-        destinations=gateway.destinations,
-        clock=SystemClock(),
-        log=gateway.seal_log.standing,
-    )
-
-    async def ready() -> Mapping[str, bool]:
-        try:
-            async with asyncio.timeout(READY_S):
-                await gateway.journal.ping()
-        except (JournalUnavailableError, TimeoutError):
-            return {"journal": False, "running": not stop.is_set()}
-        return {"journal": True, "running": not stop.is_set()}
-
-    def observe_operator(answered: Answered) -> None:
-        if answered.code in OPERATORS_ONLY:
-            gateway.denials.count(answered.code, door="operations")
-
-    def observe(answered: Answered) -> None:
-        metrics.observe(answered)
-        if answered.code in AT_THE_DOOR:
-            gateway.denials.count(
-                answered.code, None if answered.client is None else ClientName(answered.client)
-            )
-
-    front = FrontRunner(
-        front_app(
-            FrontServices(
-                accept=gateway.accept,
-                authenticate=gateway.authenticate,
-                limit=gateway.limit,
-                track=gateway.track.status,
-                prove=gateway.prove.acceptance,
-                catalogue=gateway.catalogue,
-            ),
-            BodyLimits(body_bytes=http.max_body_bytes, body_timeout_s=http.body_timeout_s),
-        ),
-        observe=observe,
-        shutdown_timeout_s=DRAIN_S / 2,
-    )
-    health, commands = (
-        FrontRunner(
-            operations_app(
-                ready=ready,
-                observe=observe_destinations,
-                metrics=metrics,
-                operations=offered,
-            ),
-            observe=observe_operator,
-            shutdown_timeout_s=1.0,
-        )
-        for offered in ({}, operations(gateway.operate))
-    )
-    socket = await _free_socket(gateway.settings.home)
-    runners = (front, health, commands)
-    try:
-        for runner in runners:
-            await runner.setup()
-        front_site = web.TCPSite(front, http.host, http.port)
-        health_site = web.TCPSite(health, http.operations_host, http.operations_port)
-        await front_site.start()
-        await health_site.start()
-        await web.UnixSite(commands, str(socket)).start()
-        socket.chmod(0o600)
-        yield Addresses(
-            front=_url(front, http.host),
-            operations=_url(health, http.operations_host),
-            socket=socket,
-        )
-    finally:
-        for runner in runners:
-            await runner.cleanup()
-        socket.unlink(missing_ok=True)
-
-
-async def _free_socket(home: Path) -> Path:
-    """Return the operations socket's path, cleared of what a killed gateway left there.
-
-    Raises:
-        ConfigError: Another gateway listens there: with one journal for several
-            processes each needs a ``home`` of its own. Or its path is too long.
-    """
-    home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, at start
-    path = home / SOCKET_NAME
-    if len(os.fsencode(path)) > _MAX_SOCKET_PATH_BYTES:
-        raise ConfigError(
-            f"home: {path} is longer than the {_MAX_SOCKET_PATH_BYTES} bytes of a socket's path"
-        )
-    try:
-        _, writer = await asyncio.open_unix_connection(str(path))
-    except OSError:
-        path.unlink(missing_ok=True)
-        return path
-    writer.close()
-    raise ConfigError(f"home: another gateway uses {home}")
-
-
-def _url(runner: web.BaseRunner, host: str) -> str:
-    port = runner.addresses[0][1]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _node_entry(action: Action, **facts: str) -> Entry:

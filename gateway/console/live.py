@@ -3,6 +3,8 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -34,19 +36,22 @@ def stream(part: Callable[[Page], Awaitable[str]], *, every_s: float = EVERY_S) 
         sent, ends_at = "", asyncio.get_running_loop().time() + LIFETIME_S
         # Not all of a hundred consoles begin anew at once.
         ends_at -= secrets.randbelow(60)
-        now: str | None = first
+        now = first
         while asyncio.get_running_loop().time() < ends_at:
-            if now is not None and now != sent:
+            if now != sent:
                 await answer.write(_event(now))
                 sent = now
             else:
                 await answer.write(_ALIVE)
-            await asyncio.sleep(every_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(page.stopping.wait(), every_s)
             try:
-                now = await part(page)
+                visit = None if page.stopping.is_set() else await page.still()
+                if visit is None:
+                    break
+                now = await part(replace(page, visit=visit))
             except KakehashiError:
-                now = None  # The page says by itself that it is not live.
-                break
+                break  # The page says by itself that it is not live.
         return answer
 
     return show

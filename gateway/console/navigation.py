@@ -28,4 +28,5 @@ MENU: Final = (
     Place("/procedures", "procedures", "overview"),
     Place("/audit", "audit", "audit.search"),
     Place("/keys", "keys", "client.list"),
+    Place("/accounts", "accounts", "account.list"),
 )

@@ -1,9 +1,11 @@
 """One request of a browser: who asks, in which language, what they may do, what is answered."""
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 from aiohttp import web
@@ -28,6 +30,8 @@ HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "DENY",
+    # With no-referrer browsers would post every form with ``Origin: null`` (Fetch, 3.2).
+    "Referrer-Policy": "same-origin",
 }
 """On every page, beside those of ``http.protocol``."""
 
@@ -59,6 +63,8 @@ class Page:
         visit: Who asks.
         guard: Does what they may.
         renderer: Writes the answer.
+        still: Asks again who asks, while a page stands open; ``None`` once that is nobody.
+        stopping: Set when the process ends.
         form: What a posted form says; empty for other requests.
     """
 
@@ -66,6 +72,8 @@ class Page:
     visit: Visit
     guard: Guard
     renderer: Renderer
+    still: Callable[[], Awaitable[Visit | None]]
+    stopping: asyncio.Event
     form: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -128,6 +136,11 @@ def html_response(text: str, status: int = 200) -> web.Response:
     return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
 
 
+def see_other(path: str) -> web.Response:
+    """Send a browser on to a page of this host (303)."""
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path})
+
+
 def language_of(request: web.Request) -> Language:
     """Return what was chosen by hand, or else what the browser prefers; Japanese if neither."""
     chosen = request.cookies.get(LANGUAGE_COOKIE)
@@ -142,3 +155,16 @@ def theme_of(request: web.Request) -> str:
     """Return which colours were chosen by hand; ``auto`` follows the device."""
     chosen = request.cookies.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else "auto"
+
+
+def is_from_here(request: web.Request) -> bool:
+    """Tell whether a form was posted by a page of this console, as far as the browser says.
+
+    ``Sec-Fetch-Site`` (W3C Fetch Metadata) is of the browser itself; who sends none must
+    have an ``Origin`` (RFC 6454, 7) that is this host.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("Origin")
+    return origin is None or origin.partition("://")[2] == request.host

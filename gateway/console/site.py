@@ -1,7 +1,8 @@
 """The console's routes: who may enter, what a page gets, and what is answered when it fails."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from gateway.console.entry import Entry, is_local
 from gateway.console.page import (
     CSRF_FIELD,
     HEADERS,
@@ -18,8 +20,11 @@ from gateway.console.page import (
     Page,
     Show,
     Visit,
+    is_from_here,
+    see_other,
 )
-from gateway.console.pages import overview
+from gateway.console.pages import accounts, me, overview
+from gateway.console.pages.sign_in import SIGN_IN, SignInPage
 from gateway.console.render import Renderer
 from gateway.console.words import LANGUAGES
 from gateway.domain.errors import KakehashiError, TransientError
@@ -29,9 +34,8 @@ from gateway.services.operate.refusals import NotFoundError
 log = structlog.get_logger()
 
 STATIC: Final = Path(__file__).parent / "static"
-SIGN_IN: Final = "/sign-in"
 _YEAR_S: Final = 31_536_000
-_PAGES: Final = (overview,)
+_PAGES: Final = (overview, accounts, me)
 """Each has ``ROUTES``: method, path and what shows it."""
 
 Visitor = Callable[[web.Request], Awaitable[Visit | None]]
@@ -45,12 +49,14 @@ class Console:
     Attributes:
         guard: Does the operations.
         visitor: Knows who asks.
-        stopping: Whether the process ends; streams end then.
+        entry: Where people sign in; ``None`` where everybody is somebody already.
+        stopping: Set when the process ends; streams end then.
     """
 
     guard: Guard
     visitor: Visitor
-    stopping: Callable[[], bool] = lambda: False
+    entry: Entry | None = None
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def add_console(app: web.Application, console: Console) -> None:
@@ -59,6 +65,11 @@ def add_console(app: web.Application, console: Console) -> None:
     routes = (route for page in _PAGES for route in page.ROUTES)
     for method, path, show in routes:
         app.router.add_route(method, path, _entrance(console, renderer, show))
+    if console.entry is not None:
+        sign_in = SignInPage(console.entry, renderer)
+        app.router.add_get(SIGN_IN, sign_in.show)
+        app.router.add_post(SIGN_IN, sign_in.take)
+        app.router.add_post("/sign-out", _entrance(console, renderer, sign_in.sign_out))
     app.router.add_post("/language", _choose(LANGUAGE_COOKIE, LANGUAGES))
     app.router.add_post("/theme", _choose(THEME_COOKIE, THEMES))
     app.router.add_get("/static/{name:[A-Za-z0-9./-]+}", _static)
@@ -72,8 +83,12 @@ def _entrance(
     async def enter(request: web.Request) -> web.StreamResponse:
         visit = await console.visitor(request)
         if visit is None:
-            raise web.HTTPSeeOther(f"{SIGN_IN}?{_then(request)}")
-        page = Page(request, visit, console.guard, renderer)
+            return see_other(f"{SIGN_IN}?{_then(request)}")
+
+        async def still() -> Visit | None:
+            return await console.visitor(request)
+
+        page = Page(request, visit, console.guard, renderer, still=still, stopping=console.stopping)
         if request.method == "POST":
             form = {name: str(value) for name, value in (await request.post()).items()}
             if not is_from_here(request) or form.get(CSRF_FIELD) != visit.csrf:
@@ -99,20 +114,9 @@ def _failed(page: Page, status: HTTPStatus, detail: str) -> web.Response:
 
 
 def _then(request: web.Request) -> str:
-    return str(request.rel_url.with_query(then=request.path_qs).query_string)
-
-
-def is_from_here(request: web.Request) -> bool:
-    """Tell whether a form was posted by a page of this console, as far as the browser says.
-
-    ``Sec-Fetch-Site`` (W3C Fetch Metadata) is of the browser itself; who sends none must
-    have an ``Origin`` (RFC 6454, 7) that is this host.
-    """
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        return site == "same-origin"
-    origin = request.headers.get("Origin")
-    return origin is None or origin.partition("://")[2] == request.host
+    # What a form would have done is not done later: whoever signs in sees the page first.
+    then = request.path_qs if request.method == "GET" else "/"
+    return request.rel_url.with_query(then=then).raw_query_string
 
 
 def _choose(
@@ -123,11 +127,7 @@ def _choose(
     async def choose(request: web.Request) -> web.Response:
         form = await request.post()
         chosen, back = str(form.get("to", "")), str(form.get("back", "/"))
-        # An address of another host would begin with two slashes, or a scheme.
-        is_here = back.startswith("/") and not back.startswith(("//", "/\\"))
-        answer = web.Response(
-            status=HTTPStatus.SEE_OTHER, headers={"Location": back if is_here else "/"}
-        )
+        answer = see_other(back if is_local(back) else "/")
         if chosen in known and is_from_here(request):
             answer.set_cookie(cookie, chosen, max_age=_YEAR_S, samesite="Strict", httponly=True)
         return answer

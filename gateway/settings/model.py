@@ -17,7 +17,9 @@ from gateway.crypto.seal import MAX_PLAINTEXT_BYTES
 from gateway.domain.retry import RetryPolicy
 from gateway.domain.window import parse_openings
 from gateway.sdk import Idempotency
+from gateway.settings.console import ConsoleSettings
 from gateway.settings.section import Code, Municipality, Name, Port, Seconds, Section
+from gateway.settings.telemetry import TelemetrySettings
 from gateway.settings.webhook import WebhookSettings
 
 ENVIRONMENT_PREFIX: Final = "KAKEHASHI_"
@@ -43,7 +45,7 @@ class HTTPSettings(Section):
     host: str = Field("127.0.0.1", description="Address of the front-end API.")
     port: Port = Field(8080, description="Port of the front-end API; 0 takes a free one.")
     operations_host: str = Field(
-        "127.0.0.1", description="Address of /livez, /readyz and /metrics."
+        "127.0.0.1", description="Address of the console, /livez, /readyz and /metrics."
     )
     operations_port: Port = Field(8081, description="Port of the same; 0 takes a free one.")
     max_body_bytes: int = Field(
@@ -289,6 +291,9 @@ class Settings(BaseSettings):
         "checkpoint; keep it when the process is restarted.",
     )
     http: HTTPSettings = Field(default_factory=HTTPSettings, description="Listeners and limits.")
+    console: ConsoleSettings = Field(
+        default_factory=ConsoleSettings, description="The operations console."
+    )
     journal: JournalSettings = Field(default_factory=JournalSettings, description="The journal.")
     broker: BrokerSettings = Field(default_factory=BrokerSettings, description="The broker.")
     audit: AuditSettings = Field(default_factory=AuditSettings, description="The audit log.")
@@ -298,6 +303,7 @@ class Settings(BaseSettings):
     )
     schemas: SchemaSettings = Field(default_factory=SchemaSettings, description="Procedures.")
     log: LogSettings = Field(default_factory=LogSettings, description="Logging.")
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings, description="Traces.")
     municipalities: dict[Municipality, MunicipalitySettings] = Field(
         default_factory=dict, description="The tenants, by code."
     )

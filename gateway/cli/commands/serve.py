@@ -5,7 +5,8 @@ import json
 import typer
 
 from gateway.bootstrap.gateway import build_gateway
-from gateway.bootstrap.run import Addresses, run_gateway, stop_on_signals
+from gateway.bootstrap.listening import Addresses
+from gateway.bootstrap.run import run_gateway, stop_on_signals
 from gateway.bootstrap.stores import open_broker, open_catalogue, open_keys
 from gateway.cli import logging, loop
 from gateway.cli.examine import Role, require_keys

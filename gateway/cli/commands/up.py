@@ -17,7 +17,8 @@ from gateway.bootstrap.embedded import (
     make_missing_keys,
 )
 from gateway.bootstrap.gateway import Gateway, build_gateway
-from gateway.bootstrap.run import Addresses, run_gateway, stop_on_signals
+from gateway.bootstrap.listening import Addresses
+from gateway.bootstrap.run import run_gateway, stop_on_signals
 from gateway.bootstrap.stores import open_broker, open_catalogue, open_keys
 from gateway.bootstrap.worker import build_worker
 from gateway.cli import logging, loop

@@ -18,7 +18,8 @@ from gateway.bootstrap import stores
 from gateway.bootstrap.embedded import make_missing_keys
 from gateway.bootstrap.gateway import Gateway, build_gateway
 from gateway.bootstrap.key_names import webhook_key
-from gateway.bootstrap.run import Addresses, run_gateway
+from gateway.bootstrap.listening import Addresses
+from gateway.bootstrap.run import run_gateway
 from gateway.bootstrap.worker import build_worker
 from gateway.cli import logging, words
 from gateway.cli.demo.applications import MUNICIPALITY, Sample, samples

@@ -61,6 +61,7 @@ class PasswordFault(StrEnum):
     TOO_LONG = "too_long"
     HAS_NAME = "has_name"
     TOO_COMMON = "too_common"
+    WRONG = "wrong"
 
 
 def normalised(password: str) -> str:

@@ -73,7 +73,11 @@ class SQLiteAccounts(ABC):
         self, token_id: str, at: datetime, entry: Entry, *, account: str | None = None
     ) -> bool:
         """Revoke a token."""
-        parameters = {"id": token_id, "at": rows.from_time(at), "account": account}
+        parameters: dict[str, rows.Value] = {
+            "id": token_id,
+            "at": rows.from_time(at),
+            "account": account,
+        }
         return await self._write(
             lambda connection, head: _revoke(connection, head, parameters, entry)
         )

@@ -12,7 +12,8 @@ import httpx2
 
 from gateway.bootstrap.embedded import make_missing_keys
 from gateway.bootstrap.gateway import Gateway, build_gateway
-from gateway.bootstrap.run import Addresses, run_gateway, run_workers
+from gateway.bootstrap.listening import Addresses
+from gateway.bootstrap.run import run_gateway, run_workers
 from gateway.bootstrap.worker import build_worker
 from gateway.domain.lifecycle import State
 from gateway.drivers.memory_keys import MemoryKeys

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 from gateway.audit.verify import read
 from gateway.bootstrap import run
 from gateway.bootstrap.key_names import log_key
-from gateway.bootstrap.run import Addresses, run_gateway, run_workers, stop_on_signals
+from gateway.bootstrap.listening import Addresses
+from gateway.bootstrap.run import run_gateway, run_workers, stop_on_signals
 from gateway.crypto import keys
 from gateway.domain.errors import ConfigError, JournalUnavailableError, NodeNameTakenError
 from gateway.domain.identifiers import NodeName

@@ -1,0 +1,74 @@
+"""Put the operations console together, and what it shares with the operations API."""
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.bootstrap.gateway import Gateway
+from gateway.console.entry import Entry, SessionCookie
+from gateway.console.site import Console, add_console
+from gateway.domain.account import Account, Role
+from gateway.drivers.system_clock import SystemClock
+from gateway.services.operate.by_name import operations
+from gateway.services.operate.guard import Guard
+from gateway.services.passwords import Passwords, new_password
+from gateway.services.sessions import Sessions
+from gateway.services.sign_in import SignIn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorsDoor:
+    """Where people who operate the gateway come in.
+
+    Attributes:
+        guard: Does what they ask for, if they may.
+        entry: Knows who they are.
+    """
+
+    guard: Guard
+    entry: Entry
+
+
+def operators_door(gateway: Gateway) -> OperatorsDoor:
+    """Return the door of a gateway."""
+    clock, settings = SystemClock(), gateway.settings.console
+    sessions = gateway.sessions
+    return OperatorsDoor(
+        guard=Guard(operations(gateway.operate), journal=gateway.journal, clock=clock),
+        entry=Entry(
+            sign_in=SignIn(
+                journal=gateway.journal,
+                sessions=sessions,
+                passwords=Passwords(),
+                denials=gateway.denials,
+            ),
+            sessions=sessions,
+            cookie=SessionCookie(is_secure=settings.is_secure),
+        ),
+    )
+
+
+def add_operators_door(app: web.Application, gateway: Gateway, stopping: asyncio.Event) -> None:
+    """Add the console to an application that people reach.
+
+    Args:
+        app: Serves health and metrics already.
+        gateway: Whose console it is.
+        stopping: Set when the process ends.
+    """
+    door = operators_door(gateway)
+    console = Console(
+        guard=door.guard, visitor=door.entry.visitor, entry=door.entry, stopping=stopping
+    )
+    add_console(app, console)
+
+
+async def admitted_account(sessions: Sessions, name: str) -> str:
+    """Let an account in as long as this process lives, with every role; return its password."""
+    password, now = new_password(), SystemClock().now()
+    digest = await Passwords().digest_of(password)
+    sessions.admit(
+        Account(name=name, roles=frozenset(Role), digest=digest, created_at=now, changed_at=now)
+    )
+    return password
