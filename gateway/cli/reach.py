@@ -8,6 +8,7 @@ import json
 import os
 import pwd
 import socket
+import time
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -17,12 +18,16 @@ from gateway.cli import logging, loop
 from gateway.cli.failures import CommandError, ExitCode, of_code
 from gateway.cli.invocation import Invocation
 from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.errors import NodeNameTakenError
 from gateway.settings.model import SOCKET_NAME, Settings
 
 NODE: Final = "cli"
 ANSWER_TIMEOUT_S: Final = 600.0
 """An operation may read the whole audit log: 100 million entries at 200,000 a second."""
+STARTING_S: Final = 5.0
+"""A gateway that holds the journal but has no socket yet, or no more, is waited for so long."""
 
+_PAUSE_S: Final = 0.1
 _OK: Final = 200
 _UNAVAILABLE: Final = 503
 _MAKES_THE_JOURNAL: Final = frozenset({"client.add"})
@@ -53,12 +58,20 @@ def perform(invocation: Invocation, operation: str, **arguments: object) -> Any:
     logging.quiet()
     settings = invocation.settings()
     path = settings.home / SOCKET_NAME
-    if path.exists():
+    given_up_at = time.monotonic() + STARTING_S
+    while True:
+        if path.exists():
+            try:
+                return _ask(path, operation, arguments)
+            except (ConnectionRefusedError, FileNotFoundError):
+                pass  # what a killed gateway left there
         try:
-            return _ask(path, operation, arguments)
-        except (ConnectionRefusedError, FileNotFoundError):
-            pass  # what a killed gateway left there
-    return loop.run(_perform_here(invocation, settings, operation, arguments))
+            return loop.run(_perform_here(invocation, settings, operation, arguments))
+        except NodeNameTakenError:
+            # A gateway that is just starting, or stopping, holds the journal and has no socket.
+            if time.monotonic() >= given_up_at:
+                raise
+            time.sleep(_PAUSE_S)
 
 
 class _SocketConnection(HTTPConnection):

@@ -1,16 +1,23 @@
 """The commands that look into the journal and decide, without a running gateway."""
 
+import asyncio
 import socket
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from gateway.bootstrap.embedded import embedded_document
+from gateway.bootstrap.stores import open_journal
+from gateway.cli import reach
 from gateway.cli.commands.status import present
 from gateway.domain.lifecycle import State
 from gateway.ports.journal import Acceptance
+from gateway.settings.load import build
 from tests.unit.cli.conftest import Terminal
 
 Keep = Callable[..., Acceptance]
@@ -35,6 +42,32 @@ NOBODY = "01a20000-0000-7000-8000-000000000000"
 def test_where_there_is_no_journal_none_is_made(terminal: Terminal, command: list[str]) -> None:
     assert "kakehashi up" in terminal.run(*command, code=3)
     assert not Path("var").exists()
+
+
+async def _hold_the_journal(held: Event, let_go: Event) -> None:
+    journal = open_journal(build(embedded_document(Path("var"))))
+    await journal.open()
+    held.set()
+    await asyncio.to_thread(let_go.wait, 10)
+    await journal.close()
+
+
+def test_a_journal_that_another_process_is_about_to_give_back_is_waited_for(
+    terminal: Terminal, parked: Acceptance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, let_go = Event(), Event()
+    with ThreadPoolExecutor() as threads:
+        holding = threads.submit(lambda: asyncio.run(_hold_the_journal(held, let_go)))
+        assert held.wait(10)
+        monkeypatch.setattr(reach, "STARTING_S", 0.0)
+        assert "Another process has it open" in terminal.run("status", code=3)
+
+        monkeypatch.setattr(reach, "STARTING_S", 10.0)
+        monkeypatch.setattr(reach, "_PAUSE_S", 0.01)
+        asked = threads.submit(terminal.run, "status", str(parked.application.id))
+        let_go.set()
+        assert str(parked.application.id) in asked.result(10)
+        holding.result(10)
 
 
 def test_an_application_is_found_by_its_id_and_by_its_number(
