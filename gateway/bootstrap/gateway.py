@@ -42,7 +42,9 @@ from gateway.services.carry_out_replays import CarryOutReplays
 from gateway.services.count_denials import CountDenials
 from gateway.services.destinations import Destinations
 from gateway.services.flow import Flow
+from gateway.services.hops import Hops
 from gateway.services.limit import Limit
+from gateway.services.measured_broker import MeasuredBroker
 from gateway.services.note_keys import NoteKeys
 from gateway.services.observe_clock import ObserveClock
 from gateway.services.operate.by_name import Operations
@@ -57,8 +59,10 @@ from gateway.services.routing import Grant, Route, RoutingTable
 from gateway.services.seal_log import SealLog
 from gateway.services.send_webhooks import SendWebhooks
 from gateway.services.sessions import Sessions
+from gateway.services.tally import Commits
 from gateway.services.track import Track
 from gateway.services.watch_backlog import WatchBacklog
+from gateway.services.watch_loop import WatchLoop
 from gateway.services.workers import WorkerGrant, WorkerRegister
 from gateway.settings.model import Settings
 
@@ -91,7 +95,8 @@ class Gateway:
     send_webhooks: SendWebhooks
     reconcile: Reconcile
     destinations: Destinations
-    flow: Flow
+    hops: Hops
+    watch_loop: WatchLoop
     seal_log: SealLog
     observe_clock: ObserveClock
     prove: Prove
@@ -124,7 +129,10 @@ def build_gateway(
             key that signs webhooks.
     """
     clock: Clock = SystemClock()
-    journal = journal or open_journal(settings)
+    commits = Commits()
+    journal = journal or open_journal(settings, note_commit=commits.note)
+    broker_forgets = isinstance(broker, MemoryBroker)
+    broker = measured = MeasuredBroker(broker)
     signer = Signer(store.private(GATEWAY_KEY))
     pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
     worker_keys, register = _trusted_workers(settings, store)
@@ -161,11 +169,47 @@ def build_gateway(
         reread=lambda: log_public(store),
     )
     backlog = WatchBacklog(journal=journal, most=settings.journal.max_unfinished)
+    answer_claims = AnswerClaims(
+        journal=journal,
+        broker=broker,
+        signer=signer,
+        verifier=worker_verifier,
+        workers=register,
+        policies=destinations,
+        clock=clock,
+        copy_claimed=reconcile.note_claimed,
+        flow=flow,
+    )
+    record_feedback = RecordFeedback(
+        journal=journal,
+        verifier=worker_verifier,
+        workers=register,
+        clock=clock,
+        codes={
+            DestinationName(name): destination.feedback_codes
+            for name, destination in settings.destinations.items()
+        },
+        clients=send_webhooks.clients,
+        new_id=new_id,
+        announced=send_webhooks.nudge,
+    )
+    record_outcomes = RecordOutcomes(
+        journal=journal,
+        broker=broker,
+        verifier=worker_verifier,
+        workers=register,
+        policies=destinations,
+        clock=clock,
+        feedback=record_feedback,
+        turn_came=relay.nudge,
+        flow=flow,
+    )
+    watch_loop = WatchLoop()
     return Gateway(
         settings=settings,
         journal=journal,
         broker=broker,
-        broker_forgets=isinstance(broker, MemoryBroker),
+        broker_forgets=broker_forgets,
         catalogue=catalogue,
         authenticate=authenticate,
         denials=CountDenials(journal=journal, clock=clock),
@@ -205,40 +249,8 @@ def build_gateway(
             keys_changed=authenticate.reload,
         ),
         relay=relay,
-        answer_claims=AnswerClaims(
-            journal=journal,
-            broker=broker,
-            signer=signer,
-            verifier=worker_verifier,
-            workers=register,
-            policies=destinations,
-            clock=clock,
-            copy_claimed=reconcile.note_claimed,
-            flow=flow,
-        ),
-        record_outcomes=RecordOutcomes(
-            journal=journal,
-            broker=broker,
-            verifier=worker_verifier,
-            workers=register,
-            policies=destinations,
-            clock=clock,
-            feedback=RecordFeedback(
-                journal=journal,
-                verifier=worker_verifier,
-                workers=register,
-                clock=clock,
-                codes={
-                    DestinationName(name): destination.feedback_codes
-                    for name, destination in settings.destinations.items()
-                },
-                clients=send_webhooks.clients,
-                new_id=new_id,
-                announced=send_webhooks.nudge,
-            ),
-            turn_came=relay.nudge,
-            flow=flow,
-        ),
+        answer_claims=answer_claims,
+        record_outcomes=record_outcomes,
         record_heartbeats=RecordHeartbeats(
             journal=journal,
             broker=broker,
@@ -262,7 +274,23 @@ def build_gateway(
         send_webhooks=send_webhooks,
         reconcile=reconcile,
         destinations=destinations,
-        flow=flow,
+        hops=Hops(
+            flow=flow.since_start,
+            lag_s=relay.lag_s,
+            published_s=measured.published_s,
+            unpublished=measured.unpublished,
+            verdicts=answer_claims.verdicts,
+            claim_s=answer_claims.answer_s,
+            reports_refused=(answer_claims.refused, record_outcomes.refused),
+            feedback=record_feedback.recorded,
+            webhooks=send_webhooks.attempts,
+            webhook_s=send_webhooks.answer_s,
+            republished=reconcile.republished,
+            abandoned=reconcile.abandoned,
+            commits=commits,
+            late_s=watch_loop.late_s,
+        ),
+        watch_loop=watch_loop,
         seal_log=seal_log,
         observe_clock=ObserveClock(
             journal=journal,

@@ -11,12 +11,13 @@ from typing import Final
 from aiohttp import web
 
 from gateway.bootstrap.gateway import Gateway
+from gateway.bootstrap.machine import look_at_machine
 from gateway.domain.errors import ConfigError, JournalUnavailableError
 from gateway.domain.identifiers import ClientName
 from gateway.drivers.system_clock import SystemClock
 from gateway.http.body import BodyLimits
 from gateway.http.door import FrontServices, front_app
-from gateway.http.metrics import Metrics, Reconciled
+from gateway.http.metrics import Metrics
 from gateway.http.operations import operations_app
 from gateway.http.problems import AT_THE_DOOR, OPERATORS_ONLY
 from gateway.http.protocol import Answered, FrontRunner
@@ -58,15 +59,17 @@ async def listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Addr
         OSError: A port or the socket's folder cannot be used.
     """
     http = gateway.settings.http
-    reconcile = gateway.reconcile
     metrics = Metrics(
-        Reconciled(reconcile.republished, reconcile.abandoned), gateway.send_webhooks.attempts
+        gateway.hops,
+        is_connected=lambda: gateway.broker.is_connected,
+        most_unfinished=gateway.settings.journal.max_unfinished,
     )
     observe_destinations = Observe(
         journal=gateway.journal,
         destinations=gateway.destinations,
         clock=SystemClock(),
         log=gateway.seal_log.standing,
+        machine=look_at_machine(gateway.settings),
     )
 
     async def ready() -> Mapping[str, bool]:

@@ -11,7 +11,7 @@ from gateway.drivers.file_keys import FileKeys
 from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.drivers.memory_broker import MemoryBroker
 from gateway.ports.broker import Broker
-from gateway.ports.journal import Journal
+from gateway.ports.journal import CommitNoted, Journal
 from gateway.ports.keys import KeyStore
 from gateway.schema.catalogue import Catalogue, load_catalogue, shipped_schemas
 from gateway.settings.model import Settings
@@ -31,12 +31,17 @@ def open_catalogue(settings: Settings) -> Catalogue:
     return load_catalogue(shipped_schemas(), *settings.schemas.folders)
 
 
-def open_journal(settings: Settings, node: str | None = None) -> Journal:
+def open_journal(
+    settings: Settings,
+    node: str | None = None,
+    note_commit: CommitNoted = lambda _steps, _seconds: None,
+) -> Journal:
     """Return the journal's driver by its URL; connects to nothing yet.
 
     Args:
         settings: The configuration.
         node: Another name than the configured one, for a command beside the gateway.
+        note_commit: Told of every transaction.
 
     Raises:
         ConfigError: The URL's scheme is unknown, or its driver is not installed.
@@ -45,7 +50,8 @@ def open_journal(settings: Settings, node: str | None = None) -> Journal:
     name = NodeName(node or settings.node)
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
-        return SQLiteJournal(Path(url.removeprefix("sqlite:///")), node=name)
+        path = Path(url.removeprefix("sqlite:///"))
+        return SQLiteJournal(path, node=name, note_commit=note_commit)
     if scheme in ("postgresql", "postgres"):
         try:
             from gateway.drivers.journal_postgres import PostgresJournal  # noqa: PLC0415 - an extra
@@ -53,7 +59,7 @@ def open_journal(settings: Settings, node: str | None = None) -> Journal:
             raise ConfigError(
                 "journal.url: install kakehashi[postgres] to use PostgreSQL"
             ) from None
-        return PostgresJournal(url, node=name)
+        return PostgresJournal(url, node=name, note_commit=note_commit)
     raise ConfigError(f"journal.url: unknown scheme {scheme!r}; use sqlite: or postgresql:")
 
 

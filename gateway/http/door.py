@@ -15,7 +15,13 @@ from gateway.http.body import Bodies, BodyLimits, expectation
 from gateway.http.openapi import document
 from gateway.http.page import page, page_policy
 from gateway.http.problems import RefusedError, refused
-from gateway.http.protocol import APPLICATION_ID, BODY_BYTES, CLIENT, naming_its_route
+from gateway.http.protocol import (
+    APPLICATION_ID,
+    BODY_BYTES,
+    CLIENT,
+    TRACEPARENT,
+    naming_its_route,
+)
 from gateway.schema.catalogue import Catalogue
 from gateway.services.accept import AcceptanceReceipt, Refusal, Submission
 from gateway.services.prove import ProvedEntry
@@ -75,13 +81,16 @@ class _Door:
         with self._bodies.room_for(request):
             raw = await self._bodies.read(request)
             request[BODY_BYTES] = len(raw)
+            trace = headers.traceparent(request.headers)
+            if trace is not None:
+                request[TRACEPARENT] = trace
             answer = await self._services.accept(
                 Submission(
                     client=client,
                     municipality=request.match_info["code"],
                     idempotency_key=key,
                     raw=raw,
-                    traceparent=headers.traceparent(request.headers),
+                    traceparent=trace,
                 )
             )
         if isinstance(answer, Refusal):

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Final
 
 from aiohttp import web
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import TypeAdapter
 
 from gateway.domain.entry import Actor, ActorKind
@@ -74,9 +73,10 @@ class _Operations:
         ready = all(checks.values())
         return web.json_response({"ready": ready, "checks": checks}, status=200 if ready else 503)
 
-    async def metrics(self, _request: web.Request) -> web.Response:
-        body = self._metrics.exposition(await self._observe())
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def metrics(self, request: web.Request) -> web.Response:
+        accept = request.headers.get("Accept", "")
+        body, content_type = self._metrics.exposition(await self._observe(), accept)
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def operate(self, request: web.Request) -> web.Response:
         name = request.match_info["operation"]

@@ -23,6 +23,7 @@ ROUTE: Final = web.RequestKey("route", str)
 CLIENT: Final = web.RequestKey("client", str)
 BODY_BYTES: Final = web.RequestKey("body_bytes", int)
 APPLICATION_ID: Final = web.RequestKey("application_id", str)
+TRACEPARENT: Final = web.RequestKey("traceparent", str)
 """What a request came to be known by, for its log line."""
 
 SECURITY_HEADERS: Final = {
@@ -59,6 +60,7 @@ class Answered:
         body_bytes: Length of the body that was read.
         duration_s: From the parsed headers to the last byte of the answer.
         replayed: The answer repeats an earlier 202.
+        traceparent: W3C trace context, well-formed, or ``None``.
     """
 
     method: str
@@ -70,6 +72,7 @@ class Answered:
     body_bytes: int
     duration_s: float
     replayed: bool = False
+    traceparent: str | None = None
 
 
 Observe = Callable[[Answered], None]
@@ -215,6 +218,7 @@ def _access_log_class(observe: Observe) -> type[AbstractAccessLogger]:
                 body_bytes=request.get(BODY_BYTES, 0),
                 duration_s=time,
                 replayed="Idempotency-Replayed" in response.headers,
+                traceparent=request.get(TRACEPARENT),
             )
             log.info(
                 "http.answered",

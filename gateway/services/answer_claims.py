@@ -1,9 +1,11 @@
 """Give workers the right to open a copy, once it is committed that they have it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import Final
 
 import structlog
@@ -26,6 +28,7 @@ from gateway.sdk import Idempotency
 from gateway.services.flow import Flow
 from gateway.services.forward_clock import ForwardClock
 from gateway.services.policy import DestinationPolicy, Hold
+from gateway.services.tally import Histogram
 from gateway.services.wire import ANSWERS_CODEC, CLAIMS_CODEC, Answers
 from gateway.services.workers import WorkerRegister
 
@@ -259,6 +262,12 @@ class AnswerClaims:
         self._latest = ForwardClock(clock)
         self._copy_claimed = copy_claimed
         self._flow = flow
+        self.verdicts: Counter[tuple[str, str]] = Counter()
+        """Claims answered so far, by destination and verdict."""
+        self.answer_s = Histogram()
+        """From a message with claims in hand to its committed answer."""
+        self.refused: Counter[str] = Counter()
+        """Messages that were not believed or not readable, by code."""
 
     async def run(self) -> None:
         """Answer until cancelled."""
@@ -272,6 +281,7 @@ class AnswerClaims:
     async def _answer(self, question: Received) -> None:
         # A claim is a question: whoever gets no answer opens nothing and asks again.
         # So it is acknowledged in any case.
+        began = perf_counter()
         try:
             claims, kid = CLAIMS_CODEC.read(question.message, self._verifier)
             for claim in claims.claims:
@@ -284,6 +294,7 @@ class AnswerClaims:
             if known:
                 answer = ANSWERS_CODEC.write(Answers(known), self._signer)
                 await self._broker.reply(question.message, answer)
+                self.answer_s.observe(perf_counter() - began)
         await question.ack()
 
     async def _decide(self, claim: Claim) -> ClaimAnswer | None:
@@ -319,6 +330,7 @@ class AnswerClaims:
             return decision
 
         answer = await self._journal.decide(claim.delivery_id, rule)
+        self.verdicts[claim.destination, answer.verdict.value] += 1
         # A rule that met a deadlock was asked more than once: its last word counts.
         before = given[-1]
         if before is not None:
@@ -328,6 +340,7 @@ class AnswerClaims:
         return answer
 
     async def _refuse(self, error: PermanentError) -> None:
+        self.refused[error.code] += 1
         log.warning("claim.refused", code=error.code)
         entry = refusal_entry("claim", error, self._clock.now())
         try:

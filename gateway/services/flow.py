@@ -124,11 +124,8 @@ class Flow:
         self._clock = clock
         self._days: dict[DestinationName, _Day] = {}
         self.began_at = clock.now()
-
-    @property
-    def since_start(self) -> Mapping[DestinationName, "SinceStart"]:
+        self.since_start: dict[DestinationName, SinceStart] = {}
         """What was counted and timed since the process began, for Prometheus."""
-        return {name: day.since_start for name, day in self._days.items()}
 
     def accepted(self, destination: DestinationName, at: datetime) -> None:
         """Count an application that was accepted for ``destination``."""
@@ -208,7 +205,8 @@ class Flow:
     def _day(self, destination: DestinationName) -> "_Day":
         day = self._days.get(destination)
         if day is None:
-            day = self._days[destination] = _Day()
+            since = self.since_start[destination] = SinceStart()
+            day = self._days[destination] = _Day(since)
         return day
 
 
@@ -233,11 +231,11 @@ class _Day:
 
     __slots__ = ("_minutes", "_sums", "counts", "since_start")
 
-    def __init__(self) -> None:
+    def __init__(self, since_start: SinceStart) -> None:
         self._minutes = array("q", [-1]) * MINUTES
         self._sums = array("d", [0.0]) * (MINUTES * len(Lasting))
         self.counts = array("I", [0]) * (MINUTES * _ROW)
-        self.since_start = SinceStart()
+        self.since_start = since_start
 
     def row(self, at: datetime) -> int:
         """Return where the row of this minute begins in ``counts``, emptied if it is another's."""

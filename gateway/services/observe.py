@@ -15,6 +15,7 @@ from gateway.domain.webhook import EndpointStanding
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
+from gateway.services.machine import Machine
 from gateway.services.seal_log import LogStanding
 
 HOLDS: Final = ("destination.paused", "destination.closed", "destination.unavailable")
@@ -53,6 +54,9 @@ class Observed:
         holds: The code of why nothing is published now, ``None`` if it is.
         log: The sealed audit log.
         endpoints: Where webhooks go, of clients for which some wait, or whose endpoint failed.
+        is_readable: The journal answered in time.
+        journal_bytes: How much room it takes.
+        machine: What this process stands on.
     """
 
     deliveries: Mapping[DestinationName, Mapping[State, int]] = field(default_factory=dict)
@@ -62,6 +66,9 @@ class Observed:
     holds: Mapping[DestinationName, str | None] = field(default_factory=dict)
     log: LogStanding | None = None
     endpoints: Mapping[ClientName, ObservedEndpoint] = field(default_factory=dict)
+    is_readable: bool = True
+    journal_bytes: int | None = None
+    machine: Machine = field(default_factory=Machine)
 
 
 class Observe:
@@ -74,8 +81,13 @@ class Observe:
         destinations: Destinations,
         clock: Clock,
         log: Callable[[], Awaitable[LogStanding]] | None = None,
+        machine: Callable[[], Awaitable[Machine]] | None = None,
     ) -> None:
-        """Keep what it works with; opens nothing. ``log`` tells how the audit log stands."""
+        """Keep what it works with; opens nothing.
+
+        ``log`` tells how the audit log stands, ``machine`` what this process stands on.
+        """
+        self._machine = machine
         self._log = log
         self._journal = journal
         self._destinations = destinations
@@ -90,12 +102,18 @@ class Observe:
         holds = {name: self._destinations.hold(name) for name in names}
         codes = {name: None if hold is None else hold.code for name, hold in holds.items()}
         # What this process knows by itself matters most when the journal is down, or hangs.
-        log, deliveries, oldest, halted, endpoints = await asyncio.gather(
-            _nothing() if self._log is None else self._log(),
-            _in_time(self._journal.counts()),
-            _in_time(self._journal.oldest()),
-            _in_time(self._journal.halted_keys()),
-            _in_time(self._journal.endpoints()),
+        (log, machine), (size, deliveries, oldest, halted, endpoints) = await asyncio.gather(
+            asyncio.gather(
+                _nothing() if self._log is None else self._log(),
+                _nothing() if self._machine is None else _in_time(self._machine()),
+            ),
+            asyncio.gather(
+                _in_time(self._journal.size_bytes()),
+                _in_time(self._journal.counts()),
+                _in_time(self._journal.oldest()),
+                _in_time(self._journal.halted_keys()),
+                _in_time(self._journal.endpoints()),
+            ),
         )
         now = self._clock.now()
         return Observed(
@@ -110,6 +128,9 @@ class Observe:
             holds=codes,
             log=log,
             endpoints={one.endpoint.client: _endpoint(one, now) for one in endpoints or ()},
+            is_readable=deliveries is not None,
+            journal_bytes=size,
+            machine=machine or Machine(),
         )
 
 
@@ -123,7 +144,7 @@ def _endpoint(standing: EndpointStanding, now: datetime) -> ObservedEndpoint:
 
 
 async def _nothing() -> None:
-    """Tell nothing of a log that nobody seals here."""
+    """Tell nothing of what nobody looks at here."""
 
 
 async def _in_time(reading: Awaitable[T]) -> T | None:

@@ -1,5 +1,6 @@
 """Write down what core systems say later, and put it into the outbox for its front end."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from uuid import UUID
@@ -63,6 +64,8 @@ class RecordFeedback:
         self._clients = clients
         self._new_id = new_id
         self._announced = announced
+        self.recorded: Counter[tuple[str, str]] = Counter()
+        """Statuses recorded so far, by destination and status."""
 
     async def __call__(self, message: Message) -> None:
         """Record one status.
@@ -78,6 +81,8 @@ class RecordFeedback:
         now = self._clock.now()
         announcement = Announcement(id=WebhookId(self._new_id()), clients=self._clients)
 
+        destinations: list[DestinationName] = []
+
         def rule(record: DeliveryRecord) -> Decision[FeedbackRecord]:
             is_granted = record.destination in grant.destinations
             # Workers before 1.1 do not say whose adapter it was.
@@ -85,12 +90,14 @@ class RecordFeedback:
                 raise SignatureInvalidError("destination")
             if record.claimed_at is None and record.attempt == 1:
                 raise MessageMalformedError("never sent")
+            destinations.append(record.destination)
             feedback = replace(reported, code=self._code(reported.code, record.destination))
             actor = Actor(ActorKind.WORKER, grant.name)
             return feedback_rule(feedback, actor, now, announcement)(record)
 
         kept = await self._journal.decide(reported.delivery_id, rule)
         self._announced()
+        self.recorded[destinations[-1], kept.status.value] += 1
         log.info(
             "feedback.recorded",
             delivery_id=str(kept.delivery_id),

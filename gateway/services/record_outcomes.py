@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
@@ -68,6 +69,8 @@ class RecordOutcomes:
         self._feedback = feedback
         self._turn_came = turn_came
         self._flow = flow
+        self.refused: Counter[str] = Counter()
+        """Reports that were not believed or not readable, by code."""
 
     async def run(self) -> None:
         """Record until cancelled."""
@@ -100,6 +103,7 @@ class RecordOutcomes:
                     if isinstance(error, PermanentError)
                     else MessageMalformedError("not storable")
                 )
+                self.refused[refusal.code] += 1
                 log.warning("outcome.refused", code=refusal.code)
                 refused = refusal_entry("outcome", refusal, self._clock.now())
                 if not await self._is_recorded(refused):

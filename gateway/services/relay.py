@@ -24,7 +24,9 @@ from gateway.ports.broker import Broker, destination_queue
 from gateway.ports.clock import Clock
 from gateway.ports.journal import DossierFilter, Journal
 from gateway.services.destinations import Destinations
+from gateway.services.flow import accepted_at
 from gateway.services.relay_rules import asked_again_rule, due_rule, is_asked, published_rule
+from gateway.services.tally import WAY_S, Histogram
 from gateway.services.wire import delivery_message
 
 log = structlog.get_logger()
@@ -74,6 +76,8 @@ class Lane:
         self._sweep_now = asyncio.Event()
         self._troubles: dict[str, str] = {}
         self._undeclared: str | None = None
+        self.lag_s = Histogram(WAY_S)
+        """From when a copy was due (accepted, for a first attempt) until the broker had it."""
 
     def offer(self, delivery: SealedDelivery) -> None:
         """Publish ``delivery`` soon, if there is room and no order to keep; else a sweep does."""
@@ -201,9 +205,15 @@ class Lane:
         self._room -= 1
         if self._room <= 0:
             self._sweep_now.set()
+        self._note_lag(delivery, record)
         rule_published = published_rule(attempt=record.attempt, copy=copy, now=self._clock.now())
         await self._journal.decide(record.id, rule_published)
         self._note_success("publish")
+
+    def _note_lag(self, delivery: SealedDelivery, record: DeliveryRecord) -> None:
+        is_first = record.attempt == 1
+        since = accepted_at(record.id) if is_first else record.updated_at.timestamp()
+        self.lag_s.observe(self._clock.now().timestamp() - since, delivery.traceparent)
 
     def _note_success(self, step: str) -> None:
         """Say once that nothing holds up the lane any more."""
@@ -286,6 +296,11 @@ class Relay:
         lane = self._lanes.get(delivery.record.destination)
         if lane is not None:
             lane.republish(delivery)
+
+    @property
+    def lag_s(self) -> dict[DestinationName, Histogram]:
+        """Each lane's ``lag_s``."""
+        return {name: lane.lag_s for name, lane in self._lanes.items()}
 
     def nudge(self, destination: DestinationName) -> None:
         """Look at once for what a destination's lane may publish now."""

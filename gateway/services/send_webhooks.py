@@ -19,6 +19,7 @@ from gateway.domain.webhook import Webhook
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.ports.webhooks import PostAnswer, WebhookPost
+from gateway.services.tally import HOP_S, Histogram
 from gateway.services.webhook_rules import attempted_rule
 
 log = structlog.get_logger()
@@ -84,6 +85,8 @@ class SendWebhooks:
         self._wake = {client: asyncio.Event() for client in endpoints}
         self.attempts: Counter[tuple[str, str]] = Counter()
         """How many attempts were made so far, by client and code; ``taken`` for those taken."""
+        self.answer_s = {client: Histogram(HOP_S) for client in endpoints}
+        """How long an endpoint took to answer, by client."""
 
     @property
     def clients(self) -> frozenset[ClientName]:
@@ -153,7 +156,9 @@ class SendWebhooks:
             "user-agent": "kakehashi",
             **endpoint.signer.headers(str(webhook.id), self._clock.now(), body),
         }
+        began = self._monotonic()
         answer = await self._http.post(endpoint.url, body, headers)
+        self.answer_s[client].observe(self._monotonic() - began)
         self._note(client, answer)
         stood = await self._journal.decide_endpoint(
             client,

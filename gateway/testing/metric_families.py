@@ -1,32 +1,39 @@
-"""Every metric that the gateway tells Prometheus, for those who describe or name them."""
+"""Every metric that a gateway tells Prometheus, for those who describe or name them."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 from prometheus_client.core import Metric
 
+from gateway.domain.claim import BreakerState, Verdict
 from gateway.domain.identifiers import ClientName, DestinationName
 from gateway.domain.lifecycle import State
-from gateway.http.metrics import Metrics, Reconciled
+from gateway.domain.outcome import FeedbackStatus
+from gateway.http.metrics import Metrics
 from gateway.http.protocol import Answered
+from gateway.services.flow import SinceStart
+from gateway.services.hops import Hops
+from gateway.services.machine import Disk, Machine
 from gateway.services.observe import HOLDS, Observed, ObservedEndpoint
 from gateway.services.seal_log import LogStanding
+from gateway.services.tally import Histogram
 
 _NAME: Final = DestinationName("NAME")
 
 
 def metric_families() -> Iterator[tuple[str, Metric, frozenset[str]]]:
     """Yield each metric of ours: its name as it is scraped, what it is, and its labels."""
-    for family in _everything_told().families():
+    for family in everything_told().families():
         if family.name.startswith("kakehashi_"):
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = frozenset(label for sample in family.samples for label in sample.labels)
             yield name, family, labels - {"le"}
 
 
-def _everything_told() -> Metrics:
+def everything_told() -> Metrics:
     """Return metrics that have been told one of everything: what has no value is not shown."""
-    metrics = Metrics(Reconciled({_NAME: 0}, {_NAME: 0}), {("NAME", "taken"): 1})
+    metrics = Metrics(_hops(), is_connected=lambda: True, most_unfinished=1)
     refused = Answered(
         method="POST",
         route="-",
@@ -43,12 +50,32 @@ def _everything_told() -> Metrics:
             deliveries={_NAME: {}},
             oldest_s={_NAME: {State.PENDING: 0.0}},
             halted_keys={_NAME: 0},
-            workers={_NAME: {}},
+            workers={_NAME: {BreakerState.CLOSED: 1}},
             holds={_NAME: HOLDS[0]},
             endpoints={
                 ClientName("NAME"): ObservedEndpoint(waiting=1, oldest_s=0.0, disabled=False)
             },
             log=LogStanding(size=1, age_s=0.0, unsealed=0, breaks=0, usable=True),
+            journal_bytes=1,
+            machine=Machine(
+                disks={"home": Disk(1, 2)}, certificates={"NAME": datetime(2027, 1, 1, tzinfo=UTC)}
+            ),
         )
     )
     return metrics
+
+
+def _hops() -> Hops:
+    return Hops(
+        flow={_NAME: SinceStart()},
+        lag_s={_NAME: Histogram()},
+        published_s={"NAME": Histogram()},
+        unpublished={("NAME", "broker.unavailable"): 1},
+        verdicts={("NAME", Verdict.GO.value): 1},
+        reports_refused=({"signature.invalid": 1},),
+        feedback={("NAME", FeedbackStatus.ACCEPTED.value): 1},
+        webhooks={("NAME", "taken"): 1},
+        webhook_s={ClientName("NAME"): Histogram()},
+        republished={_NAME: 0},
+        abandoned={_NAME: 0},
+    )

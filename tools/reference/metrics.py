@@ -8,19 +8,28 @@ from reference.source import GENERATED, table
 
 _INTRODUCTION: Final = f"""# Metrics
 
-`GET /metrics` on the operations port answers in Prometheus's text format. A scrape costs a few
+`GET /metrics` on the operations port answers in Prometheus's text format, or in OpenMetrics with
+exemplars (`trace_id`) for a scraper that takes `application/openmetrics-text`. A scrape costs a few
 milliseconds, however many applications there are. What stands in the journal is left out while the
-journal cannot be read, or does not answer within two seconds.
+journal cannot be read, or does not answer within two seconds: an old value would look like news.
 
-Labels are names of the configuration and of this project only: `destination` is a configured name,
-or one that was, as long as the journal has deliveries to it; `state` is one of
-[a delivery's states](lifecycle.md); `breaker` is {", ".join(BreakerState)}; `code` is one of the
-[codes](errors.md); `client` is a configured name.
+Labels are names of the configuration and of this project only, so that no client and no core system
+can make series: `destination` is a configured name, or one that was, as long as the journal has
+deliveries to it; `state` is one of [a delivery's states](lifecycle.md); `breaker` is
+{", ".join(BreakerState)}; `code` is one of the [codes](errors.md); `client` is a configured name;
+`queue` is one of the broker's; `route` is a template of the front door, `-` for no route, and
+`method` one of HTTP's, `other` for any other word. A destination has about 100 series.
 
-Deliveries, their ages, halted order keys and workers are those of the journal: every gateway
-process of one journal tells the same, so take the `max` over processes, never the sum. All else is
-what the process has seen since it began. The `process_` metrics of Prometheus's client come beside
+Deliveries, their ages, halted order keys, workers and the journal's size are those of the journal:
+every gateway process of one journal tells the same, so take the `max` over processes, not the sum.
+All else is what the process has seen since it began: an application counts where it was accepted,
+its outcome where that was written down. The `process_` metrics of Prometheus's client come beside
 these.
+
+Rules and alerts over these stand in `config/prometheus/`, dashboards in `config/grafana/`;
+[what to do after an alert](../howto/alerts.md) has a page of its own. Keys have no expiry of their
+own; certificates that the configuration names have. The age of the last anchor outside belongs here
+too, as `kakehashi_log_anchor_age_seconds`, once checkpoints are anchored.
 
 """
 
@@ -28,7 +37,7 @@ these.
 def page() -> str:
     """Return the whole page."""
     return (
-        GENERATED.format(source="`gateway/http/metrics.py`")
+        GENERATED.format(source="`gateway/http/metrics.py` and `gateway/http/exposed/`")
         + _INTRODUCTION
         + table(["metric", "kind", "labels", "what it says"], sorted(_rows()))
     )

@@ -8,6 +8,7 @@ from gateway.domain.webhook import Endpoint
 from gateway.drivers.system_clock import SystemClock
 from gateway.http.metrics import Metrics
 from gateway.ports.webhooks import EndpointDecision
+from gateway.services.hops import Hops
 from gateway.services.observe import Observe
 from gateway.testing.contracts.journal import accepted, delivery_of
 from gateway.testing.contracts.journal_webhooks import tell
@@ -27,7 +28,8 @@ async def test_what_waits_for_how_long_and_what_is_disabled_is_told_by_client(
             journal=journal, destinations=world.gateway.destinations, clock=SystemClock()
         )
 
-        told = Metrics(webhooks={("portal", "webhook.busy"): 3}).exposition(await observe())
+        hops = Hops(webhooks={("portal", "webhook.busy"): 3})
+        told, _ = Metrics(hops).exposition(await observe())
 
     lines = told.decode().splitlines()
     assert 'kakehashi_webhook_attempts_total{client="portal",code="webhook.busy"} 3.0' in lines

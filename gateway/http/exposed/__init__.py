@@ -1,0 +1,1 @@
+"""What Prometheus is told, one subject a file; ``gateway.http.metrics`` puts it together."""
