@@ -10,6 +10,9 @@ from gateway.console.entry import Entry, SessionCookie
 from gateway.console.site import Console, add_console
 from gateway.domain.account import Account, Role
 from gateway.drivers.system_clock import SystemClock
+from gateway.http.ops.caller import Caller
+from gateway.http.ops.door import OperationsAPI, add_operations_api
+from gateway.services.accept import Refusal
 from gateway.services.operate.by_name import operations
 from gateway.services.operate.guard import Guard
 from gateway.services.passwords import Passwords, new_password
@@ -28,6 +31,15 @@ class OperatorsDoor:
 
     guard: Guard
     entry: Entry
+
+    async def identify(self, request: web.Request) -> Caller | Refusal:
+        """Return who calls the operations API, by a token or by the console's session."""
+        presented = request.headers.get("Authorization")
+        visit = None if presented is not None else await self.entry.visitor(request)
+        if visit is not None:
+            return Caller(visit.person, visit.csrf)
+        person = await self.entry.sessions.person_of_token(presented)
+        return person if isinstance(person, Refusal) else Caller(person)
 
 
 def operators_door(gateway: Gateway) -> OperatorsDoor:
@@ -50,7 +62,7 @@ def operators_door(gateway: Gateway) -> OperatorsDoor:
 
 
 def add_operators_door(app: web.Application, gateway: Gateway, stopping: asyncio.Event) -> None:
-    """Add the console to an application that people reach.
+    """Add console and operations API to an application that people reach.
 
     Args:
         app: Serves health and metrics already.
@@ -62,6 +74,7 @@ def add_operators_door(app: web.Application, gateway: Gateway, stopping: asyncio
         guard=door.guard, visitor=door.entry.visitor, entry=door.entry, stopping=stopping
     )
     add_console(app, console)
+    add_operations_api(app, OperationsAPI(guard=door.guard, identify=door.identify))
 
 
 async def admitted_account(sessions: Sessions, name: str) -> str:

@@ -59,6 +59,7 @@ _BY_CODE: Final[dict[str, tuple[ExitCode, str | None]]] = {
     "config.invalid": (ExitCode.USAGE, None),
     "operation.not_found": (ExitCode.NOT_WELL, None),
     "operation.refused": (ExitCode.NOT_WELL, None),
+    "account.password_refused": (ExitCode.NOT_WELL, None),
     "delivery.not_found": (ExitCode.NOT_WELL, "kakehashi parked list shows the deliveries' ids."),
     "keys.not_found": (
         ExitCode.USAGE,

@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Core systems: show, pause, resume, change while it runs.",
     ),
     "client": ("gateway.cli.commands.client", "API keys of front-end systems."),
+    "account": ("gateway.cli.commands.account", "People who use the console: roles, passwords."),
     "keys": ("gateway.cli.commands.keys", "Keys that seal and sign."),
     "schema": ("gateway.cli.commands.schema", "Procedures: list, show, check a body."),
     "config": ("gateway.cli.commands.config", "The configuration: check, show, schema."),

@@ -30,7 +30,7 @@ STARTING_S: Final = 5.0
 _PAUSE_S: Final = 0.1
 _OK: Final = 200
 _UNAVAILABLE: Final = 503
-_MAKES_THE_JOURNAL: Final = frozenset({"client.add"})
+_MAKES_THE_JOURNAL: Final = frozenset({"client.add", "account.add"})
 """What may be the first thing that is done with a configuration."""
 
 

@@ -63,7 +63,16 @@ AT_THE_DOOR: Final = frozenset(
 )
 """Refusals before acceptance begins: counted for the audit log, not written one by one."""
 
-OPERATORS_ONLY: Final = frozenset({"operation.unknown", "operator.unknown"})
+OPERATORS_ONLY: Final = frozenset(
+    {
+        "operation.unknown",
+        "operator.token_expired",
+        "operator.token_revoked",
+        "operator.token_unknown",
+        "operator.unauthenticated",
+        "operator.unknown",
+    }
+)
 """Codes that only the operations door answers."""
 
 DETAILS: Final[dict[str, tuple[int, str, str]]] = {

@@ -1,6 +1,7 @@
 """``kakehashi serve``: the gateway, without workers."""
 
 import json
+from typing import Final
 
 import typer
 
@@ -13,6 +14,10 @@ from gateway.cli.examine import Role, require_keys
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
 from gateway.settings.model import Settings
+
+_FIRST_ACCOUNT: Final = (
+    "Nobody can sign in to the console yet: kakehashi account add NAME --role admin"
+)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -69,5 +74,7 @@ async def _serve(invocation: Invocation, settings: Settings) -> None:
             typer.echo(json.dumps(where))
         else:
             typer.echo(f"{addresses.front} (operations: {addresses.operations})")
+            if not await gateway.journal.accounts():
+                typer.echo(_FIRST_ACCOUNT)
 
     await run_gateway(gateway, stop=stop, started=started)

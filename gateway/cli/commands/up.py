@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from gateway.bootstrap.console import admitted_account
 from gateway.bootstrap.embedded import (
     EMBEDDED_CLIENT,
     EMBEDDED_MUNICIPALITY,
@@ -78,6 +79,8 @@ async def _up(invocation: Invocation, settings: Settings) -> None:
         facts = _facts(settings, addresses, made)
         if invocation.is_embedded:
             facts["curl"] = _curl(addresses.front, gateway, _admitted_key(gateway))
+            facts["account"] = EMBEDDED_CLIENT
+            facts["password"] = await admitted_account(gateway.sessions, EMBEDDED_CLIENT)
         if invocation.json:
             typer.echo(json.dumps(facts, ensure_ascii=False))
         else:
@@ -145,6 +148,7 @@ def _facts(settings: Settings, addresses: Addresses, made: tuple[str, ...]) -> d
         "front": addresses.front,
         "docs": f"{addresses.front}/docs",
         "operations": addresses.operations,
+        "console": settings.console.url or addresses.operations,
         "home": str(settings.home.resolve()),
         "journal": _place(settings.journal.url),
         "keys": str(settings.keys.folder.resolve()),
@@ -168,9 +172,16 @@ def _goes_to(config: Mapping[str, object]) -> str:
     return str(Path(str(folder)).resolve()) if folder else without_password(str(url or "-"))
 
 
+def _signing_in(facts: Mapping[str, Any]) -> str:
+    if "password" not in facts:
+        return "  (kakehashi account add NAME --role admin makes the first account)"
+    return f"  (sign in as {facts['account']} with {facts['password']})"
+
+
 def _welcome(facts: Mapping[str, Any]) -> str:
     rows = [
         ("front-end API", f"{facts['front']}  (documentation: /docs)"),
+        ("console", f"{facts['console']}" + _signing_in(facts)),
         ("operations", f"{facts['operations']}  (/livez /readyz /metrics)"),
         ("journal", facts["journal"]),
         (
@@ -185,7 +196,7 @@ def _welcome(facts: Mapping[str, Any]) -> str:
     if "curl" in facts:
         lines += [
             "",
-            "Try it: one application with invented data. The key ends with this process.",
+            "Try it: one application with invented data. Key and password end with this process.",
             "",
             facts["curl"],
         ]
