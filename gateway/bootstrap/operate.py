@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from gateway.bootstrap.attention import attention_operations
 from gateway.bootstrap.destinations import show_adapters, watch_destinations
 from gateway.bootstrap.key_names import PSEUDONYM_KEY
 from gateway.bootstrap.log_operations import log_operations
@@ -106,6 +107,7 @@ def build_operate(
         shred_details=ShredDetails(journal=journal, clock=clock),
         log=log_operations(settings, store, journal, pseudonyms=pseudonyms, clock=clock),
         people=_people(settings, journal, clock),
+        attention=attention_operations(settings, journal, clock=clock, at_rest=at_rest),
     )
 
 

@@ -81,6 +81,18 @@ _WEBHOOK: Final = {
 }
 _REASON: Final = {"reason": "why, in the operator's words"}
 _ORDER: Final = {"order": "id of the order"}
+_GROUP: Final = {
+    "group": "its id",
+    "state": "parked or in_doubt",
+    "destination": "where its deliveries were to go",
+    "code": "why they wait",
+    "adapter": "name and version of what made their last attempt",
+}
+_APPROVAL: Final = {
+    "approval": "id of the request",
+    "operation": "what was asked for",
+    "requested_by": "who asked for it",
+}
 _TALLY: Final = "how many of the first deliveries are "
 _NODE: Final = {"version": "of the gateway's software"}
 
@@ -194,6 +206,24 @@ CARRIED: Final[Mapping[Action, Carries]] = {
     Action.REPLAY_FINISHED: Carries(
         {**_ORDER, "replayed": "how many were sent again", "left_alone": "how many were not"}
     ),
+    Action.ATTENTION_NOTED: Carries(_GROUP, words={"note": "what was written"}),
+    Action.ATTENTION_ACKNOWLEDGED: Carries(
+        {**_GROUP, "until": "when it is open again; null for as soon as something new waits"},
+        words={"note": "what is being done"},
+    ),
+    Action.APPROVAL_REQUESTED: Carries(
+        {
+            **_APPROVAL,
+            "subject": "what it is about: a selection, an id or names of the configuration",
+            "deliveries": "how many deliveries it concerned then",
+            "expires_at": "when it is too late",
+        },
+        words=_REASON,
+    ),
+    Action.APPROVAL_APPROVED: Carries(_APPROVAL, words=_REASON),
+    Action.APPROVAL_REFUSED: Carries(_APPROVAL, words=_REASON),
+    Action.APPROVAL_WITHDRAWN: Carries(_APPROVAL, words=_REASON),
+    Action.APPROVAL_EXPIRED: Carries(_APPROVAL),
     Action.ACCOUNT_CHANGED: Carries(
         {
             "account": "whose",

@@ -18,6 +18,7 @@ from gateway.domain.retry import RetryPolicy
 from gateway.domain.window import parse_openings
 from gateway.sdk import Idempotency
 from gateway.settings.console import ConsoleSettings
+from gateway.settings.operations import OperationsSettings
 from gateway.settings.section import Code, Municipality, Name, Port, Seconds, Section
 from gateway.settings.telemetry import TelemetrySettings
 from gateway.settings.webhook import WebhookSettings
@@ -293,6 +294,9 @@ class Settings(BaseSettings):
     http: HTTPSettings = Field(default_factory=HTTPSettings, description="Listeners and limits.")
     console: ConsoleSettings = Field(
         default_factory=ConsoleSettings, description="The operations console."
+    )
+    operations: OperationsSettings = Field(
+        default_factory=OperationsSettings, description="What needs a second person."
     )
     journal: JournalSettings = Field(default_factory=JournalSettings, description="The journal.")
     broker: BrokerSettings = Field(default_factory=BrokerSettings, description="The broker.")

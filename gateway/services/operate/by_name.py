@@ -10,14 +10,21 @@ from gateway.domain.entry import Actor
 from gateway.services.operate.accept_restore import AcceptRestore
 from gateway.services.operate.account_access import AccountAccess
 from gateway.services.operate.accounts import OperateAccounts
+from gateway.services.operate.attention import Attend
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
+from gateway.services.operate.decide_each import DecideEach
 from gateway.services.operate.destinations import OperateDestinations
+from gateway.services.operate.examine_log import ExamineLog
 from gateway.services.operate.export_log import ExportLog
+from gateway.services.operate.four_eyes import FourEyes
 from gateway.services.operate.log_keys import ShowLogKeys
+from gateway.services.operate.log_standing import ShowLogStanding
 from gateway.services.operate.look import Look
 from gateway.services.operate.own_account import OwnAccount
+from gateway.services.operate.procedures import ShowProcedures
 from gateway.services.operate.prove_entry import ProveEntry
+from gateway.services.operate.recent_events import RecentEvents
 from gateway.services.operate.refusals import OperationError
 from gateway.services.operate.repair import Repair
 from gateway.services.operate.report_log import ReportLog
@@ -25,6 +32,9 @@ from gateway.services.operate.search_applications import SearchApplications
 from gateway.services.operate.search_log import SearchLog
 from gateway.services.operate.show_adapters import ShowAdapters
 from gateway.services.operate.show_flow import ShowFlow
+from gateway.services.operate.show_keys import ShowKeys
+from gateway.services.operate.show_overview import ShowOverview
+from gateway.services.operate.show_workers import ShowWorkers
 from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.operate.watch_destinations import WatchDestinations
@@ -56,6 +66,28 @@ class PeopleOperations:
 
 
 @dataclass(frozen=True, slots=True)
+class AttentionOperations:
+    """What the people may do who look after what waits."""
+
+    attend: Attend
+    each: DecideEach
+    four_eyes: FourEyes
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOperations:
+    """What people see who watch over a gateway, and how auditors examine its log."""
+
+    overview: ShowOverview
+    events: RecentEvents
+    workers: ShowWorkers
+    procedures: ShowProcedures
+    keys: ShowKeys
+    standing: ShowLogStanding
+    examine: ExamineLog
+
+
+@dataclass(frozen=True, slots=True)
 class Operations:
     """What a person may do, by subject."""
 
@@ -73,6 +105,8 @@ class Operations:
     log_keys: ShowLogKeys
     shred_details: ShredDetails
     log: LogOperations
+    watch: WatchOperations
+    attention: AttentionOperations
     people: PeopleOperations
 
 
@@ -82,8 +116,13 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
     Those that decide something are told who asks, as the operating system vouches for
     it; nobody can name somebody else.
     """
-    return {
-        "overview": _reading(operate.look.overview),
+    four_eyes = operate.attention.four_eyes
+    plain: dict[str, Operation] = {
+        "overview": _reading(operate.watch.overview.__call__),
+        "events.recent": _reading(operate.watch.events.__call__),
+        "worker.list": _reading(operate.watch.workers.__call__),
+        "procedure.list": _reading(operate.watch.procedures.list),
+        "procedure.show": _reading(operate.watch.procedures.show),
         "status": _deciding(operate.look.status),
         "messages.list": _reading(operate.look.messages),
         "messages.search": _reading(operate.applications.search),
@@ -97,6 +136,17 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "parked.groups": _reading(operate.repair.groups),
         "parked.plan": _reading(operate.repair.plan),
         "parked.resubmissions": _reading(operate.repair.resubmissions),
+        "parked.replay_each": _deciding(operate.attention.each.replay),
+        "parked.confirm_each": _deciding(operate.attention.each.confirm),
+        "parked.cancel_each": _deciding(operate.attention.each.cancel),
+        "attention.groups": _reading(operate.attention.attend.groups),
+        "attention.show": _reading(operate.attention.attend.show),
+        "attention.note": _deciding(operate.attention.attend.note),
+        "attention.acknowledge": _deciding(operate.attention.attend.acknowledge),
+        "approval.list": _reading(four_eyes.list),
+        "approval.show": _reading(four_eyes.show),
+        "approval.refuse": _deciding(four_eyes.refuse),
+        "approval.withdraw": _deciding(four_eyes.withdraw),
         "replay.order": _deciding(operate.repair.order),
         "replay.list": _reading(operate.repair.orders),
         "replay.show": _reading(operate.repair.show),
@@ -135,9 +185,16 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "own.tokens": _deciding(operate.people.own.tokens),
         "own.token_add": _deciding(operate.people.own.add_token),
         "own.token_revoke": _deciding(operate.people.own.revoke_token),
+        "client.grants": _reading(operate.watch.keys.grants),
+        "key.list": _reading(operate.watch.keys.keys),
         "webhook.list": _reading(operate.webhooks.list),
         "webhook.enable": _deciding(operate.webhooks.enable),
         "audit.verify": _deciding(operate.verify_log.__call__),
+        "audit.examine": _deciding(operate.watch.examine.verify),
+        "audit.examine_period": _deciding(operate.watch.examine.report),
+        "audit.examination": _reading(operate.watch.examine.show),
+        "audit.stop_examining": _reading(operate.watch.examine.stop),
+        "audit.standing": _reading(operate.watch.standing.__call__),
         "audit.key": _reading(operate.log_keys.__call__),
         "audit.shred": _deciding(operate.shred_details.__call__),
         "audit.search": _deciding(operate.log.search.__call__),
@@ -149,6 +206,15 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "audit.accept_restore": _deciding(operate.log.accept_restore.__call__),
         "audit.report": _deciding(operate.log.report.__call__),
     }
+
+    async def approve(approval: str, *, actor: Actor, reason: str) -> object:
+        return await four_eyes.approve(approval, actor=actor, reason=reason, do=plain)
+
+    watched = {
+        name: four_eyes.watched(name, plain[name], plain["parked.plan"])
+        for name in four_eyes.covered & plain.keys()
+    }
+    return {**plain, **watched, "approval.approve": _deciding(approve)}
 
 
 def _reading(method: Callable[..., Awaitable[object]]) -> Operation:

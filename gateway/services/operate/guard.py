@@ -9,6 +9,7 @@ from gateway.domain.errors import PermanentError
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.operate.by_name import Operation
+from gateway.services.operate.four_eyes import DECIDED_FOR_OTHERS
 from gateway.services.operate.permissions import PERMITTED
 from gateway.services.operate.refusals import NotFoundError
 
@@ -49,10 +50,22 @@ class Guard:
         if operation not in self._operations:
             raise NotFoundError(f"no operation of this name: {operation}")
         actor = Actor(ActorKind.OPERATOR, person.name)
-        if not self.may(person, operation):
+        if not self.may(person, operation) or not await self._may_decide(
+            person, operation, actor, arguments
+        ):
             await self._journal.record([self._denied(actor, operation)])
             raise NotPermittedError(*self.needs(operation))
         return await self._operations[operation](actor, arguments)
+
+    async def _may_decide(
+        self, person: Person, operation: str, actor: Actor, arguments: Mapping[str, object]
+    ) -> bool:
+        """Tell whether somebody may decide for others: only what they may do themselves."""
+        if operation not in DECIDED_FOR_OTHERS:
+            return True
+        about = {"approval": arguments.get("approval")}
+        asked: Any = await self._operations["approval.show"](actor, about)
+        return self.may(person, asked["operation"])
 
     def _denied(self, actor: Actor, operation: str) -> Entry:
         return Entry(

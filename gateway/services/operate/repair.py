@@ -86,6 +86,7 @@ class Repair:
         reason: str,
         canary: int | None = None,
         rate_per_s: float = RATE_PER_S,
+        expected: int | None = None,
     ) -> dict[str, object]:
         """Order that a selection is sent again, frozen as it is now; gateways carry it out.
 
@@ -96,9 +97,11 @@ class Repair:
             canary: So many first, the rest once they have arrived; 0 for none. If nothing is
                 said: 5 of more than 20, else none.
             rate_per_s: At most so many a second, 0.001 to 1,000.
+            expected: How many a plan said it would be.
 
         Returns:
-            The order, and the ``node`` that stored it.
+            The order, and the ``node`` that stored it; with ``expected``, the ``difference``:
+            how many more it is than that, as some came or went meanwhile.
 
         Raises:
             OperationError: There can be no such order, or it would be for nothing.
@@ -137,7 +140,12 @@ class Repair:
         order = await self._journal.order_replay(wanted, selection, entry)
         if order.total == 0:
             raise OperationError("nothing waits of what was selected: it was done meanwhile")
-        return {**await self._view(order), "node": self._journal.node}
+        difference = None if expected is None else order.total - expected
+        return {
+            **await self._view(order),
+            "node": self._journal.node,
+            **({} if difference is None else {"difference": difference}),
+        }
 
     async def orders(self, *, limit: int = 20) -> list[dict[str, object]]:
         """Return the latest orders, newest first; at most 500."""

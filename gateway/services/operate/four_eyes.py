@@ -1,0 +1,412 @@
+"""Four eyes: what one person asks for is done once another person has approved it."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from gateway.crypto.at_rest import WordsAtRest
+from gateway.crypto.detail import conceal
+from gateway.domain.approval import Approval, ApprovalId, ApprovalState
+from gateway.domain.entry import Action, Actor, ActorKind, Detail, Entry, Fact
+from gateway.domain.errors import PermanentError
+from gateway.domain.identifiers import DeliveryId
+from gateway.domain.repair import waits_for_a_person
+from gateway.ports.clock import Clock
+from gateway.ports.journal import Journal
+from gateway.services.operate.refusals import NotFoundError, OperationError, parse_id, printable
+
+LIFETIME: Final = timedelta(hours=24)
+"""After that nobody can approve a request: what it is about has changed meanwhile."""
+
+COVERS: Final[Mapping[str, frozenset[str]]] = {
+    "replay.order": frozenset({"replay.order", "parked.replay", "parked.replay_each"}),
+    "replay.resume": frozenset({"replay.resume"}),
+    "parked.confirm": frozenset({"parked.confirm", "parked.confirm_each"}),
+    "parked.cancel": frozenset({"parked.cancel", "parked.cancel_each"}),
+    "destination.pause": frozenset({"destination.pause"}),
+    "destination.resume": frozenset({"destination.resume"}),
+    "destination.change": frozenset({"destination.change"}),
+    "client.revoke": frozenset({"client.revoke"}),
+    "account.change": frozenset({"account.change"}),
+    "account.disable": frozenset({"account.disable"}),
+    "account.enable": frozenset({"account.enable"}),
+    "audit.shred": frozenset({"audit.shred"}),
+    "audit.accept_restore": frozenset({"audit.accept_restore"}),
+}
+"""What can be configured to need a second person, to the operations that are then covered: none
+of them is a way round another. None answers with a secret, for the answer is the second
+person's."""
+
+DECIDED_FOR_OTHERS: Final = frozenset({"approval.approve", "approval.refuse"})
+"""Only for who may do themselves what was asked for."""
+
+Operation = Callable[[Actor, Mapping[str, object]], Awaitable[object]]
+Planning = Callable[[Mapping[str, object]], Awaitable[object]]
+
+_ORDER: Final = "replay.order"
+_WORDS: Final = frozenset({"reason", "reference", "note"})
+_LONGEST_SUBJECT: Final = 300
+_GATEWAY: Final = Actor(ActorKind.GATEWAY, "approvals")
+_ALL: Final = 1000
+
+
+class WaitsForApprovalError(PermanentError):
+    """Nothing was done yet: a second person must approve it; the arguments say which request."""
+
+    code = "operation.waits_for_approval"
+
+    @property
+    def approval(self) -> str:
+        """The request's id."""
+        return str(self.args[0])
+
+
+@dataclass(frozen=True, slots=True)
+class FourEyesRule:
+    """What needs a second person.
+
+    Attributes:
+        operations: Names out of ``COVERS``.
+        above: What concerns so many deliveries or fewer needs none; 0 for always.
+    """
+
+    operations: frozenset[str] = frozenset()
+    above: int = 0
+
+    @property
+    def covered(self) -> frozenset[str]:
+        """Every operation that is covered."""
+        return frozenset().union(*(COVERS[name] for name in self.operations))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What somebody asks for.
+
+    Attributes:
+        arguments: As it would be done.
+        subject: What it is about.
+        deliveries: How many it concerns, if it is about deliveries.
+    """
+
+    arguments: dict[str, object]
+    subject: str
+    deliveries: int | None
+
+
+class FourEyes:
+    """Keeps requests until a second person decides; never the one who asked.
+
+    People are told apart by their names: an account's, or at the command line the operating
+    system's user of this name, which counts as the same person.
+    """
+
+    def __init__(
+        self,
+        *,
+        rule: FourEyesRule,
+        journal: Journal,
+        clock: Clock,
+        new_id: Callable[[], UUID],
+        at_rest: WordsAtRest,
+    ) -> None:
+        """Keep what it works with; opens nothing."""
+        self._rule = rule
+        self._journal = journal
+        self._clock = clock
+        self._new_id = new_id
+        self._at_rest = at_rest
+
+    @property
+    def covered(self) -> frozenset[str]:
+        """The operations that may need a second person."""
+        return self._rule.covered
+
+    def watched(self, name: str, operation: Operation, plan: Operation) -> Operation:
+        """Return ``operation`` so that it is only asked for, where the rule says so.
+
+        Args:
+            name: Its name.
+            operation: Does it.
+            plan: Tells what an order to send again would do.
+        """
+
+        async def ask(actor: Actor, arguments: Mapping[str, object]) -> object:
+            wish = await self._wish(name, actor, arguments, plan)
+            if wish.deliveries is not None and wish.deliveries <= self._rule.above:
+                return await operation(actor, arguments)
+            raise await self._request(name, actor, wish)
+
+        return ask
+
+    async def list(self, *, waiting: bool = False, limit: int = 50) -> list[dict[str, object]]:
+        """Return the latest requests, newest first; with ``waiting`` those that wait."""
+        await self._expire()
+        found = await self._journal.approvals(waiting=waiting, limit=max(1, min(limit, 500)))
+        return [self._view(one) for one in found]
+
+    async def show(self, approval: str) -> dict[str, object]:
+        """Return one request.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        await self._expire()
+        return self._view(await self._known(approval))
+
+    async def approve(
+        self, approval: str, *, actor: Actor, reason: str, do: Mapping[str, Operation]
+    ) -> dict[str, object]:
+        """Approve a request: it is done now, in the name of whoever asked for it.
+
+        Args:
+            approval: Its id.
+            actor: Who approves; not who asked.
+            reason: Why; 1 to 200 printable characters.
+            do: The operations, as they are done without a second person.
+
+        Returns:
+            The request; ``answer`` is what it came to, or ``refused`` says why it was not done.
+
+        Raises:
+            NotFoundError: There is none with this id.
+            OperationError: It is one's own, it waits no more, or no reason is given.
+        """
+        found = await self._of_somebody_else(approval, actor)
+        text = self._at_rest.open(found.arguments)
+        if text is None:
+            raise OperationError("it was stored under another secret and cannot be read")
+        arguments: dict[str, object] = json.loads(text)
+        decided = await self._decide(found, ApprovalState.APPROVED, actor, reason)
+        asker = Actor(ActorKind.OPERATOR, found.requested_by)
+        try:
+            answer = await do[found.operation](asker, arguments)
+        except PermanentError as error:
+            await self._journal.note_approval_result(found.id, error.code)
+            return {**self._view(replace(decided, result=error.code)), "refused": str(error)}
+        result = str(answer["id"]) if found.operation == _ORDER and isinstance(answer, dict) else ""
+        result = result or "done"
+        await self._journal.note_approval_result(found.id, result)
+        return {**self._view(replace(decided, result=result)), "answer": answer}
+
+    async def refuse(self, approval: str, *, actor: Actor, reason: str) -> dict[str, object]:
+        """Refuse a request of somebody else.
+
+        Raises:
+            NotFoundError: There is none with this id.
+            OperationError: It is one's own, it waits no more, or no reason is given.
+        """
+        found = await self._of_somebody_else(approval, actor)
+        return self._view(await self._decide(found, ApprovalState.REFUSED, actor, reason))
+
+    async def withdraw(self, approval: str, *, actor: Actor, reason: str) -> dict[str, object]:
+        """Take one's own request back.
+
+        Raises:
+            NotFoundError: There is none with this id.
+            OperationError: It is somebody else's, it waits no more, or no reason is given.
+        """
+        await self._expire()
+        found = await self._known(approval)
+        if found.requested_by != actor.name:
+            raise OperationError(f"only {found.requested_by} can withdraw it; refuse it instead")
+        return self._view(await self._decide(found, ApprovalState.WITHDRAWN, actor, reason))
+
+    # What is asked for
+
+    async def _wish(
+        self, name: str, actor: Actor, arguments: Mapping[str, object], plan: Operation
+    ) -> _Wish:
+        plain = {key: _plain(value) for key, value in arguments.items()}
+        if name == _ORDER:
+            return await self._wished_order(actor, plain, plan)
+        if name.startswith("parked."):
+            return await self._wished_deliveries(plain)
+        said = sorted((key, value) for key, value in plain.items() if key not in _WORDS)
+        subject = ", ".join(f"{key} {_short(value)}" for key, value in said)
+        return _Wish(arguments=plain, subject=subject[:_LONGEST_SUBJECT], deliveries=None)
+
+    async def _wished_order(self, actor: Actor, plain: dict[str, object], plan: Operation) -> _Wish:
+        where = plain.get("where")
+        # What begins to wait afterwards, nobody has seen when it is approved.
+        now = self._clock.now().isoformat(timespec="milliseconds")
+        if isinstance(where, dict):
+            where = {**where, "until": where.get("until") or now}
+        pace: dict[str, object] = {
+            key: plain[key] for key in ("canary", "rate_per_s") if key in plain
+        }
+        found: Any = await plan(actor, {"where": where, **pace})
+        return _Wish(
+            arguments={**plain, "where": where},
+            subject=str(found["selection"])[:_LONGEST_SUBJECT],
+            deliveries=int(found["total"]),
+        )
+
+    async def _wished_deliveries(self, plain: dict[str, object]) -> _Wish:
+        many = plain.get("deliveries")
+        chosen = many if isinstance(many, list) else [plain.get("delivery")]
+        ids = list(dict.fromkeys(str(one) for one in chosen))
+        if len(ids) == 1:
+            record = await self._journal.delivery(DeliveryId(parse_id(ids[0])))
+            if record is None:
+                raise NotFoundError(f"no delivery has this id: {ids[0]}")
+            if not waits_for_a_person(record):
+                raise OperationError(f"it is {record.state}: it does not wait for a person")
+        subject = ids[0] if len(ids) == 1 else f"{len(ids)} deliveries, {ids[0]} …"
+        return _Wish(arguments=plain, subject=subject, deliveries=len(ids))
+
+    async def _request(self, name: str, actor: Actor, wish: _Wish) -> WaitsForApprovalError:
+        reason = wish.arguments.get("reason")
+        if reason is not None:
+            reason = printable(str(reason), "reason")
+        await self._expire()
+        now = self._clock.now()
+        asked = Approval(
+            id=ApprovalId(self._new_id()),
+            operation=name,
+            arguments=self._at_rest.seal(json.dumps(wish.arguments, ensure_ascii=False)),
+            subject=wish.subject,
+            fingerprint=_fingerprint(name, wish.arguments),
+            deliveries=wish.deliveries,
+            requested_by=actor.name,
+            requested_at=now,
+            expires_at=now + LIFETIME,
+        )
+        entry = self._entry(
+            Action.APPROVAL_REQUESTED,
+            asked,
+            actor,
+            conceal({"reason": reason or "–"}),
+            {
+                "subject": asked.subject,
+                "deliveries": asked.deliveries,
+                "expires_at": asked.expires_at.isoformat(timespec="milliseconds"),
+            },
+        )
+        if not await self._journal.add_approval(asked, entry):
+            raise OperationError("this was asked for already and waits for a second person")
+        until = asked.expires_at.isoformat(timespec="minutes")
+        return WaitsForApprovalError(
+            str(asked.id), f"another person must approve it until {until}; nothing was done yet"
+        )
+
+    # How it is decided
+
+    async def _of_somebody_else(self, approval: str, actor: Actor) -> Approval:
+        await self._expire()
+        found = await self._known(approval)
+        if found.requested_by == actor.name:
+            raise OperationError("you asked for it yourself: another person must decide it")
+        return found
+
+    async def _decide(
+        self, found: Approval, becomes: ApprovalState, actor: Actor, reason: str
+    ) -> Approval:
+        reason, now = printable(reason, "reason"), self._clock.now()
+        decided = replace(
+            found,
+            state=becomes,
+            decided_by=actor.name,
+            decided_at=now,
+            decided_reason=self._at_rest.seal(reason),
+        )
+        entry = self._entry(_DECISIONS[becomes], found, actor, conceal({"reason": reason}), {})
+        if not await self._journal.decide_approval(decided, entry):
+            state = (await self._known(str(found.id))).state
+            raise OperationError(f"this request is {state}: it waits no more")
+        return decided
+
+    async def _expire(self) -> None:
+        now = self._clock.now()
+        for one in await self._journal.approvals(waiting=True, limit=_ALL):
+            if one.expires_at <= now:
+                over = replace(one, state=ApprovalState.EXPIRED, decided_at=now)
+                entry = self._entry(Action.APPROVAL_EXPIRED, one, _GATEWAY, None, {})
+                await self._journal.decide_approval(over, entry)
+
+    async def _known(self, approval: str) -> Approval:
+        found = await self._journal.approval(ApprovalId(parse_id(approval)))
+        if found is None:
+            raise NotFoundError(f"no request has this id: {approval}")
+        return found
+
+    def _entry(
+        self,
+        action: Action,
+        about: Approval,
+        actor: Actor,
+        detail: Detail | None,
+        facts: Mapping[str, Fact],
+    ) -> Entry:
+        return Entry(
+            action=action,
+            at=self._clock.now(),
+            actor=actor,
+            detail=detail,
+            facts={
+                "approval": str(about.id),
+                "operation": about.operation,
+                "requested_by": about.requested_by,
+                **facts,
+            },
+        )
+
+    def _view(self, one: Approval) -> dict[str, object]:
+        text = self._at_rest.open(one.arguments)
+        said = {} if text is None else json.loads(text)
+        reason = one.decided_reason
+        return {
+            "id": str(one.id),
+            "operation": one.operation,
+            "subject": one.subject,
+            "deliveries": one.deliveries,
+            "reason": said.get("reason"),
+            "state": one.state.value,
+            "requested_by": one.requested_by,
+            "requested_at": one.requested_at.isoformat(timespec="milliseconds"),
+            "expires_at": one.expires_at.isoformat(timespec="milliseconds"),
+            "decided_by": one.decided_by,
+            "decided_at": None
+            if one.decided_at is None
+            else one.decided_at.isoformat(timespec="milliseconds"),
+            "decided_reason": None if reason is None else self._at_rest.open(reason),
+            "result": one.result,
+        }
+
+
+_DECISIONS: Final[Mapping[ApprovalState, Action]] = {
+    ApprovalState.APPROVED: Action.APPROVAL_APPROVED,
+    ApprovalState.REFUSED: Action.APPROVAL_REFUSED,
+    ApprovalState.WITHDRAWN: Action.APPROVAL_WITHDRAWN,
+}
+
+
+def _plain(value: object) -> object:
+    """Return an argument as JSON has it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: one for key, one in asdict(value).items() if one is not None}
+    if isinstance(value, (tuple, set, frozenset)):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_short(one)}" for key, one in sorted(value.items()))
+    if isinstance(value, list):
+        return " ".join(_short(one) for one in value)
+    return str(value)
+
+
+def _fingerprint(name: str, arguments: Mapping[str, object]) -> str:
+    """Return what is the same for the same thing: words, and until when it is, do not matter."""
+    where = arguments.get("where")
+    about = {key: value for key, value in arguments.items() if key not in _WORDS}
+    if isinstance(where, dict):
+        about["where"] = {key: value for key, value in where.items() if key != "until"}
+    text = json.dumps([name, about], sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
