@@ -17,6 +17,7 @@ from gateway.ports.journal import Journal
 from gateway.services.observe_clock import JUMP_MS
 from gateway.services.operate.refusals import NotFoundError, OperationError
 from gateway.services.operate.selection import parse_moment
+from gateway.services.operate.whole_log import Turn
 
 MOST_EVENTS: Final = 500
 """How many events of one kind are told one by one; further ones are only counted."""
@@ -61,6 +62,7 @@ class ReportLog:
         journal: Journal,
         destinations: Mapping[DestinationName, MunicipalityCode],
         clock: Clock,
+        turn: Turn | None = None,
     ) -> None:
         """Keep what it works with; opens nothing.
 
@@ -68,7 +70,9 @@ class ReportLog:
             journal: Where the log is.
             destinations: Whose each of them is.
             clock: The time of day.
+            turn: Shared with whoever else reads the whole log.
         """
+        self._turn = turn or Turn()
         self._journal = journal
         self._destinations = destinations
         self._clock = clock
@@ -90,7 +94,7 @@ class ReportLog:
 
         Raises:
             NotFoundError: The log was never sealed.
-            OperationError: That is no period.
+            OperationError: That is no period, or somebody reads the whole log.
         """
         begin, end = parse_moment("since", since), parse_moment("until", until)
         if begin is None or end is None or begin >= end:
@@ -114,15 +118,8 @@ class ReportLog:
         # First: whoever reads and then ends this process has left it.
         await self._journal.record([noted])
         figures = Figures(self._concerns(municipality))
-        first, last = _text(begin).encode(), _text(end).encode()
-        index = 0
-        async for entry in self._journal.sealed_entries():
-            if index >= head.size:
-                break
-            start = entry.data.find(_AT) + len(_AT)
-            if first <= entry.data[start : start + _TIME_BYTES] < last:
-                figures.take(index, entry.data)
-            index += 1
+        with self._turn:
+            await self._count(figures, begin, end, head.size)
         return {
             "log": {
                 "origin": checkpoints.parse(note.parse(head.checkpoint.encode()).text).origin,
@@ -134,6 +131,17 @@ class ReportLog:
             "period": {"since": _text(begin), "until": _text(end), "municipality": municipality},
             **figures.view(),
         }
+
+    async def _count(self, figures: "Figures", begin: datetime, end: datetime, size: int) -> None:
+        first, last = _text(begin).encode(), _text(end).encode()
+        index = 0
+        async for entry in self._journal.sealed_entries():
+            if index >= size:
+                break
+            start = entry.data.find(_AT) + len(_AT)
+            if first <= entry.data[start : start + _TIME_BYTES] < last:
+                figures.take(index, entry.data)
+            index += 1
 
     def _concerns(self, municipality: str | None) -> Callable[[Members], bool]:
         if municipality is None:

@@ -20,21 +20,37 @@ from gateway.ports.journal import Journal
 from gateway.services.operate.compare_filing import compare_filing
 from gateway.services.operate.compare_states import compare_states
 from gateway.services.operate.refusals import OperationError, parse_id
+from gateway.services.operate.whole_log import Turn
 
 _ENTRIES_BETWEEN_TILES: Final = 16_384
 _BATCH: Final = 256
 _MOST_ASKED: Final = 10_000
 """How often the journal is asked for what a younger entry may need."""
 
+Told = Callable[[int, int], None]
+"""Told how many sealed entries were read so far, and of how many."""
+
 
 class VerifyLog:
     """Reads the whole log: what is sealed by index, and what is not yet behind it."""
 
-    def __init__(self, *, journal: Journal, clock: Clock, signing: Callable[[], Signing]) -> None:
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        clock: Clock,
+        signing: Callable[[], Signing],
+        turn: Turn | None = None,
+    ) -> None:
         """Keep what it works with; opens nothing.
 
-        ``signing`` returns the log's keys, and is asked only when the log was sealed.
+        Args:
+            journal: Where the log is.
+            clock: The time of day.
+            signing: Returns the log's keys; asked only when the log was sealed.
+            turn: Shared with whoever else reads the whole log.
         """
+        self._turn = turn or Turn()
         self._journal = journal
         self._clock = clock
         self._signing = signing
@@ -67,8 +83,35 @@ class VerifyLog:
             ``warnings``; ``unsettled``; ``keys``: ``own`` or ``given``.
 
         Raises:
-            OperationError: A key or a receipt cannot be read.
+            OperationError: A key or a receipt cannot be read, or somebody reads the whole log.
         """
+        return await self.run(
+            actor=actor, checkpoints=checkpoints, receipts=receipts, keys=keys, known=known
+        )
+
+    async def run(
+        self,
+        *,
+        actor: Actor,
+        checkpoints: Mapping[str, str] | None = None,
+        receipts: Mapping[str, str] | None = None,
+        keys: Sequence[str] = (),
+        known: Sequence[int] = (),
+        told: Told | None = None,
+    ) -> dict[str, object]:
+        """Do the same, and tell how far it is."""
+        with self._turn:
+            return await self._verify(actor, checkpoints, receipts, keys, known, told)
+
+    async def _verify(
+        self,
+        actor: Actor,
+        checkpoints: Mapping[str, str] | None,
+        receipts: Mapping[str, str] | None,
+        keys: Sequence[str],
+        known: Sequence[int],
+        told: Told | None,
+    ) -> dict[str, object]:
         believed = _keys(keys)
         leaves = {_id(name): _leaf(text) for name, text in (receipts or {}).items()}
         # As it was before this: what was taken away behind it is missing all the same.
@@ -87,7 +130,7 @@ class VerifyLog:
             completeness=completeness,
             known=await self._sealed_at(known),
         )
-        ends = await self._read_sealed(verifier, head.size if head else 0)
+        ends = await self._read_sealed(verifier, head.size if head else 0, told)
         fed = dict(ends)
         async for entry in self._journal.entries_behind(ends):
             fed[entry.node] = max(entry.nseq, fed.get(entry.node, 0))
@@ -138,7 +181,9 @@ class VerifyLog:
             after, end = runs[-1].first_index, runs[-1].first_index + runs[-1].length
         return end
 
-    async def _read_sealed(self, verifier: LogVerifier, size: int) -> dict[NodeName, int]:
+    async def _read_sealed(
+        self, verifier: LogVerifier, size: int, told: Told | None
+    ) -> dict[NodeName, int]:
         """Feed the sealed entries; return each node's last one."""
         ends: dict[NodeName, int] = {}
         if size == 0:
@@ -150,6 +195,8 @@ class VerifyLog:
             if len(batch) == _BATCH:
                 verifier.feed_all(batch)
                 batch = []
+                if told is not None:
+                    told(verifier.size, size)
                 if verifier.size % _ENTRIES_BETWEEN_TILES == 0:
                     made = verifier.made()
                     verifier.compare(made, await self._journal.tiles(list(made)))

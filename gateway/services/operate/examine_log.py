@@ -1,0 +1,157 @@
+"""Verify the log, or report on it, for people who do not stand and wait for the answer.
+
+What was begun goes on in this process until it is done, stopped, or the process ends; what was
+found is kept in memory until the next one of its kind.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import structlog
+
+from gateway.domain.entry import Actor
+from gateway.domain.errors import KakehashiError
+from gateway.ports.clock import Clock
+from gateway.services.operate.refusals import NotFoundError, OperationError
+from gateway.services.operate.report_log import ReportLog
+from gateway.services.operate.verify_log import VerifyLog
+
+log = structlog.get_logger()
+
+Kind = Literal["verify", "report"]
+KINDS: Final[tuple[Kind, ...]] = ("verify", "report")
+
+
+@dataclass(slots=True, kw_only=True)
+class Examination:
+    """One that was begun.
+
+    Attributes:
+        by: Who began it.
+        began_at: When.
+        state: ``running``, ``done``, ``failed`` or ``stopped``.
+        ended_at: When it was none of ``running`` any more.
+        read: How many sealed entries were verified so far.
+        of: How many there are.
+        found: ``verification``, and of a report ``figures``.
+        code: Why it failed.
+    """
+
+    by: str
+    began_at: datetime
+    state: str = "running"
+    ended_at: datetime | None = None
+    read: int = 0
+    of: int = 0
+    found: dict[str, Any] | None = None
+    code: str | None = None
+
+
+class ExamineLog:
+    """Runs one at a time, whoever asks."""
+
+    def __init__(self, *, verify: VerifyLog, report: ReportLog, clock: Clock) -> None:
+        """Keep what it works with; begins nothing."""
+        self._verify = verify
+        self._report = report
+        self._clock = clock
+        self._last: dict[Kind, Examination] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def verify(self, *, actor: Actor) -> dict[str, Any]:
+        """Begin to verify; see ``show`` for the answer.
+
+        Raises:
+            OperationError: One is running.
+        """
+        return self._begin("verify", actor, self._verified(actor))
+
+    async def report(
+        self, since: str, until: str, municipality: str | None = None, *, actor: Actor
+    ) -> dict[str, Any]:
+        """Begin a report on a period (``audit.report``), with a verification.
+
+        Raises:
+            OperationError: One is running.
+        """
+        return self._begin("report", actor, self._reported(actor, since, until, municipality))
+
+    async def show(self, kind: Kind) -> dict[str, Any]:
+        """Return how far the last one of its kind is, and what it found.
+
+        Returns:
+            ``by``, ``began_at``, ``state``, ``ended_at``, ``read``, ``of``, ``found``
+            (``verification``, and of a report ``figures``), ``code``; all of them ``None`` if
+            there was none since the process began.
+        """
+        one = self._last.get(kind)
+        if one is None:
+            names = ("by", "began_at", "state", "ended_at", "read", "of", "found", "code")
+            return dict.fromkeys(names)
+        ended = one.ended_at
+        return {
+            "by": one.by,
+            "began_at": one.began_at.isoformat(timespec="seconds"),
+            "state": one.state,
+            "ended_at": None if ended is None else ended.isoformat(timespec="seconds"),
+            "read": one.read,
+            "of": one.of,
+            "found": one.found,
+            "code": one.code,
+        }
+
+    async def stop(self) -> dict[str, Any]:
+        """Stop the one that runs.
+
+        Raises:
+            NotFoundError: None does.
+        """
+        task = self._task
+        if task is None or task.done():
+            raise NotFoundError("nothing reads the log now")
+        task.cancel()
+        await asyncio.wait({task})
+        return {"stopped": True}
+
+    def _begin(
+        self, kind: Kind, actor: Actor, work: Coroutine[Any, Any, dict[str, Any]]
+    ) -> dict[str, Any]:
+        if self._task is not None and not self._task.done():
+            work.close()
+            raise OperationError("the whole log is being read already; ask when that is done")
+        one = Examination(by=actor.name, began_at=self._clock.now())
+        self._last[kind] = one
+        self._task = asyncio.create_task(self._run(one, work))
+        return {"state": one.state}
+
+    async def _run(self, one: Examination, work: Coroutine[Any, Any, dict[str, Any]]) -> None:
+        try:
+            one.found = await work
+        except asyncio.CancelledError:
+            one.state = "stopped"
+            raise
+        except KakehashiError as error:
+            one.state, one.code = "failed", error.code
+            log.warning("log.not_examined", code=error.code)
+        else:
+            one.state, one.code = "done", None
+        finally:
+            if one.state == "running":
+                one.state, one.code = "failed", "internal"
+            one.ended_at = self._clock.now()
+
+    def _tell(self, read: int, of: int) -> None:
+        one = max(self._last.values(), key=lambda each: each.began_at)
+        one.read, one.of = read, of
+
+    async def _verified(self, actor: Actor) -> dict[str, Any]:
+        return {"verification": await self._verify.run(actor=actor, told=self._tell)}
+
+    async def _reported(
+        self, actor: Actor, since: str, until: str, municipality: str | None
+    ) -> dict[str, Any]:
+        figures = await self._report(since, until, municipality=municipality, actor=actor)
+        return {"figures": figures, **await self._verified(actor)}

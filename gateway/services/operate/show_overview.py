@@ -1,0 +1,293 @@
+"""Is everything well? Every part's standing at one instant, and what a person should do first."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.domain.claim import BreakerState, Heartbeat
+from gateway.domain.identifiers import DestinationName
+from gateway.domain.lifecycle import NEEDS_A_PERSON, UNFINISHED, State
+from gateway.ports.clock import Clock
+from gateway.ports.journal import Journal
+from gateway.services.destinations import Destinations
+from gateway.services.flow import MINUTES, Flow, Total
+from gateway.services.operate.look import Look
+
+WAITING: Final = UNFINISHED - NEEDS_A_PERSON
+"""On their way, or about to be."""
+
+RECENT_MINUTES: Final = 5
+"""What a rate per minute is the mean of."""
+
+LATE_S: Final = 3600.0
+"""A destination that is open, and whose oldest delivery has waited for longer, is worth a look."""
+
+NOT_SEALED_S: Final = 60.0
+"""Entries get their index within a second; after a minute somebody must look why they do not."""
+
+DISK_BAD_DAYS: Final = 3.0
+DISK_WARN_DAYS: Final = 14.0
+DISK_BAD_SHARE: Final = 0.05
+"""Of the disk; whatever flows, a database must not come near its end."""
+
+_HOUR: Final = 60
+_DAY_S: Final = 86_400.0
+_LEAST_S: Final = 3600.0
+"""What flowed in less than an hour tells nothing of a day."""
+
+_OPERATED: Final = "destination.paused"
+_UNAVAILABLE: Final = "destination.unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not well.
+
+    Attributes:
+        code: What; one of ``FINDINGS``.
+        subject: Which destination, client or worker, if it is one's.
+        number: How many, or how long in days or seconds, as the code says.
+    """
+
+    code: str
+    subject: str | None = None
+    number: float | None = None
+
+
+FINDINGS: Final[Mapping[str, str]] = {
+    "disk_ends": "bad",
+    "log_not_sealed": "bad",
+    "broker_down": "bad",
+    "in_doubt": "bad",
+    "core_down": "bad",
+    "no_worker": "bad",
+    "parked": "bad",
+    "late": "warn",
+    "paused": "warn",
+    "webhook_disabled": "warn",
+    "webhook_failing": "warn",
+    "other_version": "warn",
+    "disk_fills": "warn",
+}
+"""Code to how bad it is, in the order in which a person should see to them."""
+
+
+class ShowOverview:
+    """Looks at everything that can be asked quickly; changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        look: Look,
+        journal: Journal,
+        destinations: Destinations,
+        flow: Flow,
+        clock: Clock,
+        version: str,
+        disk: Path | None,
+        is_connected: Callable[[], bool] | None = None,
+    ) -> None:
+        """Keep what it works with; opens nothing.
+
+        Args:
+            look: Tells what stands in the journal.
+            journal: Where the log and the totals are.
+            destinations: As they stand now.
+            flow: What this process counts.
+            clock: The time of day.
+            version: Of this gateway; workers of another one are told of.
+            disk: A file or folder on the journal's disk; ``None`` if that is another machine's.
+            is_connected: Whether the broker could carry something; ``None`` where nobody asks it.
+        """
+        self._look = look
+        self._journal = journal
+        self._destinations = destinations
+        self._flow = flow
+        self._clock = clock
+        self._version = version
+        self._disk = disk
+        self._is_connected = is_connected
+
+    async def __call__(self) -> dict[str, Any]:
+        """Return how everything stands.
+
+        Returns:
+            ``node``, ``version``, ``workers`` and ``webhooks``. ``destinations``: beside what
+            ``track.destination_view`` returns ``waiting`` (how many), ``oldest_at``, ``oldest_s``,
+            ``workers`` (how many live), ``breaker`` (``None`` where none lives), ``in_per_min``
+            and ``out_per_min`` (mean of the last five minutes through this process). ``totals``:
+            ``parked``, ``in_doubt``, ``waiting``, ``oldest_s``, and of the last hour
+            ``outcomes``, ``failed`` and ``error_rate`` (0 to 1, ``None`` without any). ``log``:
+            ``size``, ``unsealed``, ``seal_age_s``, ``anchor_age_s``. ``storage``: ``bytes``,
+            ``free_bytes``, ``disk_bytes``, ``bytes_a_day``, ``days_left``, ``None`` each where it
+            is not known. ``broker``: whether it is connected, ``None`` if nobody asks.
+            ``findings``: ``code``, ``level`` (``bad``, ``warn``), ``subject``, ``number``, what is
+            worst first; ``verdict``: ``well``, ``warn`` or ``bad``.
+        """
+        seen, oldest, log, storage = await asyncio.gather(
+            self._look.overview(), self._journal.oldest(), self._log(), self._storage()
+        )
+        view: dict[str, Any] = {**seen}
+        now = self._clock.now()
+        totals = self._flow.totals(RECENT_MINUTES)
+        view["destinations"] = [
+            {**each, **self._standing(each, oldest, totals, now)} for each in view["destinations"]
+        ]
+        view["version"] = self._version
+        view["totals"] = self._totals(view["destinations"])
+        view["log"], view["storage"] = log, storage
+        view["broker"] = None if self._is_connected is None else self._is_connected()
+        order = list(FINDINGS)
+        found = sorted(_findings(view), key=lambda each: order.index(each.code))
+        view["findings"] = [
+            {
+                "code": each.code,
+                "level": FINDINGS[each.code],
+                "subject": each.subject,
+                "number": each.number,
+            }
+            for each in found
+        ]
+        levels = {FINDINGS[each.code] for each in found}
+        view["verdict"] = next((level for level in ("bad", "warn") if level in levels), "well")
+        return view
+
+    def _standing(
+        self,
+        view: Mapping[str, Any],
+        oldest: Mapping[DestinationName, Mapping[State, datetime]],
+        totals: Mapping[DestinationName, Total],
+        now: datetime,
+    ) -> dict[str, Any]:
+        name = view["destination"]
+        since = min(
+            (at for state, at in oldest.get(name, {}).items() if state in WAITING), default=None
+        )
+        alive = self._destinations.alive(name) if view["configured"] else []
+        flowed = totals.get(name)
+        return {
+            "waiting": sum(view["deliveries"].get(state.value, 0) for state in WAITING),
+            "oldest_at": None if since is None else since.isoformat(timespec="seconds"),
+            "oldest_s": None if since is None else max(0.0, (now - since).total_seconds()),
+            "workers": len(alive),
+            "breaker": _breaker(alive),
+            "in_per_min": 0.0 if flowed is None else flowed.accepted / RECENT_MINUTES,
+            "out_per_min": 0.0 if flowed is None else flowed.delivered / RECENT_MINUTES,
+        }
+
+    def _totals(self, destinations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        hour = self._flow.totals(_HOUR).values()
+        failed = sum(each.rejected + each.deferred + each.in_doubt for each in hour)
+        outcomes = failed + sum(each.delivered for each in hour)
+        ages = [each["oldest_s"] for each in destinations if each["oldest_s"] is not None]
+        return {
+            **{
+                state.value: sum(each["deliveries"].get(state.value, 0) for each in destinations)
+                for state in (State.PARKED, State.IN_DOUBT)
+            },
+            "waiting": sum(each["waiting"] for each in destinations),
+            "oldest_s": max(ages, default=None),
+            "outcomes": outcomes,
+            "failed": failed,
+            "error_rate": failed / outcomes if outcomes else None,
+        }
+
+    async def _log(self) -> dict[str, Any]:
+        head, unsealed = await asyncio.gather(self._journal.log_head(), self._journal.unsealed())
+        age = None if head is None else (self._clock.now() - head.sealed_at).total_seconds()
+        return {
+            "size": 0 if head is None else head.size,
+            "unsealed": unsealed,
+            "seal_age_s": None if age is None else max(0.0, age),
+            # Nothing outside is told of the log yet.
+            "anchor_age_s": None,
+        }
+
+    async def _storage(self) -> dict[str, Any]:
+        size, counts = await asyncio.gather(self._journal.size_bytes(), self._journal.counts())
+        disk = None if self._disk is None else await asyncio.to_thread(_usage, self._disk)
+        deliveries = sum(sum(states.values()) for states in counts.values())
+        a_day = self._bytes_a_day(size, deliveries)
+        free = None if disk is None else disk[1]
+        return {
+            "bytes": size,
+            "disk_bytes": None if disk is None else disk[0],
+            "free_bytes": free,
+            "bytes_a_day": a_day,
+            "days_left": None if free is None or not a_day else free / a_day,
+        }
+
+    def _bytes_a_day(self, size: int, deliveries: int) -> float | None:
+        """Return how fast the journal grows if it goes on as in the last day of this process."""
+        known_s = min((self._clock.now() - self._flow.began_at).total_seconds(), _DAY_S)
+        if known_s < _LEAST_S or not deliveries:
+            return None
+        accepted = sum(each.accepted for each in self._flow.totals(MINUTES).values())
+        return size / deliveries * accepted * _DAY_S / known_s
+
+
+def _findings(view: Mapping[str, Any]) -> Iterator[Finding]:
+    totals, log, storage = view["totals"], view["log"], view["storage"]
+    for state in (State.PARKED, State.IN_DOUBT):
+        if totals[state.value]:
+            yield Finding(state.value, number=totals[state.value])
+    if log["unsealed"] and (log["seal_age_s"] or 0.0) > NOT_SEALED_S:
+        yield Finding("log_not_sealed", number=log["seal_age_s"])
+    if view["broker"] is False:
+        yield Finding("broker_down")
+    yield from _of_storage(storage)
+    for each in view["destinations"]:
+        yield from _of_destination(each)
+    for each in view["webhooks"]:
+        if each["disabled_at"]:
+            yield Finding("webhook_disabled", each["client"], each["waiting"])
+        elif each["failing_since"]:
+            yield Finding("webhook_failing", each["client"], each["waiting"])
+    others = {
+        each["worker"]
+        for each in view["workers"]
+        if each["alive"] and each["version"] != view["version"]
+    }
+    if others:
+        yield Finding("other_version", min(others), len(others))
+
+
+def _of_destination(each: Mapping[str, Any]) -> Iterator[Finding]:
+    name = each["destination"]
+    if each["hold"] == _UNAVAILABLE:
+        yield Finding("core_down", name, each["waiting"])
+    elif each["hold"] == _OPERATED:
+        yield Finding("paused", name, each["waiting"])
+    if not each["workers"] and each["waiting"]:
+        yield Finding("no_worker", name, each["waiting"])
+    elif each["hold"] is None and (each["oldest_s"] or 0.0) > LATE_S:
+        yield Finding("late", name, each["oldest_s"])
+
+
+def _of_storage(storage: Mapping[str, Any]) -> Iterator[Finding]:
+    days, free, disk = storage["days_left"], storage["free_bytes"], storage["disk_bytes"]
+    is_short = free is not None and disk and free / disk < DISK_BAD_SHARE
+    if is_short or (days is not None and days < DISK_BAD_DAYS):
+        yield Finding("disk_ends", number=days)
+    elif days is not None and days < DISK_WARN_DAYS:
+        yield Finding("disk_fills", number=days)
+
+
+def _breaker(alive: Sequence[Heartbeat]) -> str | None:
+    """Return what the breakers of a destination's workers let through, all together."""
+    states = {beat.breaker for beat in alive}
+    order = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
+    return next((state.value for state in order if state in states), None)
+
+
+def _usage(path: Path) -> tuple[int, int] | None:
+    """Return size and free room of the disk that ``path`` is on; ``None`` before it is made."""
+    try:
+        usage = shutil.disk_usage(path)
+    except OSError:
+        return None
+    return usage.total, usage.free

@@ -1,0 +1,67 @@
+"""Which workers are there, which version they run, and what they hold."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from gateway.domain.claim import Heartbeat
+from gateway.ports.clock import Clock
+from gateway.services.destinations import Destinations
+
+_MILLISECOND_DIGITS: Final = 12
+"""An instance begins with the milliseconds of its start, in hexadecimal digits."""
+
+
+class ShowWorkers:
+    """Tells the last heartbeat of each worker, also of those that were there within a day."""
+
+    def __init__(self, *, destinations: Destinations, clock: Clock, version: str) -> None:
+        """Keep what it works with; ``version`` is this gateway's."""
+        self._destinations = destinations
+        self._clock = clock
+        self._version = version
+
+    async def __call__(self) -> dict[str, Any]:
+        """Return every worker and destination that it serves, those that live first.
+
+        Returns:
+            ``version`` (the gateway's) and ``workers``: ``worker`` (its name), ``instance``,
+            ``started_at`` (by the worker's own clock; ``None`` if the instance does not say),
+            ``destination``, ``configured`` (whether the destination is), ``alive``, ``version``,
+            ``same_version``, ``adapter``, ``in_flight``, ``unclaimed``, ``breaker``, ``healthy``,
+            ``checked_at``, ``said`` and ``last_seen_s``.
+        """
+        await self._destinations.refresh()
+        now = self._clock.now()
+        workers = [self._view(beat, now) for beat in self._destinations.heartbeats()]
+        workers.sort(key=lambda each: (not each["alive"], each["destination"], each["worker"]))
+        return {"version": self._version, "workers": workers}
+
+    def _view(self, beat: Heartbeat, now: datetime) -> dict[str, Any]:
+        name, _, instance = beat.worker.partition("/")
+        age_s = (now - (beat.heard_at or beat.at)).total_seconds()
+        return {
+            "worker": name,
+            "instance": instance or None,
+            "started_at": _started_at(instance),
+            "destination": beat.destination,
+            "configured": beat.destination in self._destinations,
+            "alive": self._destinations.is_alive(beat),
+            "version": beat.version,
+            "same_version": beat.version == self._version,
+            "adapter": beat.adapter,
+            "in_flight": beat.in_flight,
+            "unclaimed": beat.unclaimed,
+            "breaker": beat.breaker.value,
+            "healthy": beat.healthy,
+            "checked_at": beat.checked_at.isoformat(timespec="seconds"),
+            "said": beat.said,
+            "last_seen_s": round(max(0.0, age_s), 1),
+        }
+
+
+def _started_at(instance: str) -> str | None:
+    try:
+        at = datetime.fromtimestamp(int(instance[:_MILLISECOND_DIGITS], 16) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at.isoformat(timespec="seconds")
