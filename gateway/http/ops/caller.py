@@ -8,7 +8,8 @@ from typing import Final
 from aiohttp import web
 
 from gateway.domain.account import Person
-from gateway.http.ops.problems import refuse
+from gateway.http.ops.problems import OpsProblem, OpsRefusedError, refuse
+from gateway.services.accept import Refusal
 
 CSRF_HEADER: Final = "X-CSRF-Token"
 _SAFE: Final = frozenset({"GET", "HEAD"})
@@ -29,8 +30,8 @@ class Caller:
     csrf: str | None = None
 
 
-Identify = Callable[[web.Request], Awaitable[Caller | None]]
-"""Returns who calls; ``None`` for nobody who is known."""
+Identify = Callable[[web.Request], Awaitable[Caller | Refusal]]
+"""Returns who calls, or why it is nobody who is known (401)."""
 
 
 async def admit(request: web.Request, identify: Identify) -> Caller:
@@ -41,8 +42,8 @@ async def admit(request: web.Request, identify: Identify) -> Caller:
             something else than our own pages (403).
     """
     caller = await identify(request)
-    if caller is None:
-        raise refuse("operator.unauthenticated")
+    if isinstance(caller, Refusal):
+        raise OpsRefusedError(OpsProblem(caller.status, caller.code))
     if caller.csrf is not None and request.method not in _SAFE:
         sent = request.headers.get(CSRF_HEADER, "")
         is_ours = hmac.compare_digest(sent.encode("utf-8", "replace"), caller.csrf.encode())

@@ -134,9 +134,10 @@ def _shaped(route: Route, found: Any, arguments: dict[str, object]) -> object:
             return found[0]
         case Items(at=at):
             return {"items": found if at is None else found[at], "next": None}
-        case Pages(at=at):
+        case Pages(at=at, more=beside):
             more = _next(route, found, arguments)
             return {
+                **{name: found[name] for name in beside},
                 "items": found if at is None else found[at],
                 "next": None if more is None else cursor.written(more),
             }

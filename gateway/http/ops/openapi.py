@@ -43,6 +43,9 @@ _ONLY_AT_THE_FRONT: Final = (
 """Beginnings of codes that this API never answers."""
 
 
+_OVER_THE_SOCKET: Final = frozenset({"operation.unknown", "operator.unknown"})
+
+
 def document() -> Node:
     """Return the OpenAPI document of the operations API."""
     paths: dict[str, Node] = {f"{PREFIX}/me": {"get": _me()}}
@@ -226,7 +229,7 @@ def codes(status: int) -> list[str]:
     known = {
         code: detail
         for code, detail in problems.DETAILS.items()
-        if not code.startswith(_ONLY_AT_THE_FRONT) and code not in problems.OPERATORS_ONLY
+        if not code.startswith(_ONLY_AT_THE_FRONT) and code not in _OVER_THE_SOCKET
     }
     return sorted(code for code, (at, _, _) in {**known, **DETAILS}.items() if at == status)
 

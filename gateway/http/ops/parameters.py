@@ -32,47 +32,68 @@ _PLAIN: Final[Mapping[object, object]] = {
 }
 """A type of an operation's parameter to what the door takes for it."""
 
+_Password = Annotated[str, Field(max_length=1024)]
+"""What may be one, its operation says."""
+
 NARROWER: Final[Mapping[str, object]] = {
+    "current": _Password,
+    "password": _Password,
     "limit": Annotated[int, Field(ge=1, le=LARGEST_PAGE)],
 }
 """Name of a parameter to its type, where the operation itself corrects what the door refuses."""
 
 MEANINGS: Final[dict[str, str]] = {
+    "account": "An account's name.",
     "actions": "Names of actions, or beginnings that end in a dot: `delivery.`.",
     "actor": "Whoever did it, by name.",
     "actor_kind": "`client`, `worker`, `operator`, `gateway` or `nobody`.",
     "adapter": "Name and version of the adapter that tried last.",
+    "after": "Where the page before ended.",
     "application": "An application's id.",
+    "applications": "Ids of applications.",
+    "before": "Only what is older than this.",
     "canary": "So many first, the rest once these have arrived; 0 for none.",
     "checkpoints": "Signed notes that were kept elsewhere, by what they are called.",
     "client": "A client of the configuration.",
     "code": "A stable code.",
-    "count": "How many.",
+    "count": "How many; in a search, whether to count all that fit.",
+    "current": "The password until now.",
+    "days": "How long it lasts.",
     "delivery": "A delivery's id.",
     "destination": "A destination of the configuration.",
+    "feedback": "A status that came back, as `completed`; see docs/reference/lifecycle.md.",
     "first": "From which place on, counted from 0.",
     "group": "A group's id, as `/attention/groups` tells it; instead of its cause.",
     "in_doubt": "Those in doubt instead of those that are parked.",
     "index": "Place of an entry in the log, from 0.",
+    "keep": "The session that stays.",
     "key": "A key's id.",
     "keys": "Verifier keys to believe instead of the gateway's own.",
     "known": "Places in the log whose fault was examined before.",
+    "label": "What it is for.",
     "level": "Of the tree, 0 for the leaves.",
     "limit": "Most on one page.",
     "minutes": "How far back.",
     "municipality": "全国地方公共団体コード, six digits.",
-    "order": "A replay order's id.",
+    "name": "Its name.",
+    "order": "A replay order's id; in a search, which come first.",
     "outcomes": "`ok`, `refused` or `failed`, as docs/reference/audit-events.md has them.",
+    "password": "A new password; one is made if none is said.",
+    "procedure": "`area/name`, or a pattern with `*`.",
     "rate_per_s": "At most so many a second.",
     "reason": "Why; 1 to 200 printable characters. Stands in the audit log, encrypted.",
     "receipt_number": "受付番号, as the front end sent it.",
     "receipts": "Applications to the leaf hashes that their receipts name, in hexadecimal.",
     "reference": "The core system's own number (整理番号).",
     "reset": "Names of settings that shall be as configured again; `*` for all but `paused`.",
+    "roles": "What it may do.",
+    "session": "A session's id.",
     "settings": "Names of settings to new values.",
     "since": "Not before this time; ISO 8601, Japan's time if it names no other.",
     "states": "States of a delivery; several are alternatives.",
+    "status": "How it stands as a whole.",
     "subject": "An application's id, or a 受付番号.",
+    "token": "A token's id.",
     "until": "Before this time; as `since`.",
     "where": "Which ones; what is not said may be anything.",
 }
@@ -146,9 +167,10 @@ def _described(name: str, kind: Any, default: object) -> tuple[Any, Any]:
     if kind == Sequence[str]:
         taken = tuple[str, ...]
     is_required = default is inspect.Parameter.empty
-    if not isinstance(default, str | int | float | bool | tuple | None):
+    if not isinstance(default, str | int | float | bool | tuple):
+        # A selection that is left out is one of everything, which the operation says.
         default = None
-        taken |= None
+        taken = taken if is_required else taken | None
     meaning = MEANINGS.get(name)
     return taken, Field(... if is_required else default, description=meaning)
 

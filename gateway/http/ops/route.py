@@ -49,12 +49,14 @@ class Pages:
         after: The operation's parameter that says where to go on.
         told: The member of the answer that says where the next page begins.
         by: Or else the member of the last item that does.
+        more: What the answer tells beside the list.
     """
 
     at: str | None = None
     after: str = "before"
     told: str | None = None
     by: str = "id"
+    more: tuple[str, ...] = ()
 
 
 Shape = Whole | First | Items | Pages

@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.http.ops.route import Route
 from gateway.http.ops.routes import (
+    accounts,
     applications,
     audit,
     clients,
@@ -24,7 +25,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     *destinations.ROUTES,
     *clients.ROUTES,
     *audit.ROUTES,
+    *accounts.ROUTES,
 )
 
-NOT_OFFERED: Final[Mapping[str, str]] = {}
+NOT_OFFERED: Final[Mapping[str, str]] = {
+    "messages.list": "messages.search finds more, in pages",
+}
 """Operation to why no route asks for it."""

@@ -9,6 +9,7 @@ from gateway.domain.lifecycle import ApplicationState, State
 from gateway.http.ops.answers import Answer, Both, Count, Feedback, Moment
 from gateway.http.ops.route import First, Items, Pages, Route
 from gateway.services.operate.look import Look
+from gateway.services.operate.search_applications import SearchApplications
 from gateway.services.operate.shred_details import ShredDetails
 
 
@@ -55,6 +56,31 @@ class ApplicationLine(Answer):
     feedback: list[Feedback]
 
 
+class FoundApplication(ApplicationLine):
+    """One application that was found."""
+
+    client: str
+    version: Count
+    changed_at: Moment
+
+
+class Choices(Answer):
+    """What there is to choose from."""
+
+    municipalities: dict[str, str]
+    procedures: dict[str, dict[str, str]]
+    clients: list[str]
+    destinations: list[str]
+    trace_url: str | None
+
+
+class Export(Answer):
+    """How many applications a list has that somebody takes away."""
+
+    applications: Count
+    is_all: bool
+
+
 class Hop(Answer):
     """One entry of the audit log about an application."""
 
@@ -93,15 +119,45 @@ class Shredded(Answer):
     details: Count
 
 
+_PAGES: Final = Pages("applications", after="after", told="next", more=("searched_to", "total"))
+
 ROUTES: Final = (
     Route(
         method="GET",
         path="/applications",
-        operation="messages.list",
-        does=Look.messages,
-        summary="Applications, newest first.",
-        answer=ApplicationLine,
-        shape=Pages(),
+        operation="messages.search",
+        does=SearchApplications.search,
+        summary="Applications in the order in which they were accepted.",
+        answer=FoundApplication,
+        shape=_PAGES,
+        without=frozenset({"before", "receipt_number"}),
+    ),
+    Route(
+        method="POST",
+        path="/applications/searches",
+        operation="messages.search",
+        does=SearchApplications.search,
+        summary="As above, also by 受付番号, which stands in no URL and no access log.",
+        answer=FoundApplication,
+        shape=_PAGES,
+        name="messages.search.post",
+        without=frozenset({"before"}),
+    ),
+    Route(
+        method="GET",
+        path="/applications/choices",
+        operation="messages.choices",
+        does=SearchApplications.choices,
+        summary="What there is to choose from: municipalities, procedures, clients, destinations.",
+        answer=Choices,
+    ),
+    Route(
+        method="POST",
+        path="/applications/exports",
+        operation="messages.export",
+        does=SearchApplications.export,
+        summary="Write down that a list is taken away, and count it; then search for its pages.",
+        answer=Export,
     ),
     Route(
         method="POST",

@@ -1,6 +1,6 @@
 """How everything stands: destinations, workers, and what flows."""
 
-from typing import Final
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -9,6 +9,7 @@ from gateway.http.ops.answers import Answer, Count, Moment
 from gateway.http.ops.route import Items, Route
 from gateway.http.ops.routes.clients import Webhook
 from gateway.services.operate.look import Look
+from gateway.services.operate.show_flow import ShowFlow
 
 
 class DestinationLine(Answer):
@@ -33,6 +34,22 @@ class Worker(Answer):
     healthy: bool
     last_seen_s: float
     alive: bool
+
+
+class Flow(Answer):
+    """What went to a destination lately, as columns, one place a minute."""
+
+    destination: str
+    began_at: Count = Field(description="Unix seconds; before it nothing is known here.")
+    at: list[Count] = Field(description="When each minute began, Unix seconds.")
+
+
+class FlowTotals(Answer):
+    """What went to every destination lately."""
+
+    minutes: Count
+    began_at: Count
+    destinations: dict[str, dict[str, Any] | None]
 
 
 class Overview(Answer):
@@ -62,5 +79,21 @@ ROUTES: Final = (
         summary="Every worker's last sign of life.",
         answer=Worker,
         shape=Items("workers"),
+    ),
+    Route(
+        method="GET",
+        path="/flow",
+        operation="flow.totals",
+        does=ShowFlow.totals,
+        summary="What went to every destination in the last minutes.",
+        answer=FlowTotals,
+    ),
+    Route(
+        method="GET",
+        path="/destinations/{destination}/flow",
+        operation="destination.flow",
+        does=ShowFlow.one,
+        summary="What went to a destination, minute by minute.",
+        answer=Flow,
     ),
 )
