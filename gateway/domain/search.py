@@ -19,6 +19,10 @@ from gateway.domain.outcome import FeedbackStatus
 FEW: Final = 10_000
 """So many deliveries are looked through one by one before anything is."""
 
+_SELDOM: Final = frozenset(
+    {FeedbackStatus.RETURNED, FeedbackStatus.REJECTED, FeedbackStatus.WITHDRAWN}
+)
+"""What comes back of few applications; most are taken on and completed."""
 _LAST: Final = (1 << 128) - 1
 _RANDOM_BITS: Final = 80
 """Of a UUIDv7, below its 48 bits of milliseconds (RFC 9562, 5.7)."""
@@ -145,6 +149,8 @@ def choose(where: ApplicationFilter, in_places: int) -> Drive:
         return Drive.CODES
     if where.is_of_places and (in_places <= FEW or not (where.is_of_groups or where.feedback)):
         return Drive.PLACES
+    if where.feedback in _SELDOM:
+        return Drive.FEEDBACK
     if where.is_of_groups:
         return Drive.GROUPS
     return Drive.ALL if where.feedback is None else Drive.FEEDBACK

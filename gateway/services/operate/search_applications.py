@@ -33,6 +33,8 @@ MOST_COUNTED: Final = 10_000
 MOST_EXPORTED: Final = 100_000
 """What a spreadsheet opens without trouble; Excel has 1,048,576 rows at most."""
 _MOST_NAMED: Final = 50
+_COUNTING_BESIDE_S: Final = 0.03
+"""How long is counted beside a page."""
 _COUNTING_S: Final = 10.0
 """How long what is to be exported is counted; the page itself is not so patient."""
 _DATE: Final = len("2026-11-20")
@@ -167,8 +169,12 @@ class SearchApplications:
             limit=max(1, min(limit, LARGEST_PAGE)),
         )
         counted = None
-        if count:
-            counted = await self._journal.count_applications(wanted, at_most=MOST_COUNTED)
+        if count and beyond is None and page.reached is None:
+            counted = ApplicationCount(len(page.dossiers), is_all=True)
+        elif count:
+            counted = await self._journal.count_applications(
+                wanted, at_most=MOST_COUNTED, patience_s=_COUNTING_BESIDE_S
+            )
         found = list(reversed(page.dossiers)) if backwards else list(page.dossiers)
         reached = None if page.reached is None else str(page.reached)
         at_the_edge = None if beyond is None else str(beyond)
