@@ -22,6 +22,7 @@ from gateway.testing.contracts.journal import (
     chain_of,
     delivery_of,
 )
+from gateway.testing.contracts.journal_accounts import SharedAccountsContract
 from gateway.testing.contracts.journal_controls import SharedControlsContract
 from gateway.testing.contracts.journal_order import SharedOrderContract
 from gateway.testing.contracts.journal_repairs import SharedRepairsContract
@@ -53,6 +54,7 @@ class TestPostgresJournal(
     SearchContract,
     SharedTotalsContract,
     SharedWebhooksContract,
+    SharedAccountsContract,
 ):
     @pytest.fixture
     def a_node(self, url: str) -> NodeMaker:

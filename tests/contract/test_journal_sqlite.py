@@ -25,6 +25,7 @@ from gateway.testing.contracts.journal import (
     accepted,
     chain_of,
 )
+from gateway.testing.contracts.journal_accounts import AccountsContract
 from gateway.testing.contracts.journal_controls import ControlsContract
 from gateway.testing.contracts.journal_order import OrderContract
 from gateway.testing.contracts.journal_repairs import RepairsContract
@@ -49,6 +50,7 @@ class TestSQLiteJournal(
     SearchContract,
     TotalsContract,
     WebhooksContract,
+    AccountsContract,
 ):
     @pytest.fixture
     def a_node(self, path: Path) -> NodeMaker:
