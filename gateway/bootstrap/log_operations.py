@@ -16,11 +16,18 @@ from gateway.services.operate.export_log import ExportLog
 from gateway.services.operate.prove_entry import ProveEntry
 from gateway.services.operate.report_log import ReportLog
 from gateway.services.operate.search_log import SearchLog
+from gateway.services.operate.whole_log import Turn
 from gateway.settings.model import Settings
 
 
 def log_operations(
-    settings: Settings, store: KeyStore, journal: Journal, *, pseudonyms: Pseudonyms, clock: Clock
+    settings: Settings,
+    store: KeyStore,
+    journal: Journal,
+    *,
+    pseudonyms: Pseudonyms,
+    clock: Clock,
+    turn: Turn,
 ) -> LogOperations:
     """Return the operations; keys other than for pseudonyms are read when they are asked for."""
     return LogOperations(
@@ -53,6 +60,7 @@ def log_operations(
                 for name, destination in settings.destinations.items()
             },
             clock=clock,
+            turn=turn,
         ),
     )
 

@@ -9,6 +9,7 @@ from gateway.bootstrap.log_operations import log_operations
 from gateway.bootstrap.log_signing import log_signing
 from gateway.bootstrap.policies import policies
 from gateway.bootstrap.search import search_applications
+from gateway.bootstrap.watching import Watched, watch_operations
 from gateway.bootstrap.webhooks import with_endpoint
 from gateway.crypto.at_rest import WordsAtRest
 from gateway.crypto.pseudonym import Pseudonyms
@@ -34,6 +35,7 @@ from gateway.services.operate.show_flow import ShowFlow
 from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.operate.webhooks import OperateWebhooks
+from gateway.services.operate.whole_log import Turn
 from gateway.services.passwords import Passwords
 from gateway.settings.model import Settings
 
@@ -47,6 +49,7 @@ def build_operate(
     flow: Flow | None = None,
     catalogue: Catalogue | None = None,
     keys_changed: Callable[[], Awaitable[None]] | None = None,
+    is_connected: Callable[[], bool] | None = None,
 ) -> Operations:
     """Return the operations over ``journal``, for the gateway or for a command beside it.
 
@@ -58,6 +61,7 @@ def build_operate(
         flow: What this process counts; nothing, if not said.
         catalogue: The procedures; without it they have no titles.
         keys_changed: Called when a client's key was added or revoked.
+        is_connected: Whether the broker could carry something, if this process knows.
 
     Raises:
         KeyNotFoundError: There is no pseudonym key yet.
@@ -68,15 +72,22 @@ def build_operate(
     destinations = destinations or Destinations(policies(settings), journal=journal, clock=clock)
     pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
     webhooks = OperateWebhooks(journal=journal, clients=with_endpoint(settings), clock=clock)
+    look = Look(
+        journal=journal,
+        pseudonyms=pseudonyms,
+        municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
+        destinations=destinations,
+        webhooks=webhooks,
+        clock=clock,
+    )
+    log_keys = ShowLogKeys(journal=journal, signing=lambda: log_signing(store))
+    turn = Turn()
+    log = log_operations(settings, store, journal, pseudonyms=pseudonyms, clock=clock, turn=turn)
+    verify_log = VerifyLog(
+        journal=journal, clock=clock, signing=lambda: log_signing(store), turn=turn
+    )
     return Operations(
-        look=Look(
-            journal=journal,
-            pseudonyms=pseudonyms,
-            municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
-            destinations=destinations,
-            webhooks=webhooks,
-            clock=clock,
-        ),
+        look=look,
         applications=search_applications(
             settings, journal, pseudonyms=pseudonyms, clock=clock, catalogue=catalogue
         ),
@@ -102,10 +113,26 @@ def build_operate(
         ),
         adapters=show_adapters(settings, destinations),
         flow=ShowFlow(flow, destinations),
-        verify_log=VerifyLog(journal=journal, clock=clock, signing=lambda: log_signing(store)),
-        log_keys=ShowLogKeys(journal=journal, signing=lambda: log_signing(store)),
+        verify_log=verify_log,
+        log_keys=log_keys,
         shred_details=ShredDetails(journal=journal, clock=clock),
-        log=log_operations(settings, store, journal, pseudonyms=pseudonyms, clock=clock),
+        log=log,
+        watch=watch_operations(
+            settings,
+            store,
+            journal,
+            Watched(
+                look=look,
+                destinations=destinations,
+                flow=flow,
+                log_keys=log_keys,
+                verify=verify_log,
+                report=log.report,
+                clock=clock,
+                catalogue=None if catalogue is None else lambda: catalogue,
+                is_connected=is_connected,
+            ),
+        ),
         people=_people(settings, journal, clock),
         attention=attention_operations(settings, journal, clock=clock, at_rest=at_rest),
     )
