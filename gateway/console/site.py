@@ -23,7 +23,16 @@ from gateway.console.page import (
     is_from_here,
     see_other,
 )
-from gateway.console.pages import accounts, application, applications, me, overview
+from gateway.console.pages import (
+    accounts,
+    adapters,
+    application,
+    applications,
+    destination,
+    destinations,
+    me,
+    overview,
+)
 from gateway.console.pages.sign_in import SIGN_IN, SignInPage
 from gateway.console.render import Renderer
 from gateway.console.words import LANGUAGES
@@ -35,7 +44,16 @@ log = structlog.get_logger()
 
 STATIC: Final = Path(__file__).parent / "static"
 _YEAR_S: Final = 31_536_000
-_PAGES: Final = (overview, accounts, me, application, applications)
+_PAGES: Final = (
+    overview,
+    accounts,
+    me,
+    application,
+    applications,
+    adapters,
+    destination,
+    destinations,
+)
 """Each has ``ROUTES``: method, path and what shows it."""
 
 Visitor = Callable[[web.Request], Awaitable[Visit | None]]
