@@ -52,7 +52,8 @@ function options(kind, lines, plot, readout) {
         dash: DASHES[place],
         width: 2,
         spanGaps: false,
-        points: { size: 4 },
+        // A minute between two empty ones has no line.
+        points: kind === "throughput" ? { size: 4 } : { show: true, size: 5 },
       })),
     ],
     hooks: {
