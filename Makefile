@@ -26,7 +26,7 @@ pytest = $(BIN)/python tools/run_pytest.py
 CHECKS := check-format check-lint check-types check-imports check-dependencies check-dead-code \
 	check-spelling check-dockerfile check-compose check-schemas check-adapters
 
-.PHONY: help demo test check bench scale bench-log crash audit docs lock clean rabbitmq go $(CHECKS)
+.PHONY: help demo test check bench scale bench-log crash audit docs lock clean rabbitmq go promtool $(CHECKS)
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -34,7 +34,7 @@ help: ## Show this list
 demo: $(VENV)/.runtime ## Set up and show applications on their way into three simulated core systems
 	@$(BIN)/kakehashi demo
 
-test: $(VENV)/.dev rabbitmq go ## Install what the tests need (RabbitMQ and Go by apt-get) and run them all
+test: $(VENV)/.dev rabbitmq go promtool ## Install what the tests need (RabbitMQ, Go and promtool by apt-get) and run them all
 	@failed=0
 	$(pytest) -n $(JOBS) $(PARALLEL_TESTS) || failed=1
 	$(pytest) -n $(SERVER_JOBS) --dist loadfile --no-loadscope-reorder --timeout=240 $(SERVER_TESTS) || failed=1
@@ -100,6 +100,9 @@ rabbitmq:
 # After RabbitMQ, since two apt-gets at once would meet at a lock.
 go: | rabbitmq
 	@tools/install_go.sh
+
+promtool: $(VENV)/.dev | go
+	@tools/install_promtool.sh $(BIN)
 
 # The checks, one a target: `make check-types` runs one alone.
 
