@@ -9,6 +9,7 @@ import structlog
 
 from gateway.ports.broker import Broker
 from gateway.ports.journal import Journal
+from gateway.ports.telemetry import Telemetry
 
 log = structlog.get_logger()
 
@@ -66,7 +67,7 @@ async def given_up_after(stop: asyncio.Event) -> AsyncIterator[None]:
         log.warning("gateway.stop_cut_short")
 
 
-async def close(*closed: Broker | Journal) -> None:
+async def close(*closed: Broker | Journal | Telemetry) -> None:
     """Close all at once; what has not closed within ``CLOSE_S`` hangs up."""
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_S), asyncio.TaskGroup() as closing:

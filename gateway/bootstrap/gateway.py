@@ -11,6 +11,7 @@ from gateway.bootstrap.log_signing import kept_checkpoint, log_public, log_signi
 from gateway.bootstrap.operate import build_operate
 from gateway.bootstrap.policies import policies
 from gateway.bootstrap.stores import open_journal
+from gateway.bootstrap.telemetry import open_spans
 from gateway.bootstrap.webhooks import endpoints
 from gateway.crypto import keys
 from gateway.crypto.at_rest import WordsAtRest
@@ -59,6 +60,7 @@ from gateway.services.routing import Grant, Route, RoutingTable
 from gateway.services.seal_log import SealLog
 from gateway.services.send_webhooks import SendWebhooks
 from gateway.services.sessions import Sessions
+from gateway.services.spans import Spans
 from gateway.services.tally import Commits
 from gateway.services.track import Track
 from gateway.services.watch_backlog import WatchBacklog
@@ -101,6 +103,7 @@ class Gateway:
     observe_clock: ObserveClock
     prove: Prove
     note_keys: NoteKeys
+    spans: Spans
     configuration: str
     """Stands for the effective configuration: another one, another text."""
 
@@ -112,6 +115,7 @@ def build_gateway(
     broker: Broker,
     catalogue: Catalogue,
     journal: Journal | None = None,
+    spans: Spans | None = None,
 ) -> Gateway:
     """Put a gateway process together; connects to nothing yet.
 
@@ -121,6 +125,7 @@ def build_gateway(
         broker: What it shares with the workers.
         catalogue: The procedures.
         journal: The store, if it is not to be the configured one.
+        spans: Where it is traced, if not as configured.
 
     Raises:
         ConfigError: Something configured cannot work.
@@ -129,6 +134,7 @@ def build_gateway(
             key that signs webhooks.
     """
     clock: Clock = SystemClock()
+    spans = spans or open_spans(settings, settings.node)
     commits = Commits()
     journal = journal or open_journal(settings, note_commit=commits.note)
     broker_forgets = isinstance(broker, MemoryBroker)
@@ -148,12 +154,14 @@ def build_gateway(
         clock=clock,
         new_copy=lambda: CopyId(new_id()),
         sweep_s=settings.broker.sweep_s,
+        spans=spans,
     )
     send_webhooks = SendWebhooks(
         journal=journal,
         http=WebhookClient(),
         clock=clock,
         endpoints=endpoints(settings, store),
+        spans=spans,
     )
     reconcile = Reconcile(
         destinations=destinations, journal=journal, broker=broker, relay=relay, clock=clock
@@ -192,6 +200,7 @@ def build_gateway(
         clients=send_webhooks.clients,
         new_id=new_id,
         announced=send_webhooks.nudge,
+        spans=spans,
     )
     record_outcomes = RecordOutcomes(
         journal=journal,
@@ -203,6 +212,7 @@ def build_gateway(
         feedback=record_feedback,
         turn_came=relay.nudge,
         flow=flow,
+        spans=spans,
     )
     watch_loop = WatchLoop()
     return Gateway(
@@ -231,6 +241,7 @@ def build_gateway(
             has_room=backlog.has_room,
             flow=flow,
             log_origin=lambda: seal_log.origin,
+            spans=spans,
         ),
         track=Track(
             journal=journal,
@@ -301,6 +312,7 @@ def build_gateway(
         ),
         prove=Prove(journal=journal),
         note_keys=NoteKeys(journal=journal, keys=_key_ids(store), clock=clock),
+        spans=spans,
         configuration=pseudonyms.settings_mac(settings.model_dump_json()).hex(),
     )
 

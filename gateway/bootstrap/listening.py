@@ -100,6 +100,7 @@ async def listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Addr
                 track=gateway.track.status,
                 prove=gateway.prove.acceptance,
                 catalogue=gateway.catalogue,
+                spans=gateway.spans,
             ),
             BodyLimits(body_bytes=http.max_body_bytes, body_timeout_s=http.body_timeout_s),
         ),

@@ -68,7 +68,7 @@ async def run_gateway(
         async with given_up_after(stop):
             await _run(gateway, stop=stop, workers=workers, started=started)
     finally:
-        await close(gateway.broker, gateway.journal)
+        await close(gateway.broker, gateway.journal, gateway.spans.telemetry)
 
 
 async def _run(
@@ -232,4 +232,4 @@ async def run_workers(workers: Sequence[Deliver], broker: Broker, *, stop: async
     finally:
         connecting.cancel()
         stopped.cancel()
-        await close(broker)
+        await close(broker, *{worker.spans.telemetry for worker in workers})

@@ -26,6 +26,7 @@ from gateway.ports.keys import KeyStore
 from gateway.sdk import AdapterConfig, AdapterSpec, Context, Destination, Idempotency
 from gateway.services.deliver import Deliver
 from gateway.services.delivery_settings import DeliverySettings
+from gateway.services.spans import Spans
 from gateway.settings.model import DestinationSettings, Settings
 
 _CAPABLE_OF: Final[Mapping[Idempotency, frozenset[Idempotency]]] = {
@@ -98,7 +99,13 @@ def adapter_config(
 
 
 def build_worker(
-    settings: Settings, store: KeyStore, destination: str, *, worker: str, broker: Broker
+    settings: Settings,
+    store: KeyStore,
+    destination: str,
+    *,
+    worker: str,
+    broker: Broker,
+    spans: Spans | None = None,
 ) -> Deliver:
     """Put one destination's worker together; connects to nothing yet.
 
@@ -142,6 +149,7 @@ def build_worker(
         signer=Signer(store.private(worker_key(worker))),
         verifier=Verifier({keys.thumbprint(gateway_key): gateway_key}),
         clock=SystemClock(),
+        spans=spans,
     )
 
 

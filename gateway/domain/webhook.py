@@ -43,6 +43,7 @@ class Webhook:
         sequence: Its place among the application's, from 1: a later one was recorded later.
         attempts: How often it was tried.
         feedback: What the core system said, of which delivery.
+        traceparent: The application's W3C trace context, or ``None``.
     """
 
     id: WebhookId
@@ -53,6 +54,7 @@ class Webhook:
     sequence: int
     attempts: int
     feedback: FeedbackRecord
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

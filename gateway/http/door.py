@@ -1,7 +1,7 @@
 """The front door: what front-end systems may ask (design 6.1)."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 from uuid import UUID
@@ -22,9 +22,11 @@ from gateway.http.protocol import (
     TRACEPARENT,
     naming_its_route,
 )
+from gateway.http.tracing import traced
 from gateway.schema.catalogue import Catalogue
 from gateway.services.accept import AcceptanceReceipt, Refusal, Submission
 from gateway.services.prove import ProvedEntry
+from gateway.services.spans import Spans
 
 _SEALED_WITHIN_S: Final = 1.0
 """Longer than sealing takes, and the shortest time that ``Retry-After`` can say."""
@@ -42,6 +44,7 @@ class FrontServices:
             ``None`` for anybody else.
         prove: ``Prove.acceptance``: the proof of an acceptance, ``None`` while there is none.
         catalogue: The procedures offered.
+        spans: Where each request is traced.
     """
 
     accept: Callable[[Submission], Awaitable[AcceptanceReceipt | Refusal]]
@@ -50,12 +53,13 @@ class FrontServices:
     track: Callable[[ApplicationId, ClientName], Awaitable[Mapping[str, object] | None]]
     prove: Callable[[ApplicationId], Awaitable[ProvedEntry | None]]
     catalogue: Catalogue
+    spans: Spans = field(default_factory=Spans)
 
 
 def front_app(services: FrontServices, limits: BodyLimits | None = None) -> web.Application:
     """Return the front-end API; serve it with ``FrontRunner``, which it relies on."""
     door = _Door(services, limits or BodyLimits())
-    app = web.Application(middlewares=[naming_its_route])
+    app = web.Application(middlewares=[naming_its_route, traced(services.spans)])
     app.router.add_post(
         "/v1/municipalities/{code}/applications", door.submit, expect_handler=expectation
     )
@@ -81,16 +85,13 @@ class _Door:
         with self._bodies.room_for(request):
             raw = await self._bodies.read(request)
             request[BODY_BYTES] = len(raw)
-            trace = headers.traceparent(request.headers)
-            if trace is not None:
-                request[TRACEPARENT] = trace
             answer = await self._services.accept(
                 Submission(
                     client=client,
                     municipality=request.match_info["code"],
                     idempotency_key=key,
                     raw=raw,
-                    traceparent=trace,
+                    traceparent=request[TRACEPARENT],
                 )
             )
         if isinstance(answer, Refusal):

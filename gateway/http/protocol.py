@@ -228,6 +228,7 @@ def _access_log_class(observe: Observe) -> type[AbstractAccessLogger]:
                 code=answered.code,
                 client=answered.client,
                 application_id=answered.application_id,
+                trace_id=answered.traceparent and answered.traceparent[3:35],
                 body_bytes=answered.body_bytes,
                 duration_ms=round(time * 1000, 1),
             )

@@ -66,7 +66,7 @@ class Telemetry(Protocol):
         """
 
     async def close(self) -> None:
-        """Hand on what can be handed on within two seconds; idempotent."""
+        """Hand on what can be handed on within half a second; idempotent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from gateway.crypto.pseudonym import Pseudonyms
 from gateway.crypto.seal import Sealer
 from gateway.crypto.sign import Purpose, Signer
 from gateway.domain.envelope import Envelope
+from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import (
     ApplicationId,
     ClientName,
@@ -24,6 +25,7 @@ from gateway.domain.identifiers import (
 )
 from gateway.domain.lifecycle import State
 from gateway.domain.records import ApplicationRecord, DeliveryRecord, SealedDelivery
+from gateway.domain.trace import parse
 from gateway.ports.clock import Clock
 from gateway.ports.journal import (
     Acceptance,
@@ -42,6 +44,7 @@ from gateway.services.flow import Flow
 from gateway.services.ordering import Ordering
 from gateway.services.relay import Relay
 from gateway.services.routing import Grant, RoutingTable
+from gateway.services.spans import Spans
 
 log = structlog.get_logger()
 
@@ -133,6 +136,7 @@ class AcceptApplication:
         has_room: Callable[[], bool],
         flow: Flow,
         log_origin: Callable[[], str | None] = lambda: None,
+        spans: Spans | None = None,
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._catalogue = catalogue
@@ -151,6 +155,7 @@ class AcceptApplication:
         self._has_room = has_room
         self._flow = flow
         self._log_origin = log_origin
+        self._spans = spans or Spans()
 
     async def __call__(self, submission: Submission) -> AcceptanceReceipt | Refusal:
         """Return the receipt once the application is durable, or the recorded refusal.
@@ -228,7 +233,15 @@ class AcceptApplication:
         self, submission: Submission, checked: Checked, destinations: tuple[DestinationName, ...]
     ) -> AcceptanceReceipt | Refusal:
         acceptance = self._acceptance(submission, checked, destinations)
-        answer = await self._journal.accept(acceptance)
+        span = self._spans.commit(
+            parse(submission.traceparent), acceptance.application.id, len(acceptance.deliveries)
+        )
+        try:
+            answer = await self._journal.accept(acceptance)
+        except JournalUnavailableError as failure:
+            span.end(error=failure.code)
+            raise
+        span.end()
         match answer:
             case Accepted(application, leaf):
                 self._relay.offer(acceptance.deliveries)
@@ -242,6 +255,7 @@ class AcceptApplication:
                     procedure=application.procedure,
                     deliveries=len(acceptance.deliveries),
                     body_bytes=len(submission.raw),
+                    trace_id=span.context.trace_id,
                 )
                 return self._receipt(application, leaf, replayed=False)
             case KeyKnown() as known:

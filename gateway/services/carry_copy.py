@@ -12,16 +12,18 @@ from gateway.crypto.sign import Signer
 from gateway.domain.claim import Claim, ClaimAnswer, Verdict
 from gateway.domain.errors import ConfigError, SealInvalidError
 from gateway.domain.outcome import Outcome, OutcomeKind
-from gateway.ports.broker import Broker
+from gateway.domain.trace import parse
+from gateway.ports.broker import OUTCOMES, Broker
 from gateway.ports.clock import Clock
 from gateway.sdk import Delivery, Destination, Idempotency, LooksUp
 from gateway.services.delivery_settings import DeliverySettings
+from gateway.services.spans import OUTCOME, VERDICT, Carried, Spans
 from gateway.services.stages.claim import ClaimDesk
 from gateway.services.stages.open import open_copy
 from gateway.services.stages.report import report
 from gateway.services.stages.send import Result, look_up, send
 from gateway.services.stages.verify import VerifiedCopy
-from gateway.services.wire import KIND_HEADER, OUTCOME_CODEC, OUTCOME_TYPE
+from gateway.services.wire import KIND_HEADER, OUTCOME_CODEC, OUTCOME_TYPE, TRACEPARENT_HEADER
 from gateway.services.worker_gate import UNAVAILABLE, Turn, WorkerGate
 from gateway.services.worker_memory import Attempt, WorkerMemory
 
@@ -37,6 +39,14 @@ def _attempt(copy: VerifiedCopy) -> Attempt:
     return (copy.envelope.delivery_id, copy.attempt)
 
 
+def carried(copy: VerifiedCopy) -> Carried:
+    """Return what spans say of a copy."""
+    envelope = copy.envelope
+    return Carried(
+        envelope.application_id, envelope.delivery_id, copy.copy, envelope.destination, copy.attempt
+    )
+
+
 class CarryCopy:
     """Carries copies that are in hand, any number at once."""
 
@@ -50,6 +60,7 @@ class CarryCopy:
         clock: Clock,
         desk: ClaimDesk,
         gate: WorkerGate,
+        spans: Spans | None = None,
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._settings = settings
@@ -59,6 +70,7 @@ class CarryCopy:
         self._clock = clock
         self._desk = desk
         self._gate = gate
+        self._spans = spans or Spans()
         self._memory = WorkerMemory(settle_s=settings.settle_s, key_memory_s=settings.key_memory_s)
         self._unclaimed = 0
 
@@ -77,12 +89,15 @@ class CarryCopy:
         is_claimed = False
         try:
             async with self._gate.turn() as turn:
+                span = self._spans.claim(parse(copy.traceparent), carried(copy))
                 answer, asked_at = await self._claim(copy, turn)
+                span.note({VERDICT: answer.verdict.value})
+                span.end()
                 is_claimed = True
                 self._unclaimed -= 1
                 outcome = await self._obey(copy, adapter, turn, answer, asked_at)
                 if outcome is not None:
-                    await self._report(outcome)
+                    await self._report(outcome, copy)
         finally:
             if not is_claimed:
                 self._unclaimed -= 1
@@ -137,6 +152,7 @@ class CarryCopy:
             case Verdict.DROP | Verdict.WAIT as verdict:
                 log.info(
                     "copy.dropped",
+                    destination=self._settings.destination,
                     delivery_id=str(copy.envelope.delivery_id),
                     verdict=verdict.value,
                     declined=turn.declined,
@@ -165,17 +181,22 @@ class CarryCopy:
     ) -> Outcome:
         self._memory.note_opened(copy.copy)
         opened_at = self._clock.now()
+        parent, about = parse(copy.traceparent), carried(copy)
+        opening = self._spans.open_copy(parent, about)
         try:
             application = open_copy(copy, self._opener)
         except SealInvalidError as error:
+            opening.end(error=error.code)
             result = Result(kind=OutcomeKind.REJECTED, code=error.code)
             return self._outcome(copy, result, opened_at=opened_at)
+        opening.end()
+        span = self._spans.deliver(parent, about)
         remaining_s = expires_at - _loop_time()
         delivery = Delivery(
             idempotency_key=str(copy.envelope.delivery_id),
             attempt=copy.attempt,
             deadline=opened_at + timedelta(seconds=remaining_s),
-            traceparent=copy.traceparent,
+            traceparent=span.context.traceparent,
         )
         sent_at, epoch = self._clock.now(), self._gate.epoch
         try:
@@ -183,10 +204,13 @@ class CarryCopy:
                 adapter, application, delivery, timeout_s=remaining_s, clock=self._clock
             )
         except ConfigError as error:
+            span.end(error=error.code)
             # Nothing was sent: say so before the worker stops, or it would be in doubt.
             result = Result(kind=nothing_done, code=error.code, counted=False)
-            await self._report(self._outcome(copy, result, opened_at=opened_at))
+            await self._report(self._outcome(copy, result, opened_at=opened_at), copy)
             raise
+        span.note({OUTCOME: result.kind.value})
+        span.end(error=result.code)
         self._learn(result, epoch)
         return self._outcome(copy, result, opened_at=opened_at, sent_at=sent_at)
 
@@ -216,6 +240,7 @@ class CarryCopy:
 
     async def _look_up(self, copy: VerifiedCopy, adapter: LooksUp) -> Result:
         now, epoch = _loop_time(), self._gate.epoch
+        span = self._spans.look_up(parse(copy.traceparent), carried(copy))
         result = await look_up(
             adapter,
             str(copy.envelope.delivery_id),
@@ -223,6 +248,8 @@ class CarryCopy:
             clock=self._clock,
             timeout_s=self._settings.send_timeout_s,
         )
+        span.note({OUTCOME: result.kind.value})
+        span.end(error=result.code)
         self._learn(result, epoch)
         return result
 
@@ -230,9 +257,12 @@ class CarryCopy:
         if result.sign is not None:
             self._gate.learn(result.sign, epoch=epoch, code=result.code)
 
-    async def _report(self, outcome: Outcome) -> None:
-        headers = {KIND_HEADER: OUTCOME_TYPE}
+    async def _report(self, outcome: Outcome, copy: VerifiedCopy) -> None:
+        parent = parse(copy.traceparent)
+        span = self._spans.send_report(OUTCOMES, parent, outcome.delivery_id)
+        headers = {KIND_HEADER: OUTCOME_TYPE, TRACEPARENT_HEADER: span.context.traceparent}
         await report(self._broker, OUTCOME_CODEC.write(outcome, self._signer, headers))
+        span.end()
 
     def _outcome(
         self,
@@ -270,5 +300,14 @@ class CarryCopy:
             attempt=outcome.attempt,
             outcome=outcome.kind.value,
             code=outcome.code,
+            sealed_bytes=len(copy.sealed),
+            send_ms=_milliseconds(sent_at, outcome.answered_at),
+            in_hand_ms=_milliseconds(copy.received_at, outcome.answered_at),
+            age_ms=self._spans.age_ms(copy.envelope.application_id),
+            trace_id=None if (place := parse(copy.traceparent)) is None else place.trace_id,
         )
         return outcome
+
+
+def _milliseconds(since: datetime | None, until: datetime) -> float | None:
+    return None if since is None else round((until - since).total_seconds() * 1000, 1)

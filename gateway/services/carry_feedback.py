@@ -12,13 +12,20 @@ from gateway.domain.errors import ConfigError
 from gateway.domain.identifiers import DeliveryId, DestinationName
 from gateway.domain.outcome import safe_code
 from gateway.domain.records import FeedbackRecord
-from gateway.ports.broker import Broker
+from gateway.ports.broker import OUTCOMES, Broker
 from gateway.ports.clock import Clock
 from gateway.sdk import Feedback, FeedbackStatus, GivesFeedback
 from gateway.services.delivery_settings import DeliverySettings
+from gateway.services.spans import Spans
 from gateway.services.stages.report import report
 from gateway.services.stages.send import safe_reference
-from gateway.services.wire import FEEDBACK_CODEC, FEEDBACK_TYPE, KIND_HEADER, is_plain
+from gateway.services.wire import (
+    FEEDBACK_CODEC,
+    FEEDBACK_TYPE,
+    KIND_HEADER,
+    TRACEPARENT_HEADER,
+    is_plain,
+)
 from gateway.services.worker_health import LONGEST_PAUSE_S, PAUSE_S
 
 log = structlog.get_logger()
@@ -35,13 +42,20 @@ class CarryFeedback:
     """
 
     def __init__(
-        self, *, settings: DeliverySettings, broker: Broker, signer: Signer, clock: Clock
+        self,
+        *,
+        settings: DeliverySettings,
+        broker: Broker,
+        signer: Signer,
+        clock: Clock,
+        spans: Spans | None = None,
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._destination = settings.destination
         self._broker = broker
         self._signer = signer
         self._clock = clock
+        self._spans = spans or Spans()
 
     async def run(self, adapter: GivesFeedback) -> None:
         """Carry until cancelled.
@@ -71,8 +85,10 @@ class CarryFeedback:
         if record is None:
             log.error("feedback.unusable", destination=self._destination)
             return
-        headers = {KIND_HEADER: FEEDBACK_TYPE}
+        span = self._spans.send_report(OUTCOMES, None, record.delivery_id)
+        headers = {KIND_HEADER: FEEDBACK_TYPE, TRACEPARENT_HEADER: span.context.traceparent}
         await report(self._broker, FEEDBACK_CODEC.write(record, self._signer, headers))
+        span.end()
 
 
 def _record(

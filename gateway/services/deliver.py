@@ -1,6 +1,7 @@
 """Carry copies from a destination's queue into its core system: the worker."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -14,9 +15,10 @@ from gateway.ports.broker import Broker, Received, destination_queue
 from gateway.ports.clock import Clock
 from gateway.sdk import Context, Destination, GivesFeedback
 from gateway.services.ask_terms import AskTerms, InHand
-from gateway.services.carry_copy import CarryCopy
+from gateway.services.carry_copy import CarryCopy, carried
 from gateway.services.carry_feedback import CarryFeedback
 from gateway.services.delivery_settings import DeliverySettings
+from gateway.services.spans import Spans
 from gateway.services.stages.claim import ClaimDesk
 from gateway.services.stages.report import report
 from gateway.services.stages.verify import verify
@@ -30,7 +32,7 @@ log = structlog.get_logger()
 class Deliver:
     """One destination's worker."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         *,
         settings: DeliverySettings,
@@ -41,6 +43,7 @@ class Deliver:
         signer: Signer,
         verifier: Verifier,
         clock: Clock,
+        spans: Spans | None = None,
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._settings = settings
@@ -49,6 +52,7 @@ class Deliver:
         self._signer = signer
         self._verifier = verifier
         self._clock = clock
+        self._spans = spans or Spans()
         self._in_hand: dict[CopyId, asyncio.Future[None]] = {}
         self._gate = WorkerGate(
             settings=settings,
@@ -67,6 +71,7 @@ class Deliver:
             clock=clock,
             desk=self._desk,
             gate=self._gate,
+            spans=self._spans,
         )
         self._ask_terms = AskTerms(
             settings=settings,
@@ -78,12 +83,19 @@ class Deliver:
             health=self._health,
             in_hand=lambda: InHand(len(self._in_hand), self._carry.unclaimed),
         )
-        self._feedback = CarryFeedback(settings=settings, broker=broker, signer=signer, clock=clock)
+        self._feedback = CarryFeedback(
+            settings=settings, broker=broker, signer=signer, clock=clock, spans=self._spans
+        )
 
     @property
     def destination(self) -> DestinationName:
         """The destination's configured name."""
         return self._settings.destination
+
+    @property
+    def spans(self) -> Spans:
+        """Where it is traced."""
+        return self._spans
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until ``stop`` is set, then finish what is in hand.
@@ -170,10 +182,14 @@ class Deliver:
             await self._refuse(error, now)
             await received.ack()
             return
+        queue = destination_queue(self._settings.destination)
+        span = self._spans.process_copy(queue, carried(copy), copy.traceparent, len(copy.sealed))
+        copy = replace(copy, traceparent=span.context.traceparent)
         earlier = self._in_hand.get(copy.copy)
         if earlier is not None:
             # The broker gave us a copy again that we still hold: after a lost connection.
             await asyncio.wait({earlier})
+            span.end()
         else:
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._in_hand[copy.copy] = done
@@ -182,7 +198,10 @@ class Deliver:
             finally:
                 del self._in_hand[copy.copy]
                 done.set_result(None)
+                span.end()
+        settling = self._spans.settle(queue, span.context, carried(copy))
         await received.ack()
+        settling.end()
 
     async def _refuse(self, error: PermanentError, now: datetime) -> None:
         log.error("copy.refused", destination=self._settings.destination, code=error.code)

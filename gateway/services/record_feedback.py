@@ -9,16 +9,21 @@ import structlog
 
 from gateway.crypto.sign import Verifier
 from gateway.domain.entry import Actor, ActorKind
-from gateway.domain.errors import MessageMalformedError, SignatureInvalidError
-from gateway.domain.identifiers import ClientName, DestinationName
+from gateway.domain.errors import (
+    JournalUnavailableError,
+    MessageMalformedError,
+    SignatureInvalidError,
+)
+from gateway.domain.identifiers import ApplicationId, ClientName, DestinationName
 from gateway.domain.outcome import UNUSABLE_CODE, safe_code
 from gateway.domain.records import DeliveryRecord, FeedbackRecord
 from gateway.domain.webhook import Announcement, WebhookId
-from gateway.ports.broker import Message
+from gateway.ports.broker import OUTCOMES, Message
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
 from gateway.services.outcome_rules import feedback_rule
-from gateway.services.wire import FEEDBACK_CODEC
+from gateway.services.spans import DELIVERY, STATUS, Spans
+from gateway.services.wire import FEEDBACK_CODEC, TRACEPARENT_HEADER
 from gateway.services.workers import WorkerRegister
 
 log = structlog.get_logger()
@@ -32,7 +37,7 @@ class RecordFeedback:
     system can say anything of another municipality's applications.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         *,
         journal: Journal,
@@ -43,6 +48,7 @@ class RecordFeedback:
         clients: frozenset[ClientName],
         new_id: Callable[[], UUID],
         announced: Callable[[], None],
+        spans: Spans | None = None,
     ) -> None:
         """Keep what it works with; opens nothing.
 
@@ -55,6 +61,7 @@ class RecordFeedback:
             clients: Those that are told by webhook.
             new_id: Makes a webhook's id.
             announced: Told that something may have been put into the outbox.
+            spans: Where it is traced.
         """
         self._journal = journal
         self._verifier = verifier
@@ -64,6 +71,7 @@ class RecordFeedback:
         self._clients = clients
         self._new_id = new_id
         self._announced = announced
+        self._spans = spans or Spans()
         self.recorded: Counter[tuple[str, str]] = Counter()
         """Statuses recorded so far, by destination and status."""
 
@@ -81,7 +89,7 @@ class RecordFeedback:
         now = self._clock.now()
         announcement = Announcement(id=WebhookId(self._new_id()), clients=self._clients)
 
-        destinations: list[DestinationName] = []
+        about: list[DeliveryRecord] = []
 
         def rule(record: DeliveryRecord) -> Decision[FeedbackRecord]:
             is_granted = record.destination in grant.destinations
@@ -90,20 +98,39 @@ class RecordFeedback:
                 raise SignatureInvalidError("destination")
             if record.claimed_at is None and record.attempt == 1:
                 raise MessageMalformedError("never sent")
-            destinations.append(record.destination)
+            about.append(record)
             feedback = replace(reported, code=self._code(reported.code, record.destination))
             actor = Actor(ActorKind.WORKER, grant.name)
             return feedback_rule(feedback, actor, now, announcement)(record)
 
         kept = await self._journal.decide(reported.delivery_id, rule)
         self._announced()
-        self.recorded[destinations[-1], kept.status.value] += 1
+        application, destination = about[-1].application_id, about[-1].destination
+        self.recorded[destination, kept.status.value] += 1
+        cause = message.headers.get(TRACEPARENT_HEADER)
+        origin = await self._origin(application)
+        span = self._spans.process_feedback(OUTCOMES, application, origin, cause, since=now)
+        span.note({DELIVERY: str(kept.delivery_id), STATUS: kept.status.value})
+        span.end()
         log.info(
             "feedback.recorded",
+            application_id=str(application),
             delivery_id=str(kept.delivery_id),
+            destination=destination,
             status=kept.status.value,
             code=kept.code,
+            age_ms=self._spans.age_ms(application),
+            trace_id=span.context.trace_id,
         )
+
+    async def _origin(self, application: ApplicationId) -> str | None:
+        """Return the trace that the application's acceptance belongs to, if it can be read."""
+        try:
+            dossier = await self._journal.dossier(application)
+        except JournalUnavailableError:
+            # The status is recorded; a trace is no reason to do it again.
+            return None
+        return None if dossier is None else dossier.application.traceparent
 
     def _code(self, code: str | None, destination: DestinationName) -> str | None:
         """Return our code for the core system's; its own if the configuration has none."""

@@ -14,6 +14,7 @@ from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.errors import (
     DeliveryNotFoundError,
     JournalUnavailableError,
+    KakehashiError,
     MessageMalformedError,
     PermanentError,
     SignatureInvalidError,
@@ -31,7 +32,13 @@ from gateway.services.flow import Flow
 from gateway.services.outcome_rules import outcome_rule
 from gateway.services.policy import DestinationPolicy
 from gateway.services.record_feedback import RecordFeedback
-from gateway.services.wire import KIND_HEADER, OUTCOME_CODEC, REFUSED_CODEC
+from gateway.services.spans import ATTEMPT, OUTCOME, STATE, Spans
+from gateway.services.wire import (
+    KIND_HEADER,
+    OUTCOME_CODEC,
+    REFUSED_CODEC,
+    TRACEPARENT_HEADER,
+)
 from gateway.services.workers import WorkerRegister
 
 log = structlog.get_logger()
@@ -55,6 +62,7 @@ class RecordOutcomes:
         feedback: RecordFeedback,
         turn_came: Callable[[DestinationName], None],
         flow: Flow,
+        spans: Spans | None = None,
     ) -> None:
         """Keep what it works with; opens nothing.
 
@@ -68,6 +76,7 @@ class RecordOutcomes:
         self._clock = clock
         self._feedback = feedback
         self._turn_came = turn_came
+        self._spans = spans or Spans()
         self._flow = flow
         self.refused: Counter[str] = Counter()
         """Reports that were not believed or not readable, by code."""
@@ -129,6 +138,7 @@ class RecordOutcomes:
         grant = self._workers.require(kid, worker=outcome.worker)
         ends_turn: list[DestinationName] = []
         changed: list[DeliveryRecord | None] = []
+        seen: list[DeliveryRecord] = []
         now, fraction = self._clock.now(), random.random()  # noqa: S311 - jitter, not a secret
 
         def rule(record: DeliveryRecord) -> Decision[State]:
@@ -141,9 +151,19 @@ class RecordOutcomes:
             if record.order_key is not None and decision.answer in FINAL:
                 ends_turn.append(record.destination)
             changed.append(decision.record)
+            seen.append(record)
             return decision
 
-        state = await self._journal.decide(outcome.delivery_id, rule)
+        cause = report.message.headers.get(TRACEPARENT_HEADER)
+        span = self._spans.process_report(OUTCOMES, cause, outcome.delivery_id)
+        span.note({OUTCOME: outcome.kind.value, ATTEMPT: outcome.attempt})
+        try:
+            state = await self._journal.decide(outcome.delivery_id, rule)
+        except KakehashiError as error:
+            span.end(error=error.code)
+            raise
+        span.note({STATE: state.value})
+        span.end()
         for destination in ends_turn:
             self._turn_came(destination)
         # A rule that met a deadlock was asked more than once: its last word counts.
@@ -151,13 +171,18 @@ class RecordOutcomes:
             self._flow.recorded(record, outcome, now)
         log.info(
             "outcome.recorded",
+            application_id=str(seen[-1].application_id),
             delivery_id=str(outcome.delivery_id),
+            destination=seen[-1].destination,
+            worker=outcome.worker,
             attempt=outcome.attempt,
             outcome=outcome.kind.value,
             code=outcome.code,
             state=state.value,
             defect=outcome.defect,
             send_ms=_milliseconds(outcome.sent_at, outcome.answered_at),
+            age_ms=self._spans.age_ms(seen[-1].application_id),
+            trace_id=span.context.trace_id,
         )
 
     async def _record_refused(self, report: Received) -> None:

@@ -26,6 +26,7 @@ from gateway.ports.journal import DossierFilter, Journal
 from gateway.services.destinations import Destinations
 from gateway.services.flow import accepted_at
 from gateway.services.relay_rules import asked_again_rule, due_rule, is_asked, published_rule
+from gateway.services.spans import Carried, Spans
 from gateway.services.tally import WAY_S, Histogram
 from gateway.services.wire import delivery_message
 
@@ -58,8 +59,10 @@ class Lane:
         clock: Clock,
         new_copy: Callable[[], CopyId],
         sweep_s: float = SWEEP_S,
+        spans: Spans | None = None,
     ) -> None:
         """Keep what it works with; opens nothing."""
+        self._spans = spans or Spans()
         self._sweep_s = sweep_s
         self._name = name
         self._destinations = destinations
@@ -198,10 +201,7 @@ class Lane:
         if record is None:
             return
         copy = copy or self._new_copy()
-        message = delivery_message(
-            replace(delivery, record=record), copy=copy, node=self._journal.node
-        )
-        await self._broker.publish(self._queue, message)
+        await self._send(replace(delivery, record=record), copy)
         self._room -= 1
         if self._room <= 0:
             self._sweep_now.set()
@@ -209,6 +209,32 @@ class Lane:
         rule_published = published_rule(attempt=record.attempt, copy=copy, now=self._clock.now())
         await self._journal.decide(record.id, rule_published)
         self._note_success("publish")
+
+    async def _send(self, delivery: SealedDelivery, copy: CopyId) -> None:
+        record, size = delivery.record, len(delivery.sealed)
+        carried = Carried(record.application_id, record.id, copy, self._name, record.attempt)
+        span = self._spans.send_copy(self._queue, carried, delivery.traceparent, size)
+        began = asyncio.get_running_loop().time()
+        caused = replace(delivery, traceparent=span.context.traceparent)
+        try:
+            await self._broker.publish(
+                self._queue, delivery_message(caused, copy=copy, node=self._journal.node)
+            )
+        except KakehashiError as error:
+            span.end(error=error.code)
+            raise
+        span.end()
+        log.info(
+            "copy.published",
+            application_id=str(record.application_id),
+            delivery_id=str(record.id),
+            destination=self._name,
+            attempt=record.attempt,
+            sealed_bytes=size,
+            publish_ms=round((asyncio.get_running_loop().time() - began) * 1000, 1),
+            age_ms=self._spans.age_ms(record.application_id),
+            trace_id=span.context.trace_id,
+        )
 
     def _note_lag(self, delivery: SealedDelivery, record: DeliveryRecord) -> None:
         is_first = record.attempt == 1
@@ -271,6 +297,7 @@ class Relay:
         clock: Clock,
         new_copy: Callable[[], CopyId],
         sweep_s: float = SWEEP_S,
+        spans: Spans | None = None,
     ) -> None:
         """Build one lane per destination; opens nothing."""
         self._lanes = {
@@ -282,6 +309,7 @@ class Relay:
                 clock=clock,
                 new_copy=new_copy,
                 sweep_s=sweep_s,
+                spans=spans,
             )
             for name in destinations
         }

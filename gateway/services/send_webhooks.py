@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -19,6 +20,7 @@ from gateway.domain.webhook import Webhook
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.ports.webhooks import PostAnswer, WebhookPost
+from gateway.services.spans import HTTP_STATUS, Spans
 from gateway.services.tally import HOP_S, Histogram
 from gateway.services.webhook_rules import attempted_rule
 
@@ -66,6 +68,7 @@ class SendWebhooks:
         clock: Clock,
         endpoints: Mapping[ClientName, ClientEndpoint],
         monotonic: Callable[[], float] = time.monotonic,
+        spans: Spans | None = None,
     ) -> None:
         """Keep what it works with; opens nothing.
 
@@ -75,12 +78,14 @@ class SendWebhooks:
             clock: For what is written down and signed.
             endpoints: Of the clients that have one.
             monotonic: Seconds that never go backwards, for pauses.
+            spans: Where each attempt is traced.
         """
         self._journal = journal
         self._http = http
         self._clock = clock
         self._endpoints = endpoints
         self._monotonic = monotonic
+        self._spans = spans or Spans()
         self._quiet_until: dict[ClientName, float] = {}
         self._wake = {client: asyncio.Event() for client in endpoints}
         self.attempts: Counter[tuple[str, str]] = Counter()
@@ -151,14 +156,25 @@ class SendWebhooks:
         client = webhook.client
         endpoint = self._endpoints[client]
         body = body_of(webhook, endpoint.codes)
+        span = self._spans.post_webhook(
+            webhook.application,
+            webhook.traceparent,
+            client,
+            urlsplit(endpoint.url).hostname,
+            webhook.attempts,
+        )
         headers = {
             "content-type": "application/json",
             "user-agent": "kakehashi",
+            "traceparent": span.context.traceparent,
             **endpoint.signer.headers(str(webhook.id), self._clock.now(), body),
         }
         began = self._monotonic()
         answer = await self._http.post(endpoint.url, body, headers)
-        self.answer_s[client].observe(self._monotonic() - began)
+        answer_s = self._monotonic() - began
+        span.note({HTTP_STATUS: answer.status})
+        span.end(error=answer.code)
+        self.answer_s[client].observe(answer_s, span.context.traceparent)
         self._note(client, answer)
         stood = await self._journal.decide_endpoint(
             client,
@@ -174,10 +190,15 @@ class SendWebhooks:
         tell(
             "webhook.sent" if answer.code is None else "webhook.not_taken",
             client=client,
+            application_id=str(webhook.application),
+            delivery_id=str(webhook.feedback.delivery_id),
             webhook_id=str(webhook.id),
             attempt=webhook.attempts + 1,
             status=answer.status,
             code=answer.code,
+            body_bytes=len(body),
+            answer_ms=round(answer_s * 1000, 1),
+            trace_id=span.context.trace_id,
         )
         if answer.code is not None and stood.disabled_at is not None:
             log.error("webhook.endpoint_disabled", client=client, code=answer.code)

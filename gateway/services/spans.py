@@ -61,6 +61,8 @@ ATTRIBUTES: Final = frozenset(
 
 _UNIX_MS_SHIFT: Final = 80
 """Of a UUIDv7 the first 48 of 128 bits are milliseconds since 1970 (RFC 9562, 5.7)."""
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+"""Any other is ``_OTHER``: a client could write anything (HTTP spans, "Name")."""
 _OPERATION_TYPES: Final = {"send": "send", "process": "process", "ack": "settle"}
 
 
@@ -98,11 +100,19 @@ class Spans:
         self._broker = broker or BrokerAddress()
         self._unix_s = unix_s
 
-    def answer(self, method: str, parent: TraceContext | None) -> Span:
-        """Begin the answer to a front end's request; named when its route is known."""
-        return self.telemetry.begin(method, SpanKind.SERVER, parent=parent)
+    def answer(self, method: str, route: str, parent: TraceContext | None) -> Span:
+        """Begin the answer to a front end's request; ``route`` is the template, never the path."""
+        known = method if method in _METHODS else "_OTHER"
+        return self.telemetry.begin(
+            f"{'HTTP' if known == '_OTHER' else known} {route}",
+            SpanKind.SERVER,
+            parent=parent,
+            attributes={METHOD: known, ROUTE: route},
+        )
 
-    def commit(self, parent: TraceContext, application: ApplicationId, deliveries: int) -> Span:
+    def commit(
+        self, parent: TraceContext | None, application: ApplicationId, deliveries: int
+    ) -> Span:
         """Begin the commit of an acceptance."""
         attributes: dict[str, Attribute | None] = {
             APPLICATION: str(application),
@@ -131,19 +141,19 @@ class Spans:
             attributes={**self._messaging("process", queue), **_of(carried), MESSAGE_BYTES: size},
         )
 
-    def claim(self, parent: TraceContext, carried: Carried) -> Span:
+    def claim(self, parent: TraceContext | None, carried: Carried) -> Span:
         """Begin to ask for the right to open a copy."""
         return self.telemetry.begin(
             "claim", SpanKind.CLIENT, parent=parent, attributes=_of(carried)
         )
 
-    def open_copy(self, parent: TraceContext, carried: Carried) -> Span:
+    def open_copy(self, parent: TraceContext | None, carried: Carried) -> Span:
         """Begin to break a copy's seal."""
         return self.telemetry.begin(
             "open", SpanKind.INTERNAL, parent=parent, attributes=_of(carried)
         )
 
-    def deliver(self, parent: TraceContext, carried: Carried) -> Span:
+    def deliver(self, parent: TraceContext | None, carried: Carried) -> Span:
         """Begin the call of the adapter: what the core system is told to be part of."""
         return self.telemetry.begin(
             f"deliver {carried.destination}",
@@ -152,7 +162,7 @@ class Spans:
             attributes=_of(carried),
         )
 
-    def look_up(self, parent: TraceContext, carried: Carried) -> Span:
+    def look_up(self, parent: TraceContext | None, carried: Carried) -> Span:
         """Begin to ask the core system whether it has a delivery."""
         return self.telemetry.begin(
             f"look up {carried.destination}",

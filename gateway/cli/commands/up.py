@@ -71,7 +71,9 @@ async def _up(invocation: Invocation, settings: Settings) -> None:
     broker = open_broker(settings)
     gateway = build_gateway(settings, store, broker=broker, catalogue=open_catalogue(settings))
     workers = [
-        build_worker(settings, store, destination, worker=worker, broker=broker)
+        build_worker(
+            settings, store, destination, worker=worker, broker=broker, spans=gateway.spans
+        )
         for destination, worker in _assigned(settings).items()
     ]
 

@@ -6,6 +6,7 @@ import typer
 
 from gateway.bootstrap.run import run_workers, stop_on_signals
 from gateway.bootstrap.stores import open_broker, open_keys
+from gateway.bootstrap.telemetry import open_spans
 from gateway.bootstrap.worker import build_worker
 from gateway.cli import logging, loop
 from gateway.cli.commands.serve import for_production
@@ -76,8 +77,9 @@ async def _work(settings: Settings, destinations: tuple[str, ...], name: str) ->
     stop = stop_on_signals()
     store = open_keys(settings)
     broker = open_broker(settings)
+    spans = open_spans(settings, name)
     workers = [
-        build_worker(settings, store, destination, worker=name, broker=broker)
+        build_worker(settings, store, destination, worker=name, broker=broker, spans=spans)
         for destination in destinations
     ]
     await run_workers(workers, broker, stop=stop)

@@ -40,7 +40,7 @@ WITH due AS MATERIALIZED (
     RETURNING w.*
 )
 SELECT leased.id AS webhook_id, leased.client, leased.application_id, leased.sequence,
-    leased.attempts, a.municipality, a.procedure, f.*
+    leased.attempts, a.municipality, a.procedure, a.traceparent, f.*
 FROM leased
     JOIN applications a ON a.id = leased.application_id
     JOIN feedback f ON f.delivery_id = leased.delivery_id AND f.id = leased.feedback_id

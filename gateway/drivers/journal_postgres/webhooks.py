@@ -150,6 +150,7 @@ def _to_webhook(row: Record) -> Webhook:
         sequence=row["sequence"],
         attempts=row["attempts"],
         feedback=rows.to_feedback(row),
+        traceparent=row["traceparent"],
     )
 
 

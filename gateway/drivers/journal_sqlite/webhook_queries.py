@@ -12,7 +12,7 @@ WHERE d.id = :delivery AND a.client IN (SELECT value FROM json_each(:clients))
 """
 DUE: Final = """
 SELECT w.id AS webhook_id, w.client, w.application_id, w.sequence, w.attempts,
-    a.municipality, a.procedure, f.*
+    a.municipality, a.procedure, a.traceparent, f.*
 FROM webhooks w
     JOIN applications a ON a.id = w.application_id
     JOIN feedback f ON f.delivery_id = w.delivery_id AND f.id = w.feedback_id

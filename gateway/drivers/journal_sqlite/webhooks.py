@@ -111,6 +111,7 @@ def _to_webhook(row: sqlite3.Row) -> Webhook:
         sequence=row["sequence"],
         attempts=row["attempts"],
         feedback=rows.to_feedback(row),
+        traceparent=row["traceparent"],
     )
 
 

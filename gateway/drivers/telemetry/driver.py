@@ -21,7 +21,8 @@ from gateway.ports.telemetry import Attribute, Span, SpanKind
 MOST_WAITING: Final = 8_192
 """Spans; about 1 kB each. At 10 spans an application, 10 s of 80 applications a second."""
 _EXPORT_S: Final = 5.0
-_CLOSE_S: Final = 2.0
+_CLOSE_S: Final = 0.4
+"""Within what a process that ends waits for (``bootstrap.ending.CLOSE_S``)."""
 _LONGEST_VALUE: Final = 256
 _NANOSECONDS: Final = 1_000_000_000
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.errors import CommitUnknownError, JournalUnavailableError
+from gateway.domain.trace import parse
 from gateway.http.body import BodyLimits
 from gateway.http.problems import DETAILS, TITLES
 from gateway.services.limit import Limit
@@ -87,7 +88,10 @@ async def test_a_wrong_traceparent_is_ignored(front: Any, trace: str) -> None:
     answer = await front.submit(traceparent=trace)
 
     assert answer.status == 202
-    assert front.acceptance.submissions[0].traceparent is None
+    begun = parse(front.acceptance.submissions[0].traceparent)
+    assert begun is not None
+    assert begun.trace_id not in ("0" * 32, "1" * 32)
+    assert not begun.sampled
 
 
 async def test_all_errors_of_a_body_come_at_once_with_pointers_and_codes(front: Any) -> None:
