@@ -53,6 +53,13 @@ class Me(Answer):
     )
 
 
+class WaitsForApproval(Answer):
+    """What was asked for is done once a second person has approved it."""
+
+    code: str
+    approval: UUID
+
+
 class Line(Answer):
     """What is wrong with one part of a request."""
 

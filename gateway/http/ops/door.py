@@ -23,6 +23,7 @@ from gateway.http.ops.route import PREFIX, First, Items, Pages, Route
 from gateway.http.ops.table import ROUTES
 from gateway.http.problems import RefusedError
 from gateway.http.whole_log import WHOLE_LOG, OneAtATime
+from gateway.services.operate.four_eyes import WaitsForApprovalError
 from gateway.services.operate.guard import Guard
 
 log = structlog.get_logger()
@@ -58,7 +59,9 @@ def add_operations_api(app: web.Application, api: OperationsAPI) -> None:
         # Where something can be read, HEAD can be asked (RFC 9110, 9.1).
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
         for method in methods:
-            app.router.add_route(method, PREFIX + route.path, handler, expect_handler=expectation)
+            app.router.add_route(
+                method, PREFIX + route.pattern, handler, expect_handler=expectation
+            )
 
 
 class _Door:
@@ -80,6 +83,8 @@ class _Door:
                 problem = OpsProblem(
                     refusal.status, refusal.code, retry_after_s=refusal.retry_after_s
                 )
+            except WaitsForApprovalError as error:
+                return _waits(error)
             except KakehashiError as error:
                 problem = problem_of(error, conditional="If-Match" in request.headers)
                 log.info("operation.not_done", code=error.code)
@@ -128,12 +133,23 @@ class _Door:
         return response
 
 
+def _waits(error: WaitsForApprovalError) -> web.Response:
+    """Return that nothing was done yet: the request waits for a second person."""
+    response = _json({"code": error.code, "approval": error.approval}, status=202)
+    response.headers["Location"] = f"{PREFIX}/approvals/{error.approval}"
+    return response
+
+
 def _shaped(route: Route, found: Any, arguments: dict[str, object]) -> object:
     match route.shape:
         case First():
             return found[0]
-        case Items(at=at):
-            return {"items": found if at is None else found[at], "next": None}
+        case Items(at=at, more=beside):
+            return {
+                **{name: found[name] for name in beside},
+                "items": found if at is None else found[at],
+                "next": None,
+            }
         case Pages(at=at, more=beside):
             more = _next(route, found, arguments)
             return {

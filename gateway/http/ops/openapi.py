@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 from gateway import __version__
 from gateway.http import problems
 from gateway.http.ops import cursor
-from gateway.http.ops.answers import Me, Problem
+from gateway.http.ops.answers import Me, Problem, WaitsForApproval
 from gateway.http.ops.caller import CSRF_HEADER
 from gateway.http.ops.parameters import MEANINGS
 from gateway.http.ops.problems import DETAILS, TITLES
@@ -125,6 +125,7 @@ def _operation(route: Route) -> Node:
         "parameters": [*_parameters(route), _accept_language()],
         "responses": {
             str(route.status): _success(route),
+            **({"202": _waiting()} if route.may_wait else {}),
             **{str(status): _problem(status) for status in refusals(route)},
         },
     }
@@ -139,6 +140,8 @@ def _operation(route: Route) -> Node:
 def _parameters(route: Route) -> Iterable[Node]:
     for name in route.in_path:
         schema: Node = {**_TEXT, "minLength": 1}
+        if name == "version":
+            schema = {"type": "integer", "minimum": 1, "maximum": 9999}
         if name in IDS:
             schema = {**_TEXT, "format": "uuid"}
         yield _parameter(name, "path", MEANINGS.get(name, name), schema, required=True)
@@ -194,6 +197,20 @@ def _success(route: Route) -> Node:
     return {**answer, "headers": headers} if headers else answer
 
 
+def _waiting() -> Node:
+    return {
+        "description": "Nothing was done yet: a second person must approve it.",
+        "headers": {
+            "Location": {
+                "description": "Path of the request for approval.",
+                "required": True,
+                "schema": _TEXT,
+            }
+        },
+        "content": _content(_ref("WaitsForApproval")),
+    }
+
+
 def _shaped(route: Route, one: Node) -> Node:
     if isinstance(route.shape, Whole | First):
         return one or {"type": "object"}
@@ -237,7 +254,7 @@ def codes(status: int) -> list[str]:
 def _schemas() -> Node:
     requests = [route.said for route in ROUTES if route.has_body]
     _, asked = models_json_schema([(each, "validation") for each in requests], ref_template=_REF)
-    answers: set[type[BaseModel]] = {Me, Problem}
+    answers: set[type[BaseModel]] = {Me, Problem, WaitsForApproval}
     answers |= {route.answer for route in ROUTES if route.answer is not None}
     _, written = models_json_schema(
         [(each, "serialization") for each in sorted(answers, key=lambda each: each.__name__)],

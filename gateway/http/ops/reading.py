@@ -47,9 +47,11 @@ async def read(request: web.Request, route: Route, bodies: Bodies) -> dict[str, 
         OpsRefusedError: It says something wrong (422), or its condition cannot be (400, 428).
         RefusedError: Its body cannot be read (400, 408, 413, 415, 503).
     """
+    parts = {name: _path_part(request, name) for name in route.in_path}
     arguments: dict[str, object] = {
-        route.renamed.get(name, name): _path_part(request, name) for name in route.in_path
+        name: "/".join(map(parts.pop, names)) for name, names in route.joined.items()
     }
+    arguments |= {route.renamed.get(name, name): part for name, part in parts.items()}
     query = {name: request.query.getall(name) for name in request.query}
     if isinstance(route.shape, Pages) and cursor.PARAMETER in query:
         (*others, word) = query.pop(cursor.PARAMETER)

@@ -10,9 +10,10 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from gateway.http.ops.parameters import model_of, selection_of
+from gateway.services.operate.four_eyes import COVERS
 
 PREFIX: Final = "/ops/v1"
-IDS: Final = frozenset({"application", "delivery", "order"})
+IDS: Final = frozenset({"application", "approval", "delivery", "order"})
 """Names in paths that stand for a UUID."""
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
 
@@ -35,9 +36,11 @@ class Items:
 
     Attributes:
         at: The member of the operation's answer that is the list; ``None``: the answer is.
+        more: What the answer tells beside the list.
     """
 
     at: str | None = None
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class Route:
         shape: How the operation's answer becomes the API's.
         name: The document's ``operationId``, where the operation has several routes.
         renamed: Names in the path to the operation's parameters.
+        joined: A parameter of the operation to the names in the path that it is made of.
         without: Parameters that cannot be said here.
         version: Finds in the answer what the ``ETag`` says; ``If-Match`` then names it.
         needs_version: Whether nothing is done without ``If-Match``.
@@ -98,6 +102,7 @@ class Route:
     shape: Shape = Whole()
     name: str = ""
     renamed: Mapping[str, str] = field(default_factory=dict)
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
     version: Callable[[Answer], int] | None = None
     needs_version: bool = False
@@ -115,6 +120,16 @@ class Route:
         return tuple(_IN_PATH.findall(self.path))
 
     @cached_property
+    def pattern(self) -> str:
+        """The path as the router takes it: a version is a number."""
+        return self.path.replace("{version}", "{version:[1-9][0-9]{0,3}}")
+
+    @cached_property
+    def may_wait(self) -> bool:
+        """Whether a second person may have to approve it first."""
+        return any(self.operation in covered for covered in COVERS.values())
+
+    @cached_property
     def has_body(self) -> bool:
         """Whether parameters stand in a body, not in the query."""
         return self.method in {"POST", "PUT", "PATCH"} and bool(self.said.model_fields)
@@ -127,7 +142,7 @@ class Route:
     @cached_property
     def said(self) -> type[BaseModel]:
         """What a request says, but for the path and the cursor."""
-        in_path = {self.renamed.get(name, name) for name in self.in_path}
+        in_path = {self.renamed.get(name, name) for name in self.in_path} | self.joined.keys()
         after = {self.shape.after} if isinstance(self.shape, Pages) else set()
         name = "".join(part.title() for part in re.split(r"[._]", self.name or self.operation))
         return model_of(

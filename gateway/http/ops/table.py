@@ -11,9 +11,11 @@ from gateway.http.ops.route import Route
 from gateway.http.ops.routes import (
     accounts,
     applications,
+    attention,
     audit,
     clients,
     destinations,
+    procedures,
     repairs,
     standing,
 )
@@ -21,8 +23,10 @@ from gateway.http.ops.routes import (
 ROUTES: Final[tuple[Route, ...]] = (
     *standing.ROUTES,
     *applications.ROUTES,
+    *attention.ROUTES,
     *repairs.ROUTES,
     *destinations.ROUTES,
+    *procedures.ROUTES,
     *clients.ROUTES,
     *audit.ROUTES,
     *accounts.ROUTES,

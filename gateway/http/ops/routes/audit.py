@@ -4,11 +4,13 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from gateway.http.ops.answers import Answer, Count, Hexadecimal
+from gateway.http.ops.answers import Answer, Count, Hexadecimal, Moment
 from gateway.http.ops.route import Items, Pages, Route
 from gateway.services.operate.accept_restore import AcceptRestore
+from gateway.services.operate.examine_log import ExamineLog
 from gateway.services.operate.export_log import ExportLog
 from gateway.services.operate.log_keys import ShowLogKeys
+from gateway.services.operate.log_standing import ShowLogStanding
 from gateway.services.operate.prove_entry import ProveEntry
 from gateway.services.operate.report_log import ReportLog
 from gateway.services.operate.search_log import SearchLog
@@ -88,6 +90,42 @@ class Restored(Answer):
     kept: Count | None
     size: Count
     aside: str | None
+
+
+class Standing(Answer):
+    """The log as it was last sealed."""
+
+    size: Count
+    unsealed: Count
+    root: Hexadecimal | None
+    checkpoint: str | None
+    origin: str | None
+    keys: list[LogKey]
+
+
+class Examination(Answer):
+    """How far the last examination of its kind is; everything is `null` where there was none."""
+
+    by: str | None
+    began_at: Moment | None
+    state: str | None = Field(description="`running`, `done`, `failed` or `stopped`.")
+    ended_at: Moment | None
+    read: Count | None
+    of: Count | None
+    found: dict[str, Any] | None
+    code: str | None
+
+
+class Begun(Answer):
+    """An examination that has begun."""
+
+    state: str
+
+
+class Stopped(Answer):
+    """An examination that was stopped."""
+
+    stopped: bool
 
 
 ROUTES: Final = (
@@ -184,5 +222,47 @@ ROUTES: Final = (
         does=AcceptRestore.__call__,
         summary="Accept that the journal was put back: the log goes on from where it is now.",
         answer=Restored,
+    ),
+    Route(
+        method="GET",
+        path="/audit/standing",
+        operation="audit.standing",
+        does=ShowLogStanding.__call__,
+        summary="The log as it was last sealed.",
+        answer=Standing,
+    ),
+    Route(
+        method="POST",
+        path="/audit/examinations/verify",
+        operation="audit.examine",
+        does=ExamineLog.verify,
+        summary="Begin to verify the log, without waiting for it.",
+        answer=Begun,
+        status=202,
+    ),
+    Route(
+        method="POST",
+        path="/audit/examinations/report",
+        operation="audit.examine_period",
+        does=ExamineLog.report,
+        summary="Begin a report on a period, without waiting for it.",
+        answer=Begun,
+        status=202,
+    ),
+    Route(
+        method="GET",
+        path="/audit/examinations/{kind}",
+        operation="audit.examination",
+        does=ExamineLog.show,
+        summary="How far the last examination is, and what it found: `verify` or `report`.",
+        answer=Examination,
+    ),
+    Route(
+        method="POST",
+        path="/audit/examinations/stop",
+        operation="audit.stop_examining",
+        does=ExamineLog.stop,
+        summary="Stop the examination that runs.",
+        answer=Stopped,
     ),
 )

@@ -2,10 +2,35 @@
 
 from typing import Final
 
+from pydantic import Field
+
 from gateway.http.ops.answers import Answer, Count, Moment
 from gateway.http.ops.route import Items, Route
 from gateway.services.operate.client_keys import ClientKeys
+from gateway.services.operate.show_keys import ShowKeys
 from gateway.services.operate.webhooks import OperateWebhooks
+
+
+class Client(Answer):
+    """What a configured client may do."""
+
+    client: str
+    municipalities: list[str]
+    procedures: list[str]
+    webhook: bool
+    last_accepted_at: Moment | None
+
+
+class Key(Answer):
+    """The public part of a key of the gateway."""
+
+    name: str
+    kind: str
+    thumbprint: str | None
+    private: bool
+    state: str = Field(description="`in_use`, `kept` or `unreadable`.")
+    first_seen_at: Moment | None
+    expires_at: Moment | None
 
 
 class ClientKey(Answer):
@@ -52,6 +77,24 @@ class WebhookState(Answer):
 
 
 ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/clients",
+        operation="client.grants",
+        does=ShowKeys.grants,
+        summary="Every configured client and what it may do.",
+        answer=Client,
+        shape=Items(),
+    ),
+    Route(
+        method="GET",
+        path="/keys",
+        operation="key.list",
+        does=ShowKeys.keys,
+        summary="The gateway's own keys: their public parts.",
+        answer=Key,
+        shape=Items(),
+    ),
     Route(
         method="GET",
         path="/client-keys",

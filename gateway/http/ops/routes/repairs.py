@@ -81,14 +81,6 @@ ROUTES: Final = (
         shape=Pages(),
     ),
     Route(
-        method="GET",
-        path="/deliveries/{delivery}",
-        operation="parked.show",
-        does=Look.parked_one,
-        summary="One delivery. Who looked is an entry.",
-        answer=Delivery,
-    ),
-    Route(
         method="POST",
         path="/deliveries/{delivery}/replay",
         operation="parked.replay",
@@ -114,7 +106,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET",
-        path="/attention/groups",
+        path="/deliveries/groups",
         operation="parked.groups",
         does=Repair.groups,
         summary="What waits for a person, grouped by its cause, largest first.",
@@ -123,7 +115,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET",
-        path="/attention/resubmissions",
+        path="/deliveries/resubmissions",
         operation="parked.resubmissions",
         does=Repair.resubmissions,
         summary="Whom to ask for what once more, newest application first.",
@@ -180,5 +172,13 @@ ROUTES: Final = (
         does=Repair.stop,
         summary="End an order; what it has not begun stays as it is.",
         answer=Replay,
+    ),
+    Route(
+        method="GET",
+        path="/deliveries/{delivery}",
+        operation="parked.show",
+        does=Look.parked_one,
+        summary="One delivery. Who looked is an entry.",
+        answer=Delivery,
     ),
 )

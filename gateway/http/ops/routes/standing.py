@@ -1,6 +1,7 @@
 """How everything stands: destinations, workers, and what flows."""
 
 from typing import Any, Final
+from uuid import UUID
 
 from pydantic import Field
 
@@ -8,8 +9,27 @@ from gateway.domain.lifecycle import State
 from gateway.http.ops.answers import Answer, Count, Moment
 from gateway.http.ops.route import Items, Route
 from gateway.http.ops.routes.clients import Webhook
-from gateway.services.operate.look import Look
+from gateway.services.operate.recent_events import RecentEvents
 from gateway.services.operate.show_flow import ShowFlow
+from gateway.services.operate.show_overview import ShowOverview
+from gateway.services.operate.show_workers import ShowWorkers
+
+
+class Worker(Answer):
+    """A worker's last sign of life."""
+
+    worker: str
+    instance: str | None
+    started_at: Moment | None
+    destination: str
+    configured: bool
+    alive: bool
+    version: str
+    same_version: bool
+    adapter: str
+    in_flight: Count
+    healthy: bool
+    last_seen_s: float
 
 
 class DestinationLine(Answer):
@@ -21,19 +41,8 @@ class DestinationLine(Answer):
     hold: str | None = Field(description="The code of what keeps it from being sent to.")
     opens_at: Moment | None
     deliveries: dict[State, Count]
-
-
-class Worker(Answer):
-    """A worker's last sign of life."""
-
-    worker: str
-    destination: str
-    version: str
-    adapter: str
-    in_flight: Count
-    healthy: bool
-    last_seen_s: float
-    alive: bool
+    waiting: Count
+    oldest_at: Moment | None
 
 
 class Flow(Answer):
@@ -52,13 +61,38 @@ class FlowTotals(Answer):
     destinations: dict[str, dict[str, Any] | None]
 
 
+class Finding(Answer):
+    """Something that somebody should look at."""
+
+    code: str
+    level: str = Field(description="`bad` or `warn`.")
+
+
 class Overview(Answer):
     """How everything stands."""
 
     node: str
+    version: str
+    verdict: str = Field(description="`well`, `warn` or `bad`.")
+    findings: list[Finding]
     destinations: list[DestinationLine]
-    workers: list[Worker]
+    totals: dict[str, Any]
+    log: dict[str, Any]
+    storage: dict[str, Any]
+    broker: bool | None
     webhooks: list[Webhook]
+
+
+class Event(Answer):
+    """Something that happened lately."""
+
+    at: Moment
+    action: str
+    actor: str
+    actor_kind: str
+    node: str
+    application: UUID | None
+    facts: dict[str, Any]
 
 
 ROUTES: Final = (
@@ -66,19 +100,27 @@ ROUTES: Final = (
         method="GET",
         path="/overview",
         operation="overview",
-        does=Look.overview,
+        does=ShowOverview.__call__,
         summary="How everything stands.",
         answer=Overview,
     ),
     Route(
         method="GET",
+        path="/events",
+        operation="events.recent",
+        does=RecentEvents.__call__,
+        summary="What happened lately, latest first.",
+        answer=Event,
+        shape=Items(),
+    ),
+    Route(
+        method="GET",
         path="/workers",
-        operation="overview",
-        name="workers",
-        does=Look.overview,
-        summary="Every worker's last sign of life.",
+        operation="worker.list",
+        does=ShowWorkers.__call__,
+        summary="Every worker and what it says, those that live first.",
         answer=Worker,
-        shape=Items("workers"),
+        shape=Items("workers", more=("version",)),
     ),
     Route(
         method="GET",
