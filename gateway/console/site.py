@@ -28,10 +28,13 @@ from gateway.console.pages import (
     adapters,
     application,
     applications,
+    attention,
+    attention_group,
     destination,
     destinations,
     me,
     overview,
+    replays,
 )
 from gateway.console.pages.sign_in import SIGN_IN, SignInPage
 from gateway.console.render import Renderer
@@ -53,6 +56,9 @@ _PAGES: Final = (
     adapters,
     destination,
     destinations,
+    attention,
+    attention_group,
+    replays,
 )
 """Each has ``ROUTES``: method, path and what shows it."""
 

@@ -1,0 +1,90 @@
+"""Attention: what waits for a person, by its cause, and what waits for a second one."""
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from gateway.console.live import stream
+from gateway.console.page import Page, see_other
+from gateway.domain.errors import PermanentError
+from gateway.services.operate.four_eyes import WaitsForApprovalError
+from gateway.services.operate.guard import NotPermittedError
+
+_DECISIONS: Final = {
+    "approve": ("approval.approve", "approved"),
+    "refuse": ("approval.refuse", "refused"),
+    "withdraw": ("approval.withdraw", "withdrawn"),
+}
+
+
+async def show(page: Page) -> web.Response:
+    """Show the groups."""
+    return await _shown(page)
+
+
+async def part(page: Page) -> str:
+    """Return what changes of the page while it is open."""
+    return page.html("attention_live.html", await _groups(page))
+
+
+async def decide(page: Page) -> web.Response:
+    """Approve, refuse or withdraw a request."""
+    operation, done = _DECISIONS[page.request.match_info["decision"]]
+    approval, reason = page.request.match_info["approval"], page.form.get("reason", "")
+    try:
+        answer = await page.ask(operation, approval=approval, reason=reason)
+    except NotPermittedError:
+        raise
+    except PermanentError as error:
+        return await _shown(page, failed=str(error), about=approval, status=422)
+    if refused := answer.get("refused"):
+        told = page.say("attention.approved_but", detail=refused)
+        return await _shown(page, failed=told, about=approval, status=422)
+    if answer["operation"] == "replay.order" and answer["result"]:
+        return (
+            see_other(f"/replays/{answer['result']}?done=ordered")
+            if done == "approved"
+            else _back(done)
+        )
+    return _back(done)
+
+
+def _back(done: str) -> web.Response:
+    return see_other(f"/attention?done={done}")
+
+
+async def _shown(
+    page: Page, *, failed: str | None = None, about: str | None = None, status: int = 200
+) -> web.Response:
+    values = {
+        **await _groups(page),
+        "approvals": await page.ask("approval.list", waiting=True, limit=100),
+        "failed": failed,
+        "about": about,
+        "typed": page.form,
+        "done": done_of(page, "attention"),
+    }
+    return page.show("attention.html", values, status=status)
+
+
+async def _groups(page: Page) -> dict[str, object]:
+    found: dict[str, Any] = await page.ask("attention.groups")
+    return {**found, "most": max((max(one["trend"]) for one in found["groups"]), default=0)}
+
+
+def done_of(page: Page, words: str) -> str | None:
+    """Return what was done just now, in words, if the address tells it."""
+    name = f"{words}.done.{page.query.get('done', '')}"
+    return page.say(name) if name in page.renderer.words else None
+
+
+def asked(error: WaitsForApprovalError) -> web.Response:
+    """Return the answer to what waits for a second person now."""
+    return see_other(f"/attention?done=asked#approval-{error.approval}")
+
+
+ROUTES: Final = (
+    ("GET", "/attention", show),
+    ("GET", "/live/attention", stream(part)),
+    ("POST", "/approvals/{approval}/{decision:approve|refuse|withdraw}", decide),
+)

@@ -1,0 +1,258 @@
+"""One group of what waits: its notes, its deliveries, and everything that may be done with it."""
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiohttp import web
+from yarl import URL
+
+from gateway.console.page import HEADERS, Page, see_other
+from gateway.console.pages.attention import asked, done_of
+from gateway.domain.errors import PermanentError
+from gateway.services.operate.four_eyes import WaitsForApprovalError
+from gateway.services.operate.guard import NotPermittedError
+from gateway.services.operate.refusals import OperationError
+
+_FILTERS: Final = ("since", "until", "municipality")
+_CHOSEN: Final = "d."
+"""Before a delivery's id: the name of its checkbox."""
+_EACH: Final = {
+    "replay": "parked.replay_each",
+    "confirm": "parked.confirm_each",
+    "cancel": "parked.cancel_each",
+}
+_COLUMNS: Final = (
+    "client",
+    "application",
+    "municipality",
+    "procedure",
+    "version",
+    "accepted_at",
+    "delivery",
+    "destination",
+    "state",
+    "code",
+    "pointer",
+)
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would take for a formula (OWASP, CSV injection)."""
+_DEFAULT_RATE: Final = 10.0
+
+
+async def show(page: Page) -> web.Response:
+    """Show the group."""
+    return await _shown(page)
+
+
+async def note(page: Page) -> web.Response:
+    """Write a note on the group."""
+    return await _changed(page, "attention.note", "noted", {"note": page.form.get("note", "")})
+
+
+async def acknowledge(page: Page) -> web.Response:
+    """Say that somebody looks after it."""
+    said = {"note": page.form.get("note", ""), "until": page.form.get("until") or None}
+    return await _changed(page, "attention.acknowledge", "acknowledged", said)
+
+
+async def each(page: Page) -> web.Response:
+    """Decide those that were chosen, and tell one by one what became of them."""
+    chosen = _chosen(page)
+    operation = _EACH.get(page.form.get("do", ""), "")
+    if not operation:
+        raise OperationError("nothing of this kind can be done")
+    reason = page.form.get("reason", "")
+    try:
+        found = await page.ask(operation, deliveries=tuple(chosen), reason=reason)
+    except NotPermittedError:
+        raise
+    except WaitsForApprovalError as error:
+        return asked(error)
+    except PermanentError as error:
+        return await _shown(page, failed=str(error), about="each")
+    values = {"group_id": _id(page), **found, "failed": len(found["results"]) - found["done"]}
+    return page.show("attention_results.html", values)
+
+
+async def plan(page: Page) -> web.Response:
+    """Show what an order would do."""
+    return await _planned(page, page.query)
+
+
+async def order(page: Page) -> web.Response:
+    """Order it, if it was confirmed with a reason."""
+    try:
+        arguments = await _wanted(page, page.form)
+        expected = page.form.get("expected", "")
+        made = await page.ask(
+            "replay.order",
+            **arguments,
+            reason=page.form.get("reason", ""),
+            expected=int(expected) if expected.isdecimal() else None,
+        )
+    except NotPermittedError:
+        raise
+    except WaitsForApprovalError as error:
+        return asked(error)
+    except PermanentError as error:
+        return await _planned(page, page.form, failed=str(error))
+    more = f"&difference={made['difference']}" if made.get("difference") else ""
+    return see_other(f"/replays/{made['id']}?done=ordered{more}")
+
+
+async def resubmissions(page: Page) -> web.Response:
+    """Show whom to ask to submit once more."""
+    found = await _resubmissions(page, page.query.get("before"))
+    return page.show("attention_resubmissions.html", {"group_id": _id(page), **found})
+
+
+async def resubmissions_csv(page: Page) -> web.Response:
+    """Return the same as a file, all of it, for the front ends' people."""
+    text = io.StringIO()
+    # Excel reads UTF-8 by its mark only.
+    text.write("\ufeff")
+    rows = csv.writer(text, lineterminator="\r\n")
+    rows.writerow(_COLUMNS)
+    before: str | None = None
+    while True:
+        found = await _resubmissions(page, before)
+        for one in found["applications"]:
+            rows.writerow([safe_cell(one[column]) for column in _COLUMNS])
+        before = found["before"]
+        if before is None:
+            break
+    name = f"resubmissions-{_id(page)}.csv"
+    return web.Response(
+        text=text.getvalue(),
+        content_type="text/csv",
+        charset="utf-8",
+        headers={**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def safe_cell(value: object) -> str:
+    """Return a value as a spreadsheet may have it: never a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+async def _resubmissions(page: Page, before: str | None) -> dict[str, Any]:
+    where = await _where(page, page.query)
+    found: dict[str, Any] = await page.ask("parked.resubmissions", where=where, before=before)
+    return found
+
+
+async def _shown(
+    page: Page, *, failed: str | None = None, about: str | None = None
+) -> web.Response:
+    said = _filters(page.query)
+    error = None
+    try:
+        found = await page.ask(
+            "attention.show", group=_id(page), after=page.query.get("after"), **said
+        )
+    except OperationError as refusal:
+        error = str(refusal)
+        found = await page.ask("attention.show", group=_id(page))
+    values = {
+        **found,
+        "filters": {name: page.query.get(name, "") for name in _FILTERS},
+        "filter_failed": error,
+        "query": _query(said),
+        "next_query": _query({**said, "after": found["next"]}) if found["next"] else None,
+        "failed": failed,
+        "about": about,
+        "typed": page.form,
+        "chosen": frozenset(_chosen(page)),
+        "done": done_of(page, "attention"),
+    }
+    return page.show("attention_group.html", values, status=422 if failed or error else 200)
+
+
+async def _changed(
+    page: Page, operation: str, done: str, said: Mapping[str, object]
+) -> web.Response:
+    try:
+        await page.ask(operation, group=_id(page), **said)
+    except NotPermittedError:
+        raise
+    except OperationError as error:
+        return await _shown(page, failed=str(error), about=operation)
+    return see_other(f"/attention/{_id(page)}?done={done}")
+
+
+async def _planned(
+    page: Page, said: Mapping[str, str], *, failed: str | None = None
+) -> web.Response:
+    found: dict[str, Any] | None = None
+    try:
+        found = await page.ask("parked.plan", **await _wanted(page, said))
+    except NotPermittedError:
+        raise
+    except OperationError as error:
+        failed = failed or str(error)
+    values = {
+        "group_id": _id(page),
+        "plan": found,
+        "filters": _filters(said),
+        "typed": {
+            "canary": said.get("canary") or (found["canary"] if found else ""),
+            "rate": said.get("rate") or f"{_DEFAULT_RATE:g}",
+            "reason": said.get("reason", ""),
+        },
+        "failed": failed,
+    }
+    return page.show("attention_plan.html", values, status=422 if failed else 200)
+
+
+async def _wanted(page: Page, said: Mapping[str, str]) -> dict[str, object]:
+    canary, rate = said.get("canary", "").strip(), said.get("rate", "").strip()
+    if canary and not canary.isdecimal():
+        raise OperationError("the canary is a number of deliveries, 0 for none")
+    try:
+        rate_per_s = float(rate) if rate else _DEFAULT_RATE
+    except ValueError:
+        raise OperationError("the rate is a number of deliveries a second") from None
+    return {
+        "where": await _where(page, said),
+        "canary": int(canary) if canary else None,
+        "rate_per_s": rate_per_s,
+    }
+
+
+async def _where(page: Page, said: Mapping[str, str]) -> dict[str, object]:
+    found = await page.ask("attention.show", group=_id(page), limit=1)
+    is_doubt = found["group"]["state"] == "in_doubt"
+    return {"group": _id(page), "in_doubt": is_doubt, **_filters(said)}
+
+
+def _filters(said: Mapping[str, str]) -> dict[str, str]:
+    return {name: said[name].strip() for name in _FILTERS if said.get(name, "").strip()}
+
+
+def _query(said: Mapping[str, object]) -> str:
+    return str(URL.build(query={key: str(value) for key, value in said.items()}))
+
+
+def _chosen(page: Page) -> list[str]:
+    return [name.removeprefix(_CHOSEN) for name in page.form if name.startswith(_CHOSEN)]
+
+
+def _id(page: Page) -> str:
+    return page.request.match_info["group"]
+
+
+_GROUP: Final = "/attention/{group:[0-9a-f]{8}}"
+
+ROUTES: Final = (
+    ("GET", _GROUP, show),
+    ("POST", f"{_GROUP}/note", note),
+    ("POST", f"{_GROUP}/acknowledge", acknowledge),
+    ("POST", f"{_GROUP}/each", each),
+    ("GET", f"{_GROUP}/replay", plan),
+    ("POST", f"{_GROUP}/replay", order),
+    ("GET", f"{_GROUP}/resubmissions", resubmissions),
+    ("GET", f"{_GROUP}/resubmissions.csv", resubmissions_csv),
+)

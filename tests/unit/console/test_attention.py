@@ -1,0 +1,187 @@
+"""What waits for a person, on pages: looked after, sent again, decided, and by whom."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, CookieJar
+
+from gateway.console.pages.attention_group import safe_cell
+from gateway.domain.account import Role
+from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.lifecycle import State
+from gateway.domain.records import DeliveryRecord
+from gateway.sdk import Application, Delivery, Receipt, RejectedError
+from gateway.services.operate.by_name import operations
+from gateway.testing.console_site import console_site
+from gateway.testing.world import World
+
+ENGLISH = {"Accept-Language": "en"}
+ME = Actor(ActorKind.OPERATOR, "saburo")
+
+
+def refuses(_application: Application, _delivery: Delivery) -> Receipt:
+    raise RejectedError("K-7")
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World.make(tmp_path) as world:
+        world.start_worker()
+        yield world
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[ClientSession]:
+    async with ClientSession(cookie_jar=CookieJar(unsafe=True), headers=ENGLISH) as session:
+        yield session
+
+
+async def parked(world: World, count: int = 1) -> list[DeliveryRecord]:
+    world.adapter.script += [refuses] * count
+    made = [await world.accepted() for _ in range(count)]
+    return [await world.until(one, State.PARKED) for one in made]
+
+
+async def the_group(world: World) -> Any:
+    found: Any = await operations(world.gateway.operate)["attention.groups"](ME, {})
+    return found["groups"][0]
+
+
+class Site:
+    """What a person does in a browser."""
+
+    def __init__(self, browser: ClientSession, url: str) -> None:
+        self._browser = browser
+        self._url = url
+
+    async def get(self, path: str, status: int = 200) -> str:
+        async with self._browser.get(self._url + path) as answer:
+            text = await answer.text()
+            assert answer.status == status, text
+            return text
+
+    async def post(self, page: str, path: str, status: int = 200, **form: str) -> str:
+        found = re.search(r'name="csrf" value="([0-9a-f]+)"', await self.get(page))
+        assert found is not None
+        said = {"csrf": found[1], **{name.replace("__", "."): v for name, v in form.items()}}
+        async with self._browser.post(self._url + path, data=said) as answer:
+            text = await answer.text()
+            assert answer.status == status, text
+            return text
+
+
+async def test_what_waits_is_shown_by_its_cause_and_what_to_do(
+    world: World, browser: ClientSession
+) -> None:
+    await parked(world, 2)
+    group = await the_group(world)
+
+    async with console_site(world.gateway) as url:
+        site = Site(browser, url)
+        listed = await site.get("/attention")
+        shown = await site.get(f"/attention/{group['id']}")
+
+    assert group["deliveries"] == 2
+    assert sum(group["trend"]) == 2
+    assert f'href="/attention/{group["id"]}"' in listed
+    assert "K-7" in shown
+    assert "What to do" in shown
+
+
+async def test_a_group_is_noted_and_acknowledged_with_what_was_typed_kept_when_it_fails(
+    world: World, browser: ClientSession
+) -> None:
+    await parked(world)
+    group = f"/attention/{(await the_group(world))['id']}"
+
+    async with console_site(world.gateway) as url:
+        site = Site(browser, url)
+        assert "asked the vendor" in await site.post(
+            group, f"{group}/note", note="asked the vendor"
+        )
+        said = {"note": "we mend it", "until": "2001-01-01T00:00"}
+        failed = await site.post(group, f"{group}/acknowledge", 422, **said)
+        assert 'value="we mend it"' in failed
+        assert 'value="2001-01-01T00:00"' in failed
+        assert "hanako looks after it" in await site.post(
+            group, f"{group}/acknowledge", note="we mend it"
+        )
+
+
+async def test_a_group_is_sent_again_after_a_dry_run_and_its_order_is_shown(
+    world: World, browser: ClientSession
+) -> None:
+    await parked(world, 3)
+    group = f"/attention/{(await the_group(world))['id']}"
+
+    async with console_site(world.gateway) as url:
+        site = Site(browser, url)
+        assert 'name="expected" value="3"' in await site.get(f"{group}/replay")
+        page = f"{group}/replay"
+        failed = await site.post(page, page, 422, reason="", canary="1", rate="7", expected="3")
+        assert 'value="7"' in failed
+        await parked(world, 1)
+        made = await site.post(page, page, reason="mended", canary="1", rate="9", expected="3")
+        assert "An order to send again" in made
+        assert "+1 compared with the dry run" in made
+        stop = re.search(r'formaction="(/replays/[^"]+/stop)"', made)
+        assert stop is not None
+        order = stop[1].removesuffix("/stop")
+        assert "cancelled" in await site.post(order, stop[1], reason="no fix after all")
+        assert "This order has ended" in await site.get(order)
+
+
+async def test_chosen_deliveries_are_decided_and_told_one_by_one(
+    world: World, browser: ClientSession
+) -> None:
+    first, second = await parked(world, 2)
+    group = f"/attention/{(await the_group(world))['id']}"
+    chosen = {f"d__{first.id}": "1", f"d__{second.id}": "1"}
+
+    async with console_site(world.gateway) as url:
+        site = Site(browser, url)
+        failed = await site.post(group, f"{group}/each", 422, do="cancel", reason=" ", **chosen)
+        assert failed.count(" checked") == 2
+        await world.gateway.operate.decide.cancel(str(first.id), actor=ME, reason="mine")
+        told = await site.post(group, f"{group}/each", 200, do="cancel", reason="mend", **chosen)
+
+    assert "1 were done" in told
+    assert "1 were not done" in told
+    assert (await world.gateway.journal.delivery(second.id)).state == State.CANCELLED  # type: ignore[union-attr]
+
+
+async def test_resubmissions_are_listed_and_downloaded(
+    world: World, browser: ClientSession
+) -> None:
+    [one] = await parked(world)
+    group = f"/attention/{(await the_group(world))['id']}"
+
+    async with console_site(world.gateway) as url:
+        site = Site(browser, url)
+        assert str(one.application_id) in await site.get(f"{group}/resubmissions")
+        lines = (await site.get(f"{group}/resubmissions.csv")).splitlines()
+
+    assert lines[0].lstrip("\ufeff").startswith("client,application,")
+    assert lines[1].startswith(f"portal,{one.application_id},")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_a_cell_is_never_a_formula(text: str) -> None:
+    assert safe_cell(text) == f"'{text}"
+    assert safe_cell(None) == ""
+
+
+async def test_who_may_not_repair_sees_why(world: World, browser: ClientSession) -> None:
+    await parked(world)
+    group = f"/attention/{(await the_group(world))['id']}"
+
+    async with console_site(world.gateway, roles={Role.VIEWER}) as url:
+        site = Site(browser, url)
+        shown = await site.get(group)
+        assert "This needs one of these roles: operator" in shown
+        await site.post(group, f"{group}/note", 403, note="mine")
+
+    assert "operation.denied" in await world.actions()
