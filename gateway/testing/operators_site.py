@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway.bootstrap.console import add_operators_door
 from gateway.bootstrap.gateway import Gateway
-from gateway.http.protocol import FrontRunner
+from gateway.http.protocol import FrontRunner, naming_its_route
 
 
 @asynccontextmanager
@@ -20,7 +20,7 @@ async def operators_site(
     Yields:
         Its address, ``http://127.0.0.1:PORT``.
     """
-    app = web.Application()
+    app = web.Application(middlewares=[naming_its_route])
     add_operators_door(app, gateway, stopping or asyncio.Event())
     runner = FrontRunner(app, observe=lambda _answered: None, shutdown_timeout_s=0.1)
     await runner.setup()

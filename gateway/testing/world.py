@@ -50,6 +50,7 @@ from gateway.sdk import (
 from gateway.services.accept import AcceptanceReceipt, Refusal, Submission
 from gateway.services.deliver import Deliver
 from gateway.services.delivery_settings import DeliverySettings
+from gateway.services.spans import Spans
 from gateway.services.track import words_of
 from gateway.settings.load import build
 from gateway.testing.builders import an_entry
@@ -142,11 +143,12 @@ def document(folder: Path, **destination: object) -> dict[str, object]:
 
 
 def _configuration(folder: Path, over: Mapping[str, object]) -> dict[str, object]:
-    sections = ("clients", "workers", "routes", "journal", "municipalities", "destinations")
+    added = ("clients", "workers", "municipalities", "destinations")
+    sections = (*added, "routes", "journal", "console", "operations")
     destination = {key: value for key, value in over.items() if key not in sections}
     configuration = document(folder, **destination)
     for section in sections:
-        value, default = over.get(section), configuration[section]
+        value, default = over.get(section), configuration.get(section)
         if isinstance(value, dict) and isinstance(default, dict) and section != "journal":
             configuration[section] = {**default, **value}
         elif value is not None:
@@ -187,6 +189,7 @@ class World:
         settle_s: float = 0.0,
         key_memory_s: float = 3600.0,
         send_timeout_s: float = 5.0,
+        spans: Spans | None = None,
         **over: object,
     ) -> Self:
         """Put a world together; ``over`` overrides its configuration, section or destination.
@@ -200,7 +203,12 @@ class World:
         make_missing_keys(settings, store)
         broker = broker or MemoryBroker()
         gateway = build_gateway(
-            settings, store, broker=broker, catalogue=shipped_procedures(), journal=opened
+            settings,
+            store,
+            broker=broker,
+            catalogue=shipped_procedures(),
+            journal=opened,
+            spans=spans,
         )
         adapter = ScriptedDestination()
         gateway_key = store.public(GATEWAY_KEY)
@@ -224,6 +232,7 @@ class World:
             signer=Signer(store.private(worker_key("w1"))),
             verifier=Verifier({keys.thumbprint(gateway_key): gateway_key}),
             clock=SystemClock(),
+            spans=gateway.spans,
         )
         return cls(gateway, broker, store, adapter, worker)
 
