@@ -16,6 +16,7 @@ from gateway.domain.trace import parse
 from gateway.ports.broker import OUTCOMES, Broker
 from gateway.ports.clock import Clock
 from gateway.sdk import Delivery, Destination, Idempotency, LooksUp
+from gateway.services.attempts import Attempts
 from gateway.services.delivery_settings import DeliverySettings
 from gateway.services.spans import OUTCOME, VERDICT, Carried, Spans
 from gateway.services.stages.claim import ClaimDesk
@@ -73,6 +74,8 @@ class CarryCopy:
         self._spans = spans or Spans()
         self._memory = WorkerMemory(settle_s=settings.settle_s, key_memory_s=settings.key_memory_s)
         self._unclaimed = 0
+        self.attempts = Attempts()
+        """What attempts came to so far."""
 
     @property
     def unclaimed(self) -> int:
@@ -292,6 +295,7 @@ class CarryCopy:
             answered_at=self._clock.now(),
             adapter=self._settings.adapter,
         )
+        self.attempts.note(outcome)
         log.info(
             "delivery.attempted",
             delivery_id=str(outcome.delivery_id),

@@ -8,6 +8,7 @@ import structlog
 
 from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer, Verifier
+from gateway.domain.claim import BreakerState
 from gateway.domain.errors import ConfigError, PermanentError
 from gateway.domain.identifiers import CopyId, DestinationName
 from gateway.domain.outcome import CopyRefused
@@ -15,6 +16,7 @@ from gateway.ports.broker import Broker, Received, destination_queue
 from gateway.ports.clock import Clock
 from gateway.sdk import Context, Destination, GivesFeedback
 from gateway.services.ask_terms import AskTerms, InHand
+from gateway.services.attempts import Attempts
 from gateway.services.carry_copy import CarryCopy, carried
 from gateway.services.carry_feedback import CarryFeedback
 from gateway.services.delivery_settings import DeliverySettings
@@ -91,6 +93,21 @@ class Deliver:
     def destination(self) -> DestinationName:
         """The destination's configured name."""
         return self._settings.destination
+
+    @property
+    def in_flight(self) -> int:
+        """How many copies are in hand."""
+        return len(self._in_hand)
+
+    @property
+    def breaker(self) -> BreakerState:
+        """What is let through."""
+        return self._gate.breaker.state
+
+    @property
+    def attempts(self) -> Attempts:
+        """What attempts came to so far."""
+        return self._carry.attempts
 
     @property
     def spans(self) -> Spans:

@@ -266,6 +266,15 @@ class SchemaSettings(Section):
     )
 
 
+class MetricsSettings(Section):
+    """The metrics port of ``kakehashi work``; a gateway has its own at the operations port."""
+
+    host: str = Field("127.0.0.1", description="Address of /livez and /metrics of workers.")
+    port: Port | None = Field(
+        None, description="Port of the same, such as 8082; 0 takes a free one, none serves nothing."
+    )
+
+
 class LogSettings(Section):
     """How the process logs, to standard error."""
 
@@ -307,6 +316,9 @@ class Settings(BaseSettings):
     )
     schemas: SchemaSettings = Field(default_factory=SchemaSettings, description="Procedures.")
     log: LogSettings = Field(default_factory=LogSettings, description="Logging.")
+    metrics: MetricsSettings = Field(
+        default_factory=MetricsSettings, description="Metrics of worker processes."
+    )
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings, description="Traces.")
     municipalities: dict[Municipality, MunicipalitySettings] = Field(
         default_factory=dict, description="The tenants, by code."

@@ -1,6 +1,6 @@
-"""Every metric that a gateway tells Prometheus, for those who describe or name them."""
+"""Every metric that Prometheus is told, for those who describe or name them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -10,8 +10,11 @@ from gateway.domain.claim import BreakerState, Verdict
 from gateway.domain.identifiers import ClientName, DestinationName
 from gateway.domain.lifecycle import State
 from gateway.domain.outcome import FeedbackStatus
+from gateway.http.exposed.worker import Talking, Working
 from gateway.http.metrics import Metrics
 from gateway.http.protocol import Answered
+from gateway.http.worker_metrics import WorkerMetrics
+from gateway.services.attempts import Attempts
 from gateway.services.flow import SinceStart
 from gateway.services.hops import Hops
 from gateway.services.machine import Disk, Machine
@@ -20,11 +23,48 @@ from gateway.services.seal_log import LogStanding
 from gateway.services.tally import Histogram
 
 _NAME: Final = DestinationName("NAME")
+_MACHINE: Final = Machine(
+    disks={"home": Disk(1, 2)}, certificates={"NAME": datetime(2027, 1, 1, tzinfo=UTC)}
+)
 
 
-def metric_families() -> Iterator[tuple[str, Metric, frozenset[str]]]:
-    """Yield each metric of ours: its name as it is scraped, what it is, and its labels."""
-    for family in everything_told().families():
+Named = tuple[str, Metric, frozenset[str]]
+"""A metric of ours: its name as it is scraped, what it is, and its labels."""
+
+
+def metric_families() -> Iterator[Named]:
+    """Yield each metric that a gateway or a worker tells."""
+    told = {name: (name, family, labels) for name, family, labels in worker_families()}
+    told |= {name: (name, family, labels) for name, family, labels in gateway_families()}
+    yield from told.values()
+
+
+def gateway_families() -> Iterator[Named]:
+    """Yield each metric that a gateway tells."""
+    yield from _named(everything_told().families())
+
+
+def worker_families() -> Iterator[Named]:
+    """Yield each metric that a worker process tells, if it has a metrics port."""
+    attempts = Attempts()
+    attempts.errors.add("peer.refused")
+    working = Working(
+        destination=_NAME, in_flight=0, breaker=BreakerState.CLOSED, attempts=attempts
+    )
+    talking = Talking(
+        is_connected=True,
+        published_s={"NAME": Histogram()},
+        unpublished={("NAME", "broker.unavailable"): 1},
+        answered_s={"NAME": Histogram()},
+        unanswered={("NAME", "broker.unavailable"): 1},
+    )
+    metrics = WorkerMetrics(lambda: [working], lambda: talking)
+    metrics.exposition(_MACHINE)
+    yield from _named(metrics.collect())
+
+
+def _named(families: Iterable[Metric]) -> Iterator[Named]:
+    for family in families:
         if family.name.startswith("kakehashi_"):
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = frozenset(label for sample in family.samples for label in sample.labels)
@@ -57,9 +97,7 @@ def everything_told() -> Metrics:
             },
             log=LogStanding(size=1, age_s=0.0, unsealed=0, breaks=0, usable=True),
             journal_bytes=1,
-            machine=Machine(
-                disks={"home": Disk(1, 2)}, certificates={"NAME": datetime(2027, 1, 1, tzinfo=UTC)}
-            ),
+            machine=_MACHINE,
         )
     )
     return metrics

@@ -1,9 +1,10 @@
 """The metrics page, from what the gateway tells Prometheus."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from gateway.domain.claim import BreakerState
-from gateway.testing.metric_families import metric_families
+from gateway.testing.metric_families import Named, gateway_families, worker_families
 from reference.source import GENERATED, table
 
 _INTRODUCTION: Final = f"""# Metrics
@@ -34,16 +35,29 @@ too, as `kakehashi_log_anchor_age_seconds`, once checkpoints are anchored.
 """
 
 
+_WORKERS: Final = """
+## Workers
+
+`kakehashi work` serves these on a port of its own when the configuration names one,
+`metrics.port`;
+by default it serves nothing. What its attempts come to, the gateway tells too, once it is recorded.
+
+"""
+
+
 def page() -> str:
     """Return the whole page."""
+    source = GENERATED.format(source="`gateway/http/metrics.py` and `gateway/http/exposed/`")
     return (
-        GENERATED.format(source="`gateway/http/metrics.py` and `gateway/http/exposed/`")
-        + _INTRODUCTION
-        + table(["metric", "kind", "labels", "what it says"], sorted(_rows()))
+        source + _INTRODUCTION + _table(gateway_families()) + _WORKERS + _table(worker_families())
     )
 
 
-def _rows() -> list[list[str]]:
+def _table(families: Iterable[Named]) -> str:
+    return table(["metric", "kind", "labels", "what it says"], sorted(_rows(families)))
+
+
+def _rows(families: Iterable[Named]) -> list[list[str]]:
     return [
         [
             f"`{name}`",
@@ -51,5 +65,5 @@ def _rows() -> list[list[str]]:
             ", ".join(f"`{label}`" for label in sorted(labels)),
             family.documentation,
         ]
-        for name, family, labels in metric_families()
+        for name, family, labels in families
     ]

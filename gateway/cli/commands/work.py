@@ -8,10 +8,12 @@ from gateway.bootstrap.run import run_workers, stop_on_signals
 from gateway.bootstrap.stores import open_broker, open_keys
 from gateway.bootstrap.telemetry import open_spans
 from gateway.bootstrap.worker import build_worker
+from gateway.bootstrap.worker_metrics import measured
 from gateway.cli import logging, loop
 from gateway.cli.commands.serve import for_production
 from gateway.cli.invocation import Invocation
 from gateway.domain.errors import ConfigError
+from gateway.services.measured_broker import MeasuredBroker
 from gateway.settings.model import Settings
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -76,10 +78,11 @@ def _require_allowed(settings: Settings, name: str, destinations: tuple[str, ...
 async def _work(settings: Settings, destinations: tuple[str, ...], name: str) -> None:
     stop = stop_on_signals()
     store = open_keys(settings)
-    broker = open_broker(settings)
+    broker = MeasuredBroker(open_broker(settings))
     spans = open_spans(settings, name)
     workers = [
         build_worker(settings, store, destination, worker=name, broker=broker, spans=spans)
         for destination in destinations
     ]
-    await run_workers(workers, broker, stop=stop)
+    async with measured(settings, workers, broker):
+        await run_workers(workers, broker, stop=stop)

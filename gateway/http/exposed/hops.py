@@ -1,13 +1,14 @@
 """What the process did at each hop since it began: how often, with what result, how long."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import Metric
 
 from gateway.http.exposed.families import counter, gauge, histogram
 from gateway.services.flow import Counted, Lasting
 from gateway.services.hops import Hops
+from gateway.services.tally import Histogram
 
 _OUTCOMES = (Counted.DELIVERED, Counted.REJECTED, Counted.DEFERRED, Counted.IN_DOUBT)
 
@@ -72,18 +73,7 @@ def families(hops: Hops) -> Iterator[Metric]:
 
 
 def _relay(hops: Hops) -> Iterator[Metric]:
-    yield histogram(
-        "broker_publish_seconds",
-        "How long the broker took to confirm a message.",
-        ("queue",),
-        {(queue,): times for queue, times in hops.published_s.items()},
-    )
-    yield counter(
-        "broker_publish_failures",
-        "Messages that the broker did not confirm, by code; they are published again.",
-        ("queue", "code"),
-        hops.unpublished,
-    )
+    yield from publish_families(hops.published_s, hops.unpublished)
     yield histogram(
         "relay_lag_seconds",
         "From when a copy was due (accepted, for a first attempt) until the broker had it.",
@@ -149,11 +139,34 @@ def _journal(hops: Hops) -> Iterator[Metric]:
         (),
         {(): commits.failed},
     )
+    yield late_family(hops.late_s)
+
+
+def publish_families(
+    published_s: Mapping[str, Histogram], unpublished: Mapping[tuple[str, str], int]
+) -> Iterator[Metric]:
+    """Yield what was published, by queue: for a gateway and for a worker."""
     yield histogram(
+        "broker_publish_seconds",
+        "How long the broker took to confirm a message.",
+        ("queue",),
+        {(queue,): times for queue, times in published_s.items()},
+    )
+    yield counter(
+        "broker_publish_failures",
+        "Messages that the broker did not confirm, by code; they are published again.",
+        ("queue", "code"),
+        unpublished,
+    )
+
+
+def late_family(late_s: Histogram) -> Metric:
+    """Return how late the event loop is."""
+    return histogram(
         "event_loop_late_seconds",
         "How late the event loop woke: what blocks it holds up everything in this process.",
         (),
-        {(): hops.late_s},
+        {(): late_s},
     )
 
 
