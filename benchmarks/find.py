@@ -11,12 +11,12 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from benchmarks.applications import DESTINATIONS, MUNICIPALITIES
+from benchmarks.applications import DESTINATIONS, MUNICIPALITIES, PROCEDURE
 from benchmarks.configuration import tenants
 from benchmarks.operations import ask
 from benchmarks.paced import spread
@@ -124,7 +124,17 @@ def _questions(ids: list[str]) -> dict[str, Question]:
     def page(operation: str, **arguments: object) -> Question:
         return lambda chance: (operation, {**arguments, "before": chance.choice(ids)}, True)
 
+    def searched(*, count: bool = False, **where: object) -> Question:
+        arguments: dict[str, object] = {"where": where, "count": count}
+        return lambda chance: (
+            "messages.search",
+            {**arguments, **({} if count else {"after": chance.choice(ids)})},
+            True,
+        )
+
     destination = next(iter(DESTINATIONS.values()))
+    now, procedure = datetime.now(UTC), PROCEDURE
+    day = [(now - timedelta(days=days)).isoformat() for days in (10, 9)]
     return {
         "status 受付番号": of_number,
         "status 受付番号, unknown": of_unknown_number,
@@ -138,6 +148,31 @@ def _questions(ids: list[str]) -> dict[str, Question]:
         "parked.list": page("parked.list"),
         "parked.list of a destination, 500": page(
             "parked.list", destination=destination, limit=500
+        ),
+        "messages.search": searched(),
+        "messages.search of a procedure": searched(procedure=procedure),
+        "messages.search of a municipality, procedure and day": searched(
+            municipality="131016", procedure=procedure, since=day[0], until=day[1]
+        ),
+        "messages.search of a code": searched(code="http.422"),
+        "messages.search of a code that none has": searched(code="http.599"),
+        "messages.search of a code and a municipality": searched(
+            code="http.422", municipality="131016"
+        ),
+        "messages.search delivered": searched(status="delivered"),
+        "messages.search that needs attention": searched(status="needs_attention"),
+        "messages.search of what cannot be": searched(
+            municipality="131016", states=["delivered"], status="needs_attention"
+        ),
+        "messages.search of a status that never came": searched(
+            feedback="returned", municipality="131016"
+        ),
+        "messages.search, counted": searched(count=True),
+        "messages.search delivered, counted": searched(status="delivered", count=True),
+        "messages.search 受付番号": lambda chance: (
+            "messages.search",
+            {"where": {"receipt_number": receipt_number(chance.randrange(len(ids)))}},
+            True,
         ),
         "overview": lambda _: ("overview", {}, True),
     }
