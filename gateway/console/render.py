@@ -15,6 +15,7 @@ _JAPAN: Final = ZoneInfo("Asia/Tokyo")
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
+_THOUSAND: Final = 1000
 
 
 class Renderer:
@@ -33,6 +34,7 @@ class Renderer:
         self._environment.filters["jst"] = jst
         self._environment.filters["number"] = number
         self._environment.filters["seconds"] = seconds
+        self._environment.filters["size"] = size
 
     def __call__(self, template: str, language: Language, values: Mapping[str, object], /) -> str:
         """Return ``template`` filled in; ``t(NAME, …)`` says a text in ``language``."""
@@ -75,3 +77,14 @@ def seconds(value: float | None) -> str:
     if value < _DAY_S:
         return f"{value / _HOUR_S:.1f} h"
     return f"{value / _DAY_S:.1f} d"
+
+
+def size(value: float | None) -> str:
+    """Return a number of bytes in the unit that fits, of 1,000 each: ``3.4 GB``; ``–`` for none."""
+    if value is None:
+        return "–"
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < _THOUSAND:
+            return f"{value:.0f} {unit}" if unit in ("B", "kB") else f"{value:.1f} {unit}"
+        value /= _THOUSAND
+    return f"{value:.1f} TB"

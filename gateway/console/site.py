@@ -30,11 +30,16 @@ from gateway.console.pages import (
     applications,
     attention,
     attention_group,
+    audit,
+    audit_log,
     destination,
     destinations,
+    keys,
     me,
     overview,
+    procedures,
     replays,
+    workers,
 )
 from gateway.console.pages.sign_in import SIGN_IN, SignInPage
 from gateway.console.render import Renderer
@@ -59,6 +64,11 @@ _PAGES: Final = (
     attention,
     attention_group,
     replays,
+    workers,
+    procedures,
+    audit,
+    audit_log,
+    keys,
 )
 """Each has ``ROUTES``: method, path and what shows it."""
 

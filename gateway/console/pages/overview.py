@@ -1,11 +1,41 @@
-"""Overview: is everything well, in one look."""
+"""Overview: is everything well, in one look, and what to do first if it is not."""
 
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from aiohttp import web
 
 from gateway.console.live import stream
+from gateway.console.log_words import action_words
 from gateway.console.page import Page
+from gateway.console.render import number, seconds, size
+from gateway.services.operate.show_overview import (
+    DISK_BAD_DAYS,
+    DISK_WARN_DAYS,
+    LATE_S,
+    NOT_SEALED_S,
+)
+
+EVENTS: Final = 10
+ERRORS_WARN: Final = 0.05
+"""A share of failed attempts that somebody should look at."""
+
+_PLACES: Final[Mapping[str, str]] = {
+    "parked": "/attention",
+    "in_doubt": "/attention",
+    "core_down": "/destinations/{subject}",
+    "paused": "/destinations/{subject}",
+    "late": "/destinations/{subject}",
+    "no_worker": "/workers",
+    "other_version": "/workers",
+    "webhook_disabled": "/keys#webhooks",
+    "webhook_failing": "/keys#webhooks",
+}
+"""Where a finding is seen to; others have no page."""
+
+_OF_TIME: Final = frozenset({"late", "log_not_sealed"})
+
+Tile = dict[str, str | None]
 
 
 async def show(page: Page) -> web.Response:
@@ -19,7 +49,82 @@ async def part(page: Page) -> str:
 
 
 async def _values(page: Page) -> dict[str, object]:
-    return {"overview": await page.ask("overview")}
+    overview = await page.ask("overview")
+    return {
+        "overview": overview,
+        "findings": [_finding(page, each) for each in overview["findings"]],
+        "tiles": list(_tiles(page, overview)),
+        "events": await page.ask("events.recent", limit=EVENTS),
+        "actions": action_words(page.language),
+    }
+
+
+def _finding(page: Page, found: Mapping[str, Any]) -> dict[str, str | None]:
+    code, many = found["code"], found["number"]
+    said = seconds(many) if code in _OF_TIME else number(None if many is None else round(many))
+    values = {"n": said, "name": found["subject"]}
+    place = _PLACES.get(code)
+    return {
+        "level": found["level"],
+        "text": page.say(f"overview.finding.{code}", **values),
+        "do": page.say(f"overview.do.{code}", **values),
+        "href": None if place is None else place.format(subject=found["subject"]),
+    }
+
+
+def _tiles(page: Page, overview: Mapping[str, Any]) -> Iterator[Tile]:
+    def tile(word: str, value: str, tone: str, hint: str = "", href: str | None = None) -> Tile:
+        label = page.say(f"overview.tile.{word}")
+        return {"label": label, "value": value, "tone": tone, "hint": hint, "href": href}
+
+    totals, log, storage = overview["totals"], overview["log"], overview["storage"]
+    attention = "/attention" if page.may("parked.groups") else None
+    for state in ("parked", "in_doubt"):
+        tone = "bad" if totals[state] else "good"
+        yield tile(state, number(totals[state]), tone, href=attention)
+    yield tile("waiting", number(totals["waiting"]), "")
+    is_late = (totals["oldest_s"] or 0.0) > LATE_S
+    yield tile("oldest", seconds(totals["oldest_s"]), "warn" if is_late else "")
+    rate = totals["error_rate"]
+    hint = page.say(
+        "overview.attempts", n=number(totals["outcomes"]), failed=number(totals["failed"])
+    )
+    tone = "" if rate is None else "warn" if rate > ERRORS_WARN else "good"
+    yield tile("errors", "–" if rate is None else f"{rate:.1%}", tone, hint)
+    hint = page.say("overview.unsealed", n=number(log["unsealed"]))
+    is_stuck = log["unsealed"] and (log["seal_age_s"] or 0.0) > NOT_SEALED_S
+    yield tile("seal", seconds(log["seal_age_s"]), "bad" if is_stuck else "good", hint)
+    yield tile("anchor", page.say("overview.not_configured"), "")
+    yield _storage(page, storage)
+    down = [each for each in overview["webhooks"] if each["disabled_at"] or each["failing_since"]]
+    tone = "warn" if down else "good" if overview["webhooks"] else ""
+    hint = page.say("overview.of_endpoints", n=number(len(overview["webhooks"])))
+    yield tile("webhooks", number(len(down)), tone, hint, "/keys#webhooks")
+    broker = overview["broker"]
+    word = {True: "connected", False: "disconnected", None: "unknown"}[broker]
+    tone = {True: "good", False: "bad", None: ""}[broker]
+    yield tile("broker", page.say(f"overview.broker.{word}"), tone)
+
+
+def _storage(page: Page, storage: Mapping[str, Any]) -> Tile:
+    days = storage["days_left"]
+    free = storage["free_bytes"]
+    if days is not None:
+        value = page.say("overview.days", n=number(round(days)))
+    else:
+        value = page.say("overview.unknown_days")
+    tone = ""
+    if days is not None:
+        tone = "bad" if days < DISK_BAD_DAYS else "warn" if days < DISK_WARN_DAYS else "good"
+    word = "overview.stored_there" if free is None else "overview.stored"
+    hint = page.say(word, used=size(storage["bytes"]), free=size(free))
+    return {
+        "label": page.say("overview.tile.disk"),
+        "value": value,
+        "tone": tone,
+        "hint": hint,
+        "href": None,
+    }
 
 
 ROUTES: Final = (("GET", "/", show), ("GET", "/live/overview", stream(part)))
