@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -38,10 +39,10 @@ _KINDS: Final[Mapping[SpanKind, trace.SpanKind]] = {
 class OTelSpan:
     """A span of the SDK."""
 
-    def __init__(self, span: trace.Span, allowed: Collection[str]) -> None:
+    def __init__(self, span: trace.Span, kept: "_Allowed") -> None:
         """Take an SDK's span that has begun."""
         self._span = span
-        self._allowed = allowed
+        self._kept = kept
         place = span.get_span_context()
         self._context = TraceContext(
             trace.format_trace_id(place.trace_id),
@@ -56,16 +57,12 @@ class OTelSpan:
 
     def note(self, attributes: Mapping[str, Attribute | None]) -> None:
         """Add what may be kept."""
-        self._span.set_attributes(_kept(attributes, self._allowed))
-
-    def rename(self, name: str) -> None:
-        """Call it what it turned out to be."""
-        self._span.update_name(name)
+        self._span.set_attributes(self._kept(attributes))
 
     def end(self, *, error: str | None = None) -> None:
         """End it; the code of what went wrong is an attribute, too (``error.type``)."""
         if error is not None:
-            self._span.set_attributes(_kept({"error.type": error}, self._allowed))
+            self._span.set_attributes(self._kept({"error.type": error}))
             self._span.set_status(trace.StatusCode.ERROR)
         self._span.end()
 
@@ -82,6 +79,7 @@ class OTelTelemetry:
         sample_ratio: float = 1.0,
         most_waiting: int = MOST_WAITING,
         every_s: float = 1.0,
+        strict: bool = False,
     ) -> None:
         """Start the export's thread.
 
@@ -92,10 +90,11 @@ class OTelTelemetry:
             sample_ratio: Share of the traces without a parent that are recorded, 0 to 1.
             most_waiting: How many spans may wait for the collector.
             every_s: How long a span waits for others.
+            strict: Raise ``KeyError`` for a key that is not allowed, as tests want it.
         """
         # Of a collector that is away our own words are said once, instead of for each batch.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-        self._allowed = allowed
+        self._kept = _Allowed(allowed, strict)
         self._export = BoundedExport(exporter, most_waiting=most_waiting, every_s=every_s)
         provider = TracerProvider(
             sampler=ParentBased(TraceIdRatioBased(sample_ratio)),
@@ -131,11 +130,11 @@ class OTelTelemetry:
             name,
             context=context,
             kind=_KINDS[kind],
-            attributes=_kept(attributes or {}, self._allowed),
+            attributes=self._kept(attributes or {}),
             links=[trace.Link(_place(link)) for link in links],
             start_time=None if since is None else int(since.timestamp() * _NANOSECONDS),
         )
-        return OTelSpan(span, self._allowed)
+        return OTelSpan(span, self._kept)
 
     async def close(self) -> None:
         """Hand on what waits; what takes longer is lost with the process."""
