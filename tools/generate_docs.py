@@ -13,6 +13,7 @@ from reference import (
     errors,
     lifecycle,
     metrics,
+    operations_api,
 )
 
 ROOT: Final = Path(__file__).parent.parent
@@ -22,6 +23,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/audit-events.md": audit_events.page,
     "docs/reference/configuration.md": configuration.page,
     "docs/reference/metrics.md": metrics.page,
+    "docs/reference/operations-api.md": operations_api.page,
     "config/kakehashi.example.yaml": configuration.example,
     **audit_performance.PAGES,
     **adapters.PAGES,

@@ -13,6 +13,7 @@ from typing import Final
 
 import gateway
 from gateway.domain.errors import KakehashiError, PermanentError, TransientError
+from gateway.http.ops import problems as ops_problems
 from gateway.http.problems import DETAILS
 from gateway.schema.errors import SENTENCES
 from reference import operator_actions
@@ -30,6 +31,14 @@ Decide on codes, never on sentences, which may be reworded. Look a code up by se
 ## The front-end API refuses a request
 
 `application/problem+json` (RFC 9457) with this `code`; `Accept-Language` chooses the sentence.
+
+"""
+
+_OPERATIONS = """
+## The operations API refuses a request
+
+What `/ops/v1` says otherwise than the front end, or alone; [operations API](operations-api.md).
+What an operation itself refuses (`operation.refused`) says why in `detail`.
 
 """
 
@@ -84,6 +93,8 @@ def page() -> str:
         )
         + _INTRODUCTION
         + _refusals()
+        + _OPERATIONS
+        + _operations()
         + _FIELDS.format(action=operator_actions.FIELD)
         + _fields()
         + _DELIVERIES
@@ -107,6 +118,17 @@ def _refusals() -> str:
             [str(status), f"`{code}`", japanese, english, _at_the_door(status, code)]
             for status, code, japanese, english in rows
         ],
+    )
+
+
+def _operations() -> str:
+    rows = sorted(
+        (status, code, japanese, english)
+        for code, (status, japanese, english) in ops_problems.DETAILS.items()
+    )
+    return table(
+        ["status", "code", "日本語", "English"],
+        [[str(status), f"`{code}`", japanese, english] for status, code, japanese, english in rows],
     )
 
 

@@ -128,3 +128,9 @@ def test_the_openapi_document_is_one_json_document(terminal: Terminal) -> None:
 
     assert document["openapi"] == "3.1.0"
     assert terminal.ask("openapi") == document
+
+
+def test_the_document_of_the_operations_api_is_another_one(terminal: Terminal) -> None:
+    document = json.loads(terminal.run("openapi", "--operations"))
+
+    assert document["info"]["title"] == "Kakehashi operations API"
