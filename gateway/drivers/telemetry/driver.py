@@ -36,10 +36,27 @@ _KINDS: Final[Mapping[SpanKind, trace.SpanKind]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """Keeps the attributes whose keys are known; of others it drops the value, or raises."""
+
+    keys: Collection[str]
+    strict: bool
+
+    def __call__(self, attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
+        if self.strict and not set(attributes) <= set(self.keys):
+            raise KeyError(*(set(attributes) - set(self.keys)))
+        return {
+            key: value
+            for key, value in attributes.items()
+            if value is not None and key in self.keys
+        }
+
+
 class OTelSpan:
     """A span of the SDK."""
 
-    def __init__(self, span: trace.Span, kept: "_Allowed") -> None:
+    def __init__(self, span: trace.Span, kept: _Allowed) -> None:
         """Take an SDK's span that has begun."""
         self._span = span
         self._kept = kept
@@ -165,9 +182,3 @@ def _place(context: TraceContext) -> trace.SpanContext:
             trace.TraceFlags.SAMPLED if context.sampled else trace.TraceFlags.DEFAULT
         ),
     )
-
-
-def _kept(
-    attributes: Mapping[str, Attribute | None], allowed: Collection[str]
-) -> dict[str, Attribute]:
-    return {key: value for key, value in attributes.items() if value is not None and key in allowed}

@@ -20,7 +20,7 @@ def test_what_is_no_traceparent_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "flags, sampled", [("00", False), ("01", True), ("02", False), ("03", True)]
+    ("flags", "sampled"), [("00", False), ("01", True), ("02", False), ("03", True)]
 )
 def test_only_the_last_bit_says_that_it_is_sampled(flags: str, sampled: bool) -> None:  # noqa: FBT001
     context = parse(f"00-{'a' * 32}-{'b' * 16}-{flags}")
