@@ -26,6 +26,10 @@ AT_THE_DOOR: Final[dict[str, str]] = {
     "journal.commit_unknown": "None; the front end asks again by its key. Look at the journal.",
     "journal.unavailable": "Restore the journal's database or disk; nothing was lost.",
     "municipality.unknown": "If it is a tenant: `municipalities` in the configuration.",
+    "operator.token_expired": "`kakehashi account token add NAME --label …` makes the next one.",
+    "operator.token_revoked": "Was it meant? `kakehashi account token list`; a new one if not.",
+    "operator.token_unknown": "If it should be one: `kakehashi account token list`.",
+    "operator.unauthenticated": "None; who may enter has a token or signs in to the console.",
     "operator.unknown": "Run `kakehashi` as the gateway's own user, on its machine.",
     "operation.unknown": "Use the `kakehashi` of the gateway's own release.",
     "procedure.not_offered": "If it is taken here: a route for it in `routes`.",
@@ -80,6 +84,7 @@ DELIVERIES: Final[dict[str, tuple[str, str, str]]] = {
 """Code to the delivery's state, what happened, and what to do."""
 
 INSIDE: Final[dict[str, str]] = {
+    "account.password_refused": "Choose another one: long, and not what everybody guesses first.",
     "broker.queue_full": "Is a worker running for it? The journal keeps the rest and goes on.",
     "broker.topology_mismatch": "Stop gateways and workers; `kakehashi topology apply --recreate`.",
     "broker.unavailable": "[A broker outage](../howto/a-broker-outage.md); accepting goes on.",
@@ -111,6 +116,7 @@ INSIDE: Final[dict[str, str]] = {
     "operation.refused": "It says why.",
     "operator.not_permitted": "Ask somebody with one of the roles that it names.",
     "record.field_refused": "The code beside it says which; see the adapter's README, Outcomes.",
+    "sign_in.busy": "None if it passes; if not, somebody guesses: `session.refused` in the log.",
     "seal.invalid": "Has the worker the destination's current key? `kakehashi keys list`.",
     "seal.signature_invalid": "Are the keys those of the gateway and of its workers? If so, "
     "somebody else publishes: tell the security team.",
