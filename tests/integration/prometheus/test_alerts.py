@@ -1,10 +1,7 @@
 """The rules for Prometheus: they load, and each alert is tested, explained and well asked."""
 
-import os
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,15 +13,9 @@ from gateway.testing.metric_families import everything_told, metric_families
 
 CONFIG: Final = Path(__file__).parents[3] / "config" / "prometheus"
 HOWTO: Final = CONFIG.parents[1] / "docs" / "howto" / "alerts.md"
-PROMTOOL: Final = shutil.which(
-    "promtool", path=f"{CONFIG.parents[1] / '.venv' / 'bin'}:{os.environ.get('PATH', '')}"
-)
 NAME: Final = re.compile(r"\bkakehashi[_:][a-z0-9_:]+")
+Promtool = Callable[..., None]
 WORDS: Final = ("summary", "meaning", "action")
-
-needs_promtool = pytest.mark.skipif(
-    PROMTOOL is None and not os.environ.get("CI"), reason="tools/install_promtool.sh .venv/bin"
-)
 
 
 def rules(name: str) -> list[dict[str, Any]]:
@@ -44,32 +35,20 @@ def scraped_names() -> Iterator[str]:
             yield from (f"{name}_{suffix}" for suffix in ("bucket", "count", "sum"))
 
 
-def promtool(*arguments: str, given: bytes | None = None) -> None:
-    assert PROMTOOL is not None, "promtool is missing: tools/install_promtool.sh .venv/bin"
-    done = subprocess.run(
-        [PROMTOOL, *arguments], input=given, capture_output=True, check=False, cwd=CONFIG
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr).decode()
-
-
-@needs_promtool
-def test_the_rules_can_be_loaded() -> None:
+def test_the_rules_can_be_loaded(promtool: Promtool) -> None:
     promtool("check", "rules", "recording.rules.yaml", "alerts.rules.yaml")
 
 
-@needs_promtool
-def test_the_example_configuration_of_prometheus_can_be_loaded() -> None:
+def test_the_example_configuration_of_prometheus_can_be_loaded(promtool: Promtool) -> None:
     promtool("check", "config", "prometheus.example.yaml")
 
 
-@needs_promtool
 @pytest.mark.parametrize("file", sorted((CONFIG / "tests").glob("*.yaml")), ids=lambda p: p.stem)
-def test_every_alert_fires_on_its_fault_alone_and_resolves(file: Path) -> None:
+def test_every_alert_fires_on_its_fault_alone_and_resolves(promtool: Promtool, file: Path) -> None:
     promtool("test", "rules", str(file))
 
 
-@needs_promtool
-def test_prometheus_finds_nothing_to_object_to_in_what_is_told() -> None:
+def test_prometheus_finds_nothing_to_object_to_in_what_is_told(promtool: Promtool) -> None:
     metrics = everything_told()
 
     promtool("check", "metrics", given=generate_latest(metrics._registry))
