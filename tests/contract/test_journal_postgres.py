@@ -23,6 +23,7 @@ from gateway.testing.contracts.journal import (
     delivery_of,
 )
 from gateway.testing.contracts.journal_accounts import SharedAccountsContract
+from gateway.testing.contracts.journal_attention import SharedAttentionContract
 from gateway.testing.contracts.journal_controls import SharedControlsContract
 from gateway.testing.contracts.journal_order import SharedOrderContract
 from gateway.testing.contracts.journal_repairs import SharedRepairsContract
@@ -54,6 +55,7 @@ class TestPostgresJournal(
     SearchContract,
     SharedTotalsContract,
     SharedWebhooksContract,
+    SharedAttentionContract,
     SharedAccountsContract,
 ):
     @pytest.fixture

@@ -26,6 +26,7 @@ from gateway.testing.contracts.journal import (
     chain_of,
 )
 from gateway.testing.contracts.journal_accounts import AccountsContract
+from gateway.testing.contracts.journal_attention import AttentionContract
 from gateway.testing.contracts.journal_controls import ControlsContract
 from gateway.testing.contracts.journal_order import OrderContract
 from gateway.testing.contracts.journal_repairs import RepairsContract
@@ -50,6 +51,7 @@ class TestSQLiteJournal(
     SearchContract,
     TotalsContract,
     WebhooksContract,
+    AttentionContract,
     AccountsContract,
 ):
     @pytest.fixture

@@ -1,11 +1,10 @@
 """Four eyes: what one person asks for is done once another person has approved it."""
 
-import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from gateway.crypto.at_rest import WordsAtRest
@@ -13,11 +12,10 @@ from gateway.crypto.detail import conceal
 from gateway.domain.approval import Approval, ApprovalId, ApprovalState
 from gateway.domain.entry import Action, Actor, ActorKind, Detail, Entry, Fact
 from gateway.domain.errors import PermanentError
-from gateway.domain.identifiers import DeliveryId
-from gateway.domain.repair import waits_for_a_person
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.operate.refusals import NotFoundError, OperationError, parse_id, printable
+from gateway.services.operate.wishes import ORDER, Operation, Wish, Wishes
 
 LIFETIME: Final = timedelta(hours=24)
 """After that nobody can approve a request: what it is about has changed meanwhile."""
@@ -44,12 +42,6 @@ person's."""
 DECIDED_FOR_OTHERS: Final = frozenset({"approval.approve", "approval.refuse"})
 """Only for who may do themselves what was asked for."""
 
-Operation = Callable[[Actor, Mapping[str, object]], Awaitable[object]]
-Planning = Callable[[Mapping[str, object]], Awaitable[object]]
-
-_ORDER: Final = "replay.order"
-_WORDS: Final = frozenset({"reason", "reference", "note"})
-_LONGEST_SUBJECT: Final = 300
 _GATEWAY: Final = Actor(ActorKind.GATEWAY, "approvals")
 _ALL: Final = 1000
 
@@ -83,21 +75,6 @@ class FourEyesRule:
         return frozenset().union(*(COVERS[name] for name in self.operations))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
-    """What somebody asks for.
-
-    Attributes:
-        arguments: As it would be done.
-        subject: What it is about.
-        deliveries: How many it concerns, if it is about deliveries.
-    """
-
-    arguments: dict[str, object]
-    subject: str
-    deliveries: int | None
-
-
 class FourEyes:
     """Keeps requests until a second person decides; never the one who asked.
 
@@ -116,6 +93,7 @@ class FourEyes:
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._rule = rule
+        self._wishes = Wishes(journal=journal, clock=clock)
         self._journal = journal
         self._clock = clock
         self._new_id = new_id
@@ -136,7 +114,7 @@ class FourEyes:
         """
 
         async def ask(actor: Actor, arguments: Mapping[str, object]) -> object:
-            wish = await self._wish(name, actor, arguments, plan)
+            wish = await self._wishes(name, actor, arguments, plan)
             if wish.deliveries is not None and wish.deliveries <= self._rule.above:
                 return await operation(actor, arguments)
             raise await self._request(name, actor, wish)
@@ -188,7 +166,7 @@ class FourEyes:
         except PermanentError as error:
             await self._journal.note_approval_result(found.id, error.code)
             return {**self._view(replace(decided, result=error.code)), "refused": str(error)}
-        result = str(answer["id"]) if found.operation == _ORDER and isinstance(answer, dict) else ""
+        result = str(answer["id"]) if found.operation == ORDER and isinstance(answer, dict) else ""
         result = result or "done"
         await self._journal.note_approval_result(found.id, result)
         return {**self._view(replace(decided, result=result)), "answer": answer}
@@ -218,48 +196,7 @@ class FourEyes:
 
     # What is asked for
 
-    async def _wish(
-        self, name: str, actor: Actor, arguments: Mapping[str, object], plan: Operation
-    ) -> _Wish:
-        plain = {key: _plain(value) for key, value in arguments.items()}
-        if name == _ORDER:
-            return await self._wished_order(actor, plain, plan)
-        if name.startswith("parked."):
-            return await self._wished_deliveries(plain)
-        said = sorted((key, value) for key, value in plain.items() if key not in _WORDS)
-        subject = ", ".join(f"{key} {_short(value)}" for key, value in said)
-        return _Wish(arguments=plain, subject=subject[:_LONGEST_SUBJECT], deliveries=None)
-
-    async def _wished_order(self, actor: Actor, plain: dict[str, object], plan: Operation) -> _Wish:
-        where = plain.get("where")
-        # What begins to wait afterwards, nobody has seen when it is approved.
-        now = self._clock.now().isoformat(timespec="milliseconds")
-        if isinstance(where, dict):
-            where = {**where, "until": where.get("until") or now}
-        pace: dict[str, object] = {
-            key: plain[key] for key in ("canary", "rate_per_s") if key in plain
-        }
-        found: Any = await plan(actor, {"where": where, **pace})
-        return _Wish(
-            arguments={**plain, "where": where},
-            subject=str(found["selection"])[:_LONGEST_SUBJECT],
-            deliveries=int(found["total"]),
-        )
-
-    async def _wished_deliveries(self, plain: dict[str, object]) -> _Wish:
-        many = plain.get("deliveries")
-        chosen = many if isinstance(many, list) else [plain.get("delivery")]
-        ids = list(dict.fromkeys(str(one) for one in chosen))
-        if len(ids) == 1:
-            record = await self._journal.delivery(DeliveryId(parse_id(ids[0])))
-            if record is None:
-                raise NotFoundError(f"no delivery has this id: {ids[0]}")
-            if not waits_for_a_person(record):
-                raise OperationError(f"it is {record.state}: it does not wait for a person")
-        subject = ids[0] if len(ids) == 1 else f"{len(ids)} deliveries, {ids[0]} …"
-        return _Wish(arguments=plain, subject=subject, deliveries=len(ids))
-
-    async def _request(self, name: str, actor: Actor, wish: _Wish) -> WaitsForApprovalError:
+    async def _request(self, name: str, actor: Actor, wish: Wish) -> WaitsForApprovalError:
         reason = wish.arguments.get("reason")
         if reason is not None:
             reason = printable(str(reason), "reason")
@@ -270,7 +207,7 @@ class FourEyes:
             operation=name,
             arguments=self._at_rest.seal(json.dumps(wish.arguments, ensure_ascii=False)),
             subject=wish.subject,
-            fingerprint=_fingerprint(name, wish.arguments),
+            fingerprint=wish.fingerprint,
             deliveries=wish.deliveries,
             requested_by=actor.name,
             requested_at=now,
@@ -383,30 +320,3 @@ _DECISIONS: Final[Mapping[ApprovalState, Action]] = {
     ApprovalState.REFUSED: Action.APPROVAL_REFUSED,
     ApprovalState.WITHDRAWN: Action.APPROVAL_WITHDRAWN,
 }
-
-
-def _plain(value: object) -> object:
-    """Return an argument as JSON has it."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {key: one for key, one in asdict(value).items() if one is not None}
-    if isinstance(value, (tuple, set, frozenset)):
-        return [_plain(one) for one in value]
-    return value
-
-
-def _short(value: object) -> str:
-    if isinstance(value, dict):
-        return " ".join(f"{key}={_short(one)}" for key, one in sorted(value.items()))
-    if isinstance(value, list):
-        return " ".join(_short(one) for one in value)
-    return str(value)
-
-
-def _fingerprint(name: str, arguments: Mapping[str, object]) -> str:
-    """Return what is the same for the same thing: words, and until when it is, do not matter."""
-    where = arguments.get("where")
-    about = {key: value for key, value in arguments.items() if key not in _WORDS}
-    if isinstance(where, dict):
-        about["where"] = {key: value for key, value in where.items() if key != "until"}
-    text = json.dumps([name, about], sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
