@@ -27,8 +27,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "work": ("gateway.cli.commands.work", "Run the workers of some destinations."),
     "send": ("gateway.cli.commands.send", "Send a file through the front door."),
     "status": ("gateway.cli.commands.status", "Where is it? By id or 受付番号; or an overview."),
+    "top": ("gateway.cli.commands.top", "What flows to each destination, live."),
+    "doctor": ("gateway.cli.commands.doctor", "Is everything as it must be? And what to do."),
     "messages": ("gateway.cli.commands.messages", "Applications: list, show."),
     "parked": ("gateway.cli.commands.parked", "What waits for a person: list, show, decide."),
+    "approval": ("gateway.cli.commands.approval", "Four eyes: list, approve, refuse, withdraw."),
     "destination": (
         "gateway.cli.commands.destination",
         "Core systems: show, pause, resume, change while it runs.",

@@ -117,6 +117,20 @@ async def test_what_differs_is_named_and_left_alone_and_the_rest_is_created(
     assert await broker.depth(f"dest.{name}") == 0
 
 
+async def test_comparing_names_what_is_missing_and_what_differs_and_changes_nothing(
+    broker: RabbitBroker, channel: AbstractChannel, name: str
+) -> None:
+    await broker.declare([f"{name}-right"])
+    await channel.queue_declare(f"dest.{name}", durable=True)
+
+    missing, different = await broker.compare([name, f"{name}-right", f"{name}-new"])
+
+    assert different == [f"dest.{name}"]
+    assert set(missing) == {f"dest.{name}.dead", f"dest.{name}-new", f"dest.{name}-new.dead"}
+    assert await broker.compare([name, f"{name}-right", f"{name}-new"]) == (missing, different)
+    await broker.publish(f"dest.{name}-right", a_message(1))
+
+
 async def test_recreating_keeps_the_messages(
     broker: RabbitBroker, channel: AbstractChannel, name: str
 ) -> None:

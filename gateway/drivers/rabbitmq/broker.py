@@ -106,6 +106,16 @@ class RabbitBroker:
                 plans = queues(destinations, self._limits)
                 await changes.apply(self._publishing, plans, recreate=recreate)
 
+    async def compare(self, destinations: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Return what is missing of ``topology.queues``, and what has other arguments.
+
+        Raises:
+            BrokerUnavailableError: The broker did not answer.
+        """
+        with unavailable("topology"):
+            async with asyncio.timeout(APPLY_TIMEOUT_S):
+                return await changes.compare(self._publishing, queues(destinations, self._limits))
+
     async def publish(self, queue: str, message: Message) -> None:
         """Publish through the queue's exchange: persistent, mandatory, confirmed."""
         await self._publishers[exchange_of(queue)].publish(queue, message)

@@ -74,6 +74,29 @@ async def apply(link: Link, plans: Sequence[QueuePlan], *, recreate: bool) -> No
         await channel.close()
 
 
+async def compare(link: Link, plans: Sequence[QueuePlan]) -> tuple[list[str], list[str]]:
+    """Return which exchanges and queues are missing, and which have other arguments.
+
+    Changes nothing: what is declared is there already, and refused if it is another.
+    """
+    channel = SteadyChannel(link)
+    missing, different = [], []
+    try:
+        for name in EXCHANGES:
+            if not await _exchange_exists(channel, name):
+                missing.append(name)
+            elif await _differs(channel, name):
+                different.append(name)
+        for plan in plans:
+            if not await _exists(channel, plan.name):
+                missing.append(plan.name)
+            elif await _queue_differs(channel, plan):
+                different.append(plan.name)
+    finally:
+        await channel.close()
+    return missing, different
+
+
 async def _add_missing(
     channel: SteadyChannel, plans: Sequence[QueuePlan], different: AbstractSet[str]
 ) -> None:
@@ -104,10 +127,16 @@ async def depth(link: Link, queue: str) -> int:
     return found.message_count or 0
 
 
-async def _differs(channel: SteadyChannel, exchange: str) -> bool:
+async def _exchange_exists(channel: SteadyChannel, exchange: str) -> bool:
     try:
         await (await channel.get()).exchange_declare(exchange, passive=True)
     except ChannelNotFoundEntity:
+        return False
+    return True
+
+
+async def _differs(channel: SteadyChannel, exchange: str) -> bool:
+    if not await _exchange_exists(channel, exchange):
         return False
     try:
         await _declare_exchange(await channel.get(), exchange)
