@@ -114,6 +114,8 @@ INSIDE: Final[dict[str, str]] = {
     "operation.changed_meanwhile": "Look at it again, then decide.",
     "operation.not_found": "Check the id; `kakehashi status`, `client list`, `keys list`.",
     "operation.refused": "It says why.",
+    "operation.waits_for_approval": "Nothing was done yet: another person approves or refuses it, "
+    "[four eyes](../howto/four-eyes.md).",
     "operator.not_permitted": "Ask somebody with one of the roles that it names.",
     "record.field_refused": "The code beside it says which; see the adapter's README, Outcomes.",
     "sign_in.busy": "None if it passes; if not, somebody guesses: `session.refused` in the log.",
