@@ -164,7 +164,7 @@ def _questions(ids: list[str]) -> dict[str, Question]:
         "messages.search of what cannot be": searched(
             municipality="131016", states=["delivered"], status="needs_attention"
         ),
-        "messages.search of a status that never came": searched(
+        "messages.search of what never came back": searched(
             feedback="returned", municipality="131016"
         ),
         "messages.search, counted": searched(count=True),
