@@ -16,13 +16,16 @@ from gateway.domain.outcome import Outcome, OutcomeKind
 from gateway.ports.broker import Message
 from gateway.services.wire import (
     CLAIMS_CODEC,
+    HEARTBEAT_CODEC,
     OUTCOME_CODEC,
     SIGNATURE_HEADER,
+    TERMS_CODEC,
     Claims,
     delivery_message,
     read_copy_headers,
 )
-from gateway.testing.builders import NOW, a_delivery, an_application
+from gateway.testing.builders import NOW, a_delivery, a_heartbeat, an_application
+from gateway.testing.scripted_gateway import terms_for
 
 KEY = keys.new_signing_key()
 SIGNER = Signer(KEY)
@@ -148,3 +151,21 @@ def test_a_time_in_any_zone_is_the_same_time() -> None:
     value, _ = OUTCOME_CODEC.read(message, VERIFIER)
 
     assert value.received_at == datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
+
+
+def test_an_earlier_release_and_this_one_understand_each_other_about_checks() -> None:
+    """Members that a release does not know are passed over, missing ones have a default."""
+    beat = a_heartbeat(answers=NOW, said="受付停止中")
+    terms = terms_for(beat, check=NOW)
+    for codec, value, purpose, added in (
+        (HEARTBEAT_CODEC, beat, Purpose.HEARTBEAT, {"answers": None, "said": ""}),
+        (TERMS_CODEC, terms, Purpose.TERMS, {"check": None}),
+    ):
+        members = json.loads(codec.write(value, SIGNER).body)  # type: ignore[attr-defined]
+        earlier = {name: member for name, member in members.items() if name not in added}
+
+        assert codec.read(signed(members, purpose), VERIFIER)[0] == value  # type: ignore[attr-defined]
+        later = signed({**members, "of_a_later_release": 1}, purpose)
+        assert codec.read(later, VERIFIER)[0] == value  # type: ignore[attr-defined]
+        found, _ = codec.read(signed(earlier, purpose), VERIFIER)  # type: ignore[attr-defined]
+        assert {name: getattr(found, name) for name in added} == added

@@ -14,7 +14,7 @@ from gateway.crypto.sign import Signer
 from gateway.domain.claim import Heartbeat, Terms
 from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.drivers.system_clock import SystemClock
-from gateway.sdk import Application, Delivery, Receipt
+from gateway.sdk import Application, Delivery, Health, Receipt
 from gateway.services import ask_terms
 from gateway.services.deliver import Deliver
 from gateway.testing.scripted_gateway import ScriptedGateway, says_nothing, terms_for
@@ -307,3 +307,42 @@ def test_terms_before_the_first_answer_are_the_settings(tmp_path: Path) -> None:
 
     assert (terms.open, terms.max_in_flight, terms.rate_per_s) == (True, 4, 7.0)
     assert (terms.failures, terms.probe_s, terms.probe_cap_s) == (3, 0.02, 0.05)
+
+
+async def test_a_check_that_somebody_wants_is_made_once_and_answered_by_name(
+    bench: Bench,
+) -> None:
+    await eventually(lambda: len(bench.gateway.beats) >= 1 and bench.beat.healthy)
+    asked, again = SystemClock().now(), SystemClock().now() + timedelta(seconds=1)
+    checks = _count_checks(bench)
+
+    await bench.says(check=asked)
+    await eventually(lambda: bench.beat.answers == asked)
+    await bench.many_beats()
+
+    assert len(checks) == 1
+    assert (bench.beat.healthy, bench.beat.said) == (False, "受付 停止中")
+    assert bench.beat.checked_at >= asked
+    await bench.says(check=again)
+    await eventually(lambda: bench.beat.answers == again)
+    assert len(checks) == 2
+
+
+async def test_a_check_changes_none_of_the_other_terms(bench: Bench) -> None:
+    await bench.says(max_in_flight=2)
+    with capture_logs() as logs:
+        await bench.says(max_in_flight=2, check=SystemClock().now())
+
+    assert [entry for entry in logs if entry["event"] == "worker.terms_changed"] == []
+
+
+def _count_checks(bench: Bench) -> list[None]:
+    """Have the core system be down from now on; return one for each time that it is asked."""
+    asked: list[None] = []
+
+    async def check() -> Health:
+        asked.append(None)
+        return Health(ok=False, detail="受付\n停止中")
+
+    bench.core.check = check  # type: ignore[method-assign]
+    return asked
