@@ -11,7 +11,8 @@ from gateway.cli import screen, words
 from gateway.cli.commands.status import show_applications
 from gateway.cli.invocation import Invocation
 from gateway.cli.reach import perform
-from gateway.domain.lifecycle import State
+from gateway.domain.lifecycle import ApplicationState, State
+from gateway.domain.outcome import FeedbackStatus
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Applications."
@@ -19,32 +20,56 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_messages(
+def list_messages(  # noqa: PLR0913 - each is an option
     context: typer.Context,
     *,
     destination: Annotated[str | None, typer.Option(help="Only those on their way there.")] = None,
     municipality: Annotated[str | None, typer.Option(help="Only those for this code.")] = None,
+    procedure: Annotated[
+        str | None, typer.Option(help="Only those of it; a pattern: 'childcare/*'.")
+    ] = None,
+    client: Annotated[str | None, typer.Option(help="Only those of this front end.")] = None,
     state: Annotated[
         list[State] | None, typer.Option(help="Only those with a delivery in it; repeatable.")
+    ] = None,
+    status: Annotated[
+        ApplicationState | None, typer.Option(help="Only those that stand so as a whole.")
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option(help="Only those with a delivery whose last outcome had it.")
+    ] = None,
+    feedback: Annotated[
+        FeedbackStatus | None, typer.Option(help="Only those of which it came back.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Accepted then or later: 2026-11-20, 2026-11-20T09:30.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Accepted before; a date alone is that whole day.")
     ] = None,
     before: Annotated[str | None, typer.Option(help="Only those older than this id.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 20,
 ) -> None:
     """List applications, newest first."""
     invocation = Invocation.of(context)
-    found = perform(
-        invocation,
-        "messages.list",
-        destination=destination,
-        municipality=municipality,
-        states=[one.value for one in state or ()],
-        before=before,
-        limit=limit,
-    )
-    screen.show(invocation, found, lambda console: _show(console, found, limit))
+    where = {
+        "destination": destination,
+        "municipality": municipality,
+        "procedure": procedure,
+        "client": client,
+        "states": [one.value for one in state or ()],
+        "status": status,
+        "code": code,
+        "feedback": feedback,
+        "since": since,
+        "until": until,
+    }
+    page = perform(invocation, "messages.search", where=where, after=before, limit=limit)
+    found = page["applications"]
+    screen.show(invocation, found, lambda console: _show(console, found, page["next"]))
 
 
-def _show(console: Console, found: list[Mapping[str, Any]], limit: int) -> None:
+def _show(console: Console, found: list[Mapping[str, Any]], following: str | None) -> None:
     for application in found:
         line = Text(f"{words.moment(application['accepted_at'])}  {application['id']}  ")
         console.print(line.append_text(screen.state(application["status"])))
@@ -56,9 +81,9 @@ def _show(console: Console, found: list[Mapping[str, Any]], limit: int) -> None:
             console.print(line)
     if not found:
         console.print(words.of(("該当する申請はありません。", "There are no such applications.")))
-    elif len(found) == limit:
+    if following is not None:
         more = words.of(("続き", "more"))
-        screen.plain(console, f"{more}: --before {found[-1]['id']}")
+        screen.plain(console, f"{more}: --before {following}")
 
 
 @app.command("show")
