@@ -157,15 +157,16 @@ def test_an_earlier_release_and_this_one_understand_each_other_about_checks() ->
     """Members that a release does not know are passed over, missing ones have a default."""
     beat = a_heartbeat(answers=NOW, said="受付停止中")
     terms = terms_for(beat, check=NOW)
-    for codec, value, purpose, added in (
+    cases: list[tuple[Any, object, Purpose, dict[str, object]]] = [
         (HEARTBEAT_CODEC, beat, Purpose.HEARTBEAT, {"answers": None, "said": ""}),
         (TERMS_CODEC, terms, Purpose.TERMS, {"check": None}),
-    ):
-        members = json.loads(codec.write(value, SIGNER).body)  # type: ignore[attr-defined]
+    ]
+    for codec, value, purpose, added in cases:
+        members = json.loads(codec.write(value, SIGNER).body)
         earlier = {name: member for name, member in members.items() if name not in added}
 
-        assert codec.read(signed(members, purpose), VERIFIER)[0] == value  # type: ignore[attr-defined]
+        assert codec.read(signed(members, purpose), VERIFIER)[0] == value
         later = signed({**members, "of_a_later_release": 1}, purpose)
-        assert codec.read(later, VERIFIER)[0] == value  # type: ignore[attr-defined]
-        found, _ = codec.read(signed(earlier, purpose), VERIFIER)  # type: ignore[attr-defined]
+        assert codec.read(later, VERIFIER)[0] == value
+        found, _ = codec.read(signed(earlier, purpose), VERIFIER)
         assert {name: getattr(found, name) for name in added} == added
