@@ -14,7 +14,10 @@ from gateway.cli.invocation import Invocation
 
 _STYLES: Final = {Level.OK: "green", Level.WARN: "bold yellow", Level.BAD: "bold red"}
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
+
+@app.command("doctor")
 def doctor(context: typer.Context) -> None:
     """Look at everything that keeps applications from arriving, and say what to do.
 

@@ -35,7 +35,10 @@ _HEALTH: Final[Mapping[str, tuple[str, str, str]]] = {
     "no_worker": ("ワーカーなし", "no worker", "bold red"),
 }
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
+
+@app.command("top")
 def top(
     context: typer.Context,
     *,
@@ -113,7 +116,6 @@ def _table(destinations: Sequence[Mapping[str, Any]], at: str) -> Table:
     for column in table.columns[2:]:
         column.justify = "right"
         column.no_wrap = True
-    table.columns[0].min_width = 12
     for each in destinations:
         table.add_row(
             each["destination"],
