@@ -17,6 +17,13 @@ pytestmark  # pytest reads it
 alg  # members of answers, written as JSON
 status_ja
 body_schema
+attention_since
+compared_with
+first_seen_at
+last_accepted_at
+last_error
+same_version
+started_at
 ja  # members of a manifest, read from TOML
 en
 tier

@@ -11,7 +11,7 @@ from gateway.services.operate.show_adapters import ShowAdapters
 from gateway.services.operate.watch_destinations import WatchDestinations
 
 
-class InForce(Answer):
+class Setting(Answer):
     """One setting of a destination."""
 
     value: Any = Field(description="What holds.")
@@ -36,7 +36,7 @@ class Destination(Answer):
     open: bool
     hold: str | None
     opens_at: Moment | None
-    settings: dict[str, InForce]
+    settings: dict[str, Setting]
     changed: Changed | None
     workers: list[dict[str, Any]]
 
