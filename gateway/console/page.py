@@ -136,6 +136,23 @@ def html_response(text: str, status: int = 200) -> web.Response:
     return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
 
 
+def frame_for_nobody(request: web.Request, address: str) -> dict[str, object]:
+    """Return what ``base.html`` needs while nobody is known to have signed in.
+
+    Args:
+        request: As it came.
+        address: Where the choice of language and colours leads back to.
+    """
+    return {
+        "person": None,
+        "path": request.path,
+        "address": address,
+        "menu": [],
+        "csrf": "",
+        "theme": theme_of(request),
+    }
+
+
 def see_other(path: str) -> web.Response:
     """Send a browser on to a page of this host (303)."""
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path})

@@ -1,6 +1,7 @@
 """The console's routes: who may enter, what a page gets, and what is answered when it fails."""
 
 import asyncio
+import hmac
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -20,7 +21,10 @@ from gateway.console.page import (
     Page,
     Show,
     Visit,
+    frame_for_nobody,
+    html_response,
     is_from_here,
+    language_of,
     see_other,
 )
 from gateway.console.pages import (
@@ -115,7 +119,10 @@ def _entrance(
     """Return what lets in who has signed in, and answers what goes wrong as a page."""
 
     async def enter(request: web.Request) -> web.StreamResponse:
-        visit = await console.visitor(request)
+        try:
+            visit = await console.visitor(request)
+        except TransientError as error:
+            return _unknown(request, renderer, error)
         if visit is None:
             return see_other(f"{SIGN_IN}?{_then(request)}")
 
@@ -125,22 +132,40 @@ def _entrance(
         page = Page(request, visit, console.guard, renderer, still=still, stopping=console.stopping)
         if request.method == "POST":
             form = {name: str(value) for name, value in (await request.post()).items()}
-            if not is_from_here(request) or form.get(CSRF_FIELD) != visit.csrf:
+            if not is_from_here(request) or not _is_same(form.get(CSRF_FIELD, ""), visit.csrf):
                 return _failed(page, HTTPStatus.FORBIDDEN, "csrf")
             page = replace(page, form=form)
-        try:
-            return await show(page)
-        except NotPermittedError as error:
-            return _failed(page, HTTPStatus.FORBIDDEN, error.code)
-        except NotFoundError as error:
-            return _failed(page, HTTPStatus.NOT_FOUND, str(error))
-        except TransientError as error:
-            log.warning("console.not_answered", code=error.code, path=request.path)
-            return _failed(page, HTTPStatus.SERVICE_UNAVAILABLE, error.code)
-        except KakehashiError as error:
-            return _failed(page, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        return await _answered(page, show)
 
     return enter
+
+
+async def _answered(page: Page, show: Show) -> web.StreamResponse:
+    """Return what a page shows, or what went wrong as a page."""
+    try:
+        return await show(page)
+    except NotPermittedError as error:
+        return _failed(page, HTTPStatus.FORBIDDEN, error.code)
+    except NotFoundError as error:
+        return _failed(page, HTTPStatus.NOT_FOUND, str(error))
+    except TransientError as error:
+        log.warning("console.not_answered", code=error.code, path=page.request.path)
+        return _failed(page, HTTPStatus.SERVICE_UNAVAILABLE, error.code)
+    except KakehashiError as error:
+        return _failed(page, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+
+def _unknown(request: web.Request, renderer: Renderer, error: TransientError) -> web.Response:
+    """Answer whoever cannot be recognised now, since the journal does not answer."""
+    log.warning("console.not_answered", code=error.code, path=request.path)
+    frame = frame_for_nobody(request, request.path_qs)
+    shown = {"code": int(HTTPStatus.SERVICE_UNAVAILABLE), "detail": error.code}
+    text = renderer("error.html", language_of(request), {**frame, **shown})
+    return html_response(text, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _is_same(sent: str, ours: str) -> bool:
+    return hmac.compare_digest(sent.encode("utf-8", "replace"), ours.encode())
 
 
 def _failed(page: Page, status: HTTPStatus, detail: str) -> web.Response:

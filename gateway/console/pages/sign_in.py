@@ -8,7 +8,14 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.console.entry import Entry, is_local
-from gateway.console.page import Page, html_response, is_from_here, language_of, see_other, theme_of
+from gateway.console.page import (
+    Page,
+    frame_for_nobody,
+    html_response,
+    is_from_here,
+    language_of,
+    see_other,
+)
 from gateway.console.render import Renderer
 from gateway.domain.errors import TransientError
 from gateway.services.sign_in import NotSignedIn, SignedIn, WhyNot
@@ -87,14 +94,8 @@ class SignInPage:
     def _form(
         self, request: web.Request, *, status: HTTPStatus = HTTPStatus.OK, **values: object
     ) -> web.Response:
-        frame: dict[str, object] = {
-            "person": None,
-            "path": SIGN_IN,
-            "address": str(URL(SIGN_IN).with_query(then=str(values["then"]))),
-            "menu": [],
-            "csrf": "",
-            "theme": theme_of(request),
-        }
+        address = str(URL(SIGN_IN).with_query(then=str(values["then"])))
+        frame = frame_for_nobody(request, address)
         shown = {"code": None, "done": None, "name": "", "wait_s": 0, **values}
         text = self._renderer("sign_in.html", language_of(request), {**frame, **shown})
         return html_response(text, status)

@@ -1,6 +1,8 @@
 """What everybody may do with their own account."""
 
+import time
 from dataclasses import replace
+from math import ceil
 
 from gateway.domain.account import Account
 from gateway.domain.entry import Actor
@@ -13,6 +15,7 @@ from gateway.services.operate.accounts import PasswordRefusedError, account_entr
 from gateway.services.operate.refusals import NotFoundError, OperationError
 from gateway.services.passwords import Passwords
 from gateway.services.sessions import Ended, ended
+from gateway.services.throttle import OF_ACCOUNT, Throttle
 
 
 class OwnAccount:
@@ -26,6 +29,8 @@ class OwnAccount:
         self._access = access
         self._passwords = passwords
         self._clock = clock
+        # A session that somebody else got hold of must not lead to the password.
+        self._guesses = Throttle(OF_ACCOUNT, time.monotonic)
 
     async def password(
         self, current: str, password: str, keep: str | None = None, *, actor: Actor
@@ -40,9 +45,13 @@ class OwnAccount:
 
         Raises:
             NotFoundError: Whoever asks has no account.
-            OperationError: The current one is wrong, or the new one not taken.
+            PasswordRefusedError: The current one is wrong, or the new one not taken.
+            OperationError: The current one was wrong too often.
         """
         name = actor.name
+        if (wait_s := self._guesses.wait_s(name)) > 0:
+            raise OperationError(f"too many tries; again in {ceil(wait_s)} s")
+        self._guesses.note(name)
         account = await self._journal.account(name)
         digest = None if account is None else account.digest
         is_right = await self._passwords.is_right(digest, current)
@@ -50,6 +59,7 @@ class OwnAccount:
             raise NotFoundError(f"no account {name!r}")
         if not is_right:
             raise PasswordRefusedError(PasswordFault.WRONG)
+        self._guesses.forgive(name)
         require_good(password, name)
         new, now = await self._passwords.digest_of(password), self._clock.now()
 

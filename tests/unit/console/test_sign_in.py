@@ -364,6 +364,18 @@ async def test_streams_end_when_the_process_does(world: World, browser: ClientSe
                     pass
 
 
+async def test_while_the_journal_is_away_everybody_gets_a_page_that_says_so(
+    site: str, world: World, browser: ClientSession
+):
+    await sign_in(browser, site)
+    await world.gateway.journal.close()
+
+    async with browser.get(f"{site}/me") as answer:
+        assert answer.status == 503
+        assert "ジャーナルに接続できない" in await answer.text()
+    assert (await sign_in(browser, site))[0] == 503
+
+
 async def test_no_password_and_no_secret_is_written_anywhere(
     site: str, world: World, browser: ClientSession, tmp_path: Path
 ):

@@ -18,6 +18,7 @@ from gateway.services.operate.guard import Guard, NotPermittedError
 from gateway.services.operate.permissions import PERMITTED
 from gateway.services.operate.refusals import NotFoundError, OperationError
 from gateway.services.sessions import session_id
+from gateway.services.throttle import OF_ACCOUNT
 from gateway.testing.world import World
 
 ADMIN = Actor(ActorKind.OPERATOR, "kanri")
@@ -204,6 +205,19 @@ async def test_ones_own_password_needs_the_current_one_and_ends_ones_other_sessi
     stranger = Actor(ActorKind.OPERATOR, "nobody")
     with pytest.raises(NotFoundError):
         await offered["own.password"](stranger, {"current": PASSWORD, "password": new})
+
+
+async def test_who_guesses_at_the_current_password_has_to_wait(
+    offered: Mapping[str, Operation],
+):
+    await make(offered)
+    wrong = {"current": "something else", "password": PASSWORD}
+    for _ in range(OF_ACCOUNT.free + 1):
+        with pytest.raises(PasswordRefusedError):
+            await offered["own.password"](HANAKO, wrong)
+
+    with pytest.raises(OperationError, match="too many tries"):
+        await offered["own.password"](HANAKO, {"current": PASSWORD, "password": PASSWORD})
 
 
 async def test_a_token_is_its_accounts_until_it_is_over(
