@@ -12,6 +12,7 @@ from reference import (
     configuration,
     errors,
     lifecycle,
+    log_events,
     metrics,
     operations_api,
 )
@@ -23,6 +24,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/audit-events.md": audit_events.page,
     "docs/reference/configuration.md": configuration.page,
     "docs/reference/metrics.md": metrics.page,
+    "docs/reference/log-events.md": log_events.page,
     "docs/reference/operations-api.md": operations_api.page,
     "config/kakehashi.example.yaml": configuration.example,
     **audit_performance.PAGES,

@@ -45,6 +45,7 @@ from gateway.services.destinations import Destinations
 from gateway.services.flow import Flow
 from gateway.services.hops import Hops
 from gateway.services.limit import Limit
+from gateway.services.log_levels import LogLevels
 from gateway.services.measured_broker import MeasuredBroker
 from gateway.services.note_keys import NoteKeys
 from gateway.services.observe_clock import ObserveClock
@@ -116,6 +117,7 @@ def build_gateway(
     catalogue: Catalogue,
     journal: Journal | None = None,
     spans: Spans | None = None,
+    levels: LogLevels | None = None,
 ) -> Gateway:
     """Put a gateway process together; connects to nothing yet.
 
@@ -126,6 +128,7 @@ def build_gateway(
         catalogue: The procedures.
         journal: The store, if it is not to be the configured one.
         spans: Where it is traced, if not as configured.
+        levels: What decides what this process logs.
 
     Raises:
         ConfigError: Something configured cannot work.
@@ -258,6 +261,8 @@ def build_gateway(
             flow=flow,
             catalogue=catalogue,
             keys_changed=authenticate.reload,
+            levels=levels,
+            is_connected=lambda: broker.is_connected,
         ),
         relay=relay,
         answer_claims=answer_claims,
@@ -270,6 +275,7 @@ def build_gateway(
             workers=register,
             destinations=destinations,
             clock=clock,
+            levels=levels,
         ),
         bury_dead_letters=BuryDeadLetters(
             journal=journal,

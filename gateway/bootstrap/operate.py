@@ -21,6 +21,7 @@ from gateway.ports.keys import KeyStore
 from gateway.schema.catalogue import Catalogue
 from gateway.services.destinations import Destinations
 from gateway.services.flow import Flow
+from gateway.services.log_levels import LogLevels
 from gateway.services.operate.account_access import AccountAccess
 from gateway.services.operate.accounts import OperateAccounts
 from gateway.services.operate.by_name import Operations, PeopleOperations
@@ -28,6 +29,7 @@ from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
 from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.log_keys import ShowLogKeys
+from gateway.services.operate.log_level import OperateLogLevel
 from gateway.services.operate.look import Look
 from gateway.services.operate.own_account import OwnAccount
 from gateway.services.operate.repair import Repair
@@ -40,7 +42,7 @@ from gateway.services.passwords import Passwords
 from gateway.settings.model import Settings
 
 
-def build_operate(
+def build_operate(  # noqa: PLR0913 - what a gateway process has beside its settings
     settings: Settings,
     store: KeyStore,
     journal: Journal,
@@ -50,6 +52,7 @@ def build_operate(
     catalogue: Catalogue | None = None,
     keys_changed: Callable[[], Awaitable[None]] | None = None,
     is_connected: Callable[[], bool] | None = None,
+    levels: LogLevels | None = None,
 ) -> Operations:
     """Return the operations over ``journal``, for the gateway or for a command beside it.
 
@@ -62,6 +65,7 @@ def build_operate(
         catalogue: The procedures; without it they have no titles.
         keys_changed: Called when a client's key was added or revoked.
         is_connected: Whether the broker could carry something, if this process knows.
+        levels: What decides what this process logs, if it is one that goes on.
 
     Raises:
         KeyNotFoundError: There is no pseudonym key yet.
@@ -115,6 +119,7 @@ def build_operate(
         flow=ShowFlow(flow, destinations),
         verify_log=verify_log,
         log_keys=log_keys,
+        log_level=OperateLogLevel(levels=levels, journal=journal, clock=clock),
         shred_details=ShredDetails(journal=journal, clock=clock),
         log=log,
         watch=watch_operations(

@@ -26,6 +26,7 @@ from gateway.ports.keys import KeyStore
 from gateway.sdk import AdapterConfig, AdapterSpec, Context, Destination, Idempotency
 from gateway.services.deliver import Deliver
 from gateway.services.delivery_settings import DeliverySettings
+from gateway.services.log_levels import LogLevels
 from gateway.services.spans import Spans
 from gateway.settings.model import DestinationSettings, Settings
 
@@ -106,6 +107,7 @@ def build_worker(
     worker: str,
     broker: Broker,
     spans: Spans | None = None,
+    levels: LogLevels | None = None,
 ) -> Deliver:
     """Put one destination's worker together; connects to nothing yet.
 
@@ -150,6 +152,7 @@ def build_worker(
         verifier=Verifier({keys.thumbprint(gateway_key): gateway_key}),
         clock=SystemClock(),
         spans=spans,
+        levels=levels,
     )
 
 

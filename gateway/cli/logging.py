@@ -11,24 +11,28 @@ from typing import Any, Final, Literal, cast
 import structlog
 
 from gateway import __version__
+from gateway.cli.log_redaction import Redaction
 from gateway.cli.redacted import digest, redacted
+from gateway.services.log_levels import SEVERITY, Level, LogLevels
 from gateway.settings.model import Settings
-
-LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 _LONGEST_MESSAGE: Final = 120
 
 Event = MutableMapping[str, Any]
 
 
-def configure(level: str, form: Literal["json", "text"], *, for_good: bool = False) -> None:
+def configure(level: Level, form: Literal["json", "text"], *, for_good: bool = False) -> LogLevels:
     """Send our events, and warnings of libraries, to standard error.
 
     Args:
         level: Least severe level that is written.
         form: One JSON object a line, or text for people.
         for_good: Nothing else will be configured in this process: loggers may remember it.
+
+    Returns:
+        What decides which lines are written; may be changed at any time.
     """
+    levels = LogLevels(level)
     last: structlog.types.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
@@ -37,38 +41,62 @@ def configure(level: str, form: Literal["json", "text"], *, for_good: bool = Fal
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _Filter(levels),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(
                 fmt="iso" if form == "json" else "%H:%M:%S", utc=form == "json", key="timestamp"
             ),
             without_exception_text,
+            Redaction(),
             last,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(SEVERITY["debug"]),
         logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
         cache_logger_on_first_use=for_good,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_ToStructlog()], force=True)
+    return levels
 
 
-def configure_server(settings: Settings, *, for_people: bool = False) -> None:
+def configure_server(settings: Settings, *, for_people: bool = False) -> LogLevels:
     """Log as configured, and say first which configuration it is, without its secrets.
 
     Args:
         settings: The configuration.
         for_people: Write text, unless the configuration asks for something else.
+
+    Returns:
+        What decides which lines are written.
     """
     is_said = "format" in settings.log.model_fields_set
     form = "text" if for_people and not is_said else settings.log.format
-    configure(settings.log.level, form, for_good=True)
+    levels = configure(settings.log.level, form, for_good=True)
     log = structlog.get_logger()
     log.info("config.loaded", version=__version__, sha256=digest(settings))
     log.debug("config.listed", config=redacted(settings))
+    return levels
 
 
 def quiet() -> None:
     """Log warnings only, as text: for a command that answers and ends."""
     configure("warning", "text")
+
+
+class _Filter:
+    """Drops what is not severe enough, by a level that may change."""
+
+    def __init__(self, levels: LogLevels) -> None:
+        self._levels = levels
+
+    def __call__(self, _logger: object, method: str, event: Event) -> Event:
+        """Let an event through.
+
+        Raises:
+            DropEvent: It is not written.
+        """
+        if not self._levels.lets_through(method, event.get("event"), event.get("destination")):
+            raise structlog.DropEvent
+        return event
 
 
 def without_exception_text(_logger: object, _method: str, event: Event) -> Event:

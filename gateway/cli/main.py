@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "gateway.cli.commands.destination",
         "Core systems: show, pause, resume, change while it runs.",
     ),
+    "log": ("gateway.cli.commands.log", "What a running gateway logs: show, change."),
     "client": ("gateway.cli.commands.client", "API keys of front-end systems."),
     "account": ("gateway.cli.commands.account", "People who use the console: roles, passwords."),
     "keys": ("gateway.cli.commands.keys", "Keys that seal and sign."),

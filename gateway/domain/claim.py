@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from gateway.domain.identifiers import CopyId, DeliveryId, DestinationName, WorkerName
 
@@ -130,6 +131,9 @@ class Terms:
         probe_cap_s: Longest such wait.
         check: A person wants the core system checked now: when they asked, by the gateway's
             clock, which tells one request from another. ``None`` if nobody does.
+        log_level: The least severe lines of the destination that the worker writes for the next
+            ``log_for_s`` seconds; ``None`` changes nothing.
+        log_for_s: For how long.
     """
 
     worker: WorkerName
@@ -142,3 +146,5 @@ class Terms:
     probe_s: float
     probe_cap_s: float
     check: datetime | None = None
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    log_for_s: float = 0.0

@@ -99,6 +99,8 @@ class Action(StrEnum):
     """A person signed out, or was signed out."""
     OPERATION_DENIED = "operation.denied"
     """A person who had signed in asked for something that none of their roles allows."""
+    LOG_LEVEL_CHANGED = "log_level.changed"
+    """An operator changed what a process logs."""
     CLIENT_KEY_ADDED = "client_key.added"
     """An operator gave a client a new API key."""
     CLIENT_KEY_REVOKED = "client_key.revoked"

@@ -72,6 +72,7 @@ OUTCOMES: Final[Mapping[Action, EntryOutcome]] = {
     Action.SESSION_REFUSED: EntryOutcome.REFUSED,
     Action.SESSION_CLOSED: EntryOutcome.DONE,
     Action.OPERATION_DENIED: EntryOutcome.REFUSED,
+    Action.LOG_LEVEL_CHANGED: EntryOutcome.DECIDED,
     Action.CLIENT_KEY_ADDED: EntryOutcome.DECIDED,
     Action.CLIENT_KEY_REVOKED: EntryOutcome.DECIDED,
     Action.KEY_MADE: EntryOutcome.NOTED,

@@ -242,6 +242,14 @@ CARRIED: Final[Mapping[Action, Carries]] = {
     ),
     Action.SESSION_CLOSED: Carries({"account": "who", "code": "why"}),
     Action.OPERATION_DENIED: Carries({"operation": "what was asked for"}),
+    Action.LOG_LEVEL_CHANGED: Carries(
+        {
+            "level": "the least severe that is written since; `configured`: as before",
+            "destination": "of whose lines; null for all",
+            "events": "how the events begin; null for all",
+            "for_s": "for how many seconds; null until the process ends",
+        }
+    ),
     Action.CLIENT_KEY_ADDED: Carries({"key": "its public part", "client": "whose it is"}),
     Action.CLIENT_KEY_REVOKED: Carries({"key": "its public part", "client": "always null"}),
     Action.KEY_MADE: Carries(

@@ -16,6 +16,7 @@ from gateway.ports.broker import HEARTBEATS, Broker
 from gateway.ports.clock import Clock
 from gateway.services.delivery_settings import DeliverySettings
 from gateway.services.forward_clock import ForwardClock
+from gateway.services.log_levels import About, LogLevels
 from gateway.services.wire import HEARTBEAT_CODEC, TERMS_CODEC
 from gateway.services.worker_gate import WorkerGate
 from gateway.services.worker_health import WorkerHealth
@@ -42,7 +43,7 @@ class AskTerms:
     comes, what the gateway said last holds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         *,
         settings: DeliverySettings,
@@ -53,6 +54,7 @@ class AskTerms:
         gate: WorkerGate,
         health: WorkerHealth,
         in_hand: Callable[[], InHand],
+        levels: LogLevels | None = None,
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._settings = settings
@@ -64,6 +66,7 @@ class AskTerms:
         self._gate = gate
         self._health = health
         self._in_hand = in_hand
+        self._levels = levels
         self._asked = 0
         self._agreed = 0
         self._is_refusing = False
@@ -103,7 +106,10 @@ class AskTerms:
                 self._agreed = number
                 if terms.check is not None:
                     self._health.ask(terms.check)
-                self._gate.agree(replace(terms, check=None))
+                if self._levels is not None and terms.log_level is not None:
+                    about = About(terms.destination)
+                    self._levels.change(about, terms.log_level, for_s=terms.log_for_s)
+                self._gate.agree(replace(terms, check=None, log_level=None, log_for_s=0.0))
 
     def _heartbeat(self) -> Heartbeat:
         in_hand = self._in_hand()

@@ -20,6 +20,7 @@ from gateway.services.attempts import Attempts
 from gateway.services.carry_copy import CarryCopy, carried
 from gateway.services.carry_feedback import CarryFeedback
 from gateway.services.delivery_settings import DeliverySettings
+from gateway.services.log_levels import LogLevels
 from gateway.services.spans import Spans
 from gateway.services.stages.claim import ClaimDesk
 from gateway.services.stages.report import report
@@ -46,6 +47,7 @@ class Deliver:
         verifier: Verifier,
         clock: Clock,
         spans: Spans | None = None,
+        levels: LogLevels | None = None,
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._settings = settings
@@ -84,6 +86,7 @@ class Deliver:
             gate=self._gate,
             health=self._health,
             in_hand=lambda: InHand(len(self._in_hand), self._carry.unclaimed),
+            levels=levels,
         )
         self._feedback = CarryFeedback(
             settings=settings, broker=broker, signer=signer, clock=clock, spans=self._spans
@@ -123,6 +126,8 @@ class Deliver:
         Raises:
             ConfigError: The adapter cannot work as configured.
         """
+        # So that what its adapter logs says whose it is, too.
+        structlog.contextvars.bind_contextvars(destination=self._settings.destination)
         try:
             async with asyncio.TaskGroup() as tasks:
                 services = [

@@ -10,13 +10,14 @@ from typing import Final, NamedTuple
 import structlog
 
 from gateway.crypto.sign import Signer, Verifier
-from gateway.domain.claim import Heartbeat
+from gateway.domain.claim import Heartbeat, Terms
 from gateway.domain.errors import JournalUnavailableError, PermanentError
 from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.ports.broker import HEARTBEATS, Broker, Message
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
+from gateway.services.log_levels import About, LogLevels
 from gateway.services.wire import HEARTBEAT_CODEC, TERMS_CODEC
 from gateway.services.workers import WorkerRegister
 
@@ -44,7 +45,7 @@ class RecordHeartbeats:
     two commits. Who was heard and not written down before the process ended is heard again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         *,
         journal: Journal,
@@ -55,8 +56,13 @@ class RecordHeartbeats:
         destinations: Destinations,
         clock: Clock,
         monotonic: Callable[[], float] = monotonic,
+        levels: LogLevels | None = None,
     ) -> None:
-        """Keep what it works with; opens nothing. ``monotonic`` tells how long one waited."""
+        """Keep what it works with; opens nothing. ``monotonic`` tells how long one waited.
+
+        ``levels`` are this process's; a destination's are handed on to its workers.
+        """
+        self._levels = levels
         self._journal = journal
         self._broker = broker
         self._signer = signer
@@ -128,4 +134,11 @@ class RecordHeartbeats:
         """Tell the worker its terms, if it asks for them: earlier versions do not."""
         terms = self._destinations.terms(beat)
         if terms is not None and question.reply_to is not None:
+            terms = self._with_level(terms)
             await self._broker.reply(question, TERMS_CODEC.write(terms, self._signer))
+
+    def _with_level(self, terms: Terms) -> Terms:
+        for each, left_s in () if self._levels is None else self._levels.changes():
+            if each.about == About(terms.destination) and left_s is not None and left_s > 0:
+                return replace(terms, log_level=each.level, log_for_s=left_s)
+        return terms

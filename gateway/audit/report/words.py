@@ -127,6 +127,7 @@ ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     Action.SESSION_OPENED: ("サインイン", "sign-ins"),
     Action.SESSION_REFUSED: ("サインインの拒否", "sign-ins refused"),
     Action.SESSION_CLOSED: ("サインアウト", "sign-outs"),
+    Action.LOG_LEVEL_CHANGED: ("ログ出力レベルの変更", "log level changed"),
     Action.OPERATION_DENIED: ("権限のない操作の拒否", "operations denied"),
     Action.CLIENT_KEY_ADDED: ("APIキーの発行", "API key added"),
     Action.CLIENT_KEY_REVOKED: ("APIキーの失効", "API key revoked"),

@@ -13,6 +13,7 @@ from gateway.cli import logging, loop
 from gateway.cli.examine import Role, require_keys
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
+from gateway.services.log_levels import LogLevels
 from gateway.settings.model import Settings
 
 _FIRST_ACCOUNT: Final = (
@@ -32,8 +33,8 @@ def serve(context: typer.Context) -> None:
     invocation = Invocation.of(context)
     settings = for_production(invocation, "serve")
     require_keys(settings, Role.GATEWAY)
-    logging.configure_server(settings)
-    loop.run(_serve(invocation, settings))
+    levels = logging.configure_server(settings)
+    loop.run(_serve(invocation, settings, levels))
 
 
 def for_production(invocation: Invocation, command: str) -> Settings:
@@ -59,13 +60,14 @@ def for_production(invocation: Invocation, command: str) -> Settings:
     return settings
 
 
-async def _serve(invocation: Invocation, settings: Settings) -> None:
+async def _serve(invocation: Invocation, settings: Settings, levels: LogLevels) -> None:
     stop = stop_on_signals()
     gateway = build_gateway(
         settings,
         open_keys(settings),
         broker=open_broker(settings),
         catalogue=open_catalogue(settings),
+        levels=levels,
     )
 
     async def started(addresses: Addresses) -> None:

@@ -29,6 +29,7 @@ from gateway.domain.errors import ConfigError
 from gateway.domain.identifiers import ClientName
 from gateway.drivers.system_clock import SystemClock
 from gateway.services.authenticate import new_key
+from gateway.services.log_levels import LogLevels
 from gateway.settings.model import Settings, WorkerSettings
 
 _SAMPLE_PROCEDURE: Final = "childcare/allowance-claim"
@@ -58,21 +59,29 @@ def up(
     if not settings.broker.url.startswith("memory:"):
         raise ConfigError("broker.url: up has its own broker in memory; use serve and work")
     settings = with_workers(settings)
-    logging.configure_server(settings, for_people=sys.stderr.isatty())
+    levels = logging.configure_server(settings, for_people=sys.stderr.isatty())
     # What is delivered into it is in clear: not for other users of this machine.
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    loop.run(_up(invocation, settings))
+    loop.run(_up(invocation, settings, levels))
 
 
-async def _up(invocation: Invocation, settings: Settings) -> None:
+async def _up(invocation: Invocation, settings: Settings, levels: LogLevels) -> None:
     stop = stop_on_signals()
     store = open_keys(settings)
     made = make_missing_keys(settings, store)
     broker = open_broker(settings)
-    gateway = build_gateway(settings, store, broker=broker, catalogue=open_catalogue(settings))
+    gateway = build_gateway(
+        settings, store, broker=broker, catalogue=open_catalogue(settings), levels=levels
+    )
     workers = [
         build_worker(
-            settings, store, destination, worker=worker, broker=broker, spans=gateway.spans
+            settings,
+            store,
+            destination,
+            worker=worker,
+            broker=broker,
+            spans=gateway.spans,
+            levels=levels,
         )
         for destination, worker in _assigned(settings).items()
     ]

@@ -13,6 +13,7 @@ from gateway.cli import logging, loop
 from gateway.cli.commands.serve import for_production
 from gateway.cli.invocation import Invocation
 from gateway.domain.errors import ConfigError
+from gateway.services.log_levels import LogLevels
 from gateway.services.measured_broker import MeasuredBroker
 from gateway.settings.model import Settings
 
@@ -38,8 +39,8 @@ def work(
     names = tuple(dict.fromkeys(destinations))
     name = worker or only_worker(settings, names)
     _require_allowed(settings, name, names)
-    logging.configure_server(settings)
-    loop.run(_work(settings, names, name))
+    levels = logging.configure_server(settings)
+    loop.run(_work(settings, names, name, levels))
 
 
 def only_worker(settings: Settings, destinations: tuple[str, ...]) -> str:
@@ -75,13 +76,17 @@ def _require_allowed(settings: Settings, name: str, destinations: tuple[str, ...
             raise ConfigError(f"workers.{name}.destinations: {destination} is not among them")
 
 
-async def _work(settings: Settings, destinations: tuple[str, ...], name: str) -> None:
+async def _work(
+    settings: Settings, destinations: tuple[str, ...], name: str, levels: LogLevels
+) -> None:
     stop = stop_on_signals()
     store = open_keys(settings)
     broker = MeasuredBroker(open_broker(settings))
     spans = open_spans(settings, name)
     workers = [
-        build_worker(settings, store, destination, worker=name, broker=broker, spans=spans)
+        build_worker(
+            settings, store, destination, worker=name, broker=broker, spans=spans, levels=levels
+        )
         for destination in destinations
     ]
     async with measured(settings, workers, broker):

@@ -19,6 +19,7 @@ from gateway.services.operate.examine_log import ExamineLog
 from gateway.services.operate.export_log import ExportLog
 from gateway.services.operate.four_eyes import FourEyes
 from gateway.services.operate.log_keys import ShowLogKeys
+from gateway.services.operate.log_level import OperateLogLevel
 from gateway.services.operate.log_standing import ShowLogStanding
 from gateway.services.operate.look import Look
 from gateway.services.operate.own_account import OwnAccount
@@ -103,6 +104,7 @@ class Operations:
     flow: ShowFlow
     verify_log: VerifyLog
     log_keys: ShowLogKeys
+    log_level: OperateLogLevel
     shred_details: ShredDetails
     log: LogOperations
     watch: WatchOperations
@@ -165,6 +167,7 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "adapter.show": _reading(operate.adapters.one),
         "destination.flow": _reading(operate.flow.one),
         "flow.totals": _reading(operate.flow.totals),
+        "log.level": _deciding(operate.log_level.__call__),
         "client.add": _deciding(operate.client_keys.add),
         "client.list": _reading(operate.client_keys.list),
         "client.revoke": _deciding(operate.client_keys.revoke),

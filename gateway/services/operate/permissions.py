@@ -60,6 +60,7 @@ PERMITTED: Final[Mapping[str, frozenset[Role]]] = {
     "adapter.show": _EVERYBODY,
     "destination.flow": _EVERYBODY,
     "flow.totals": _EVERYBODY,
+    "log.level": _REPAIRING | _GIVING_OUT,
     "client.add": _GIVING_OUT,
     "client.list": _EVERYBODY,
     "client.revoke": _GIVING_OUT,

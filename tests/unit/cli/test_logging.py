@@ -6,6 +6,7 @@ import pytest
 import structlog
 
 from gateway.cli import logging as our_logging
+from gateway.services.log_levels import About
 
 
 @pytest.fixture
@@ -63,3 +64,78 @@ def test_an_exception_is_logged_by_class_and_place_without_its_text(
     assert ours["error"] == theirs["error"] == "ValueError"
     assert str(ours["place"]).startswith("test_logging.py:")
     assert "resident" not in json.dumps([ours, theirs])
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_what_no_table_names_is_not_written_in_any_form(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    our_logging.configure("info", form)  # type: ignore[arg-type]
+
+    structlog.get_logger().info(
+        "thing.happened", furigana="canary-1", token="canary-2", my_number="canary-3", code="known"
+    )
+
+    written = capsys.readouterr().err
+    assert "canary" not in written
+    assert all(word in written for word in ("[unknown field]", "[secret]", "[personal]", "known"))
+    assert "unknown_fields" in written
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_value_breaks_its_line_or_moves_a_cursor(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    our_logging.configure("info", form)  # type: ignore[arg-type]
+
+    structlog.get_logger().info("thing.happened", reason="a\nb\x1b[2J\u202ec" + "x" * 600)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "\x1b[2J" not in line
+    assert "\u202e" not in line
+    assert len(line) < 800
+
+
+def test_what_is_filled_into_an_event_is_not_written(lines: pytest.CaptureFixture[str]) -> None:
+    structlog.get_logger().info("received %s", "a resident's name")
+
+    (event,) = events(lines)
+    assert event["event"] == "log.event_malformed"
+
+
+def test_an_object_is_written_as_its_class(lines: pytest.CaptureFixture[str]) -> None:
+    structlog.get_logger().info("thing.happened", reason=ValueError("a resident's name"))
+
+    (event,) = events(lines)
+    assert event["reason"] == "[ValueError]"
+
+
+def test_a_level_changes_while_it_runs_and_goes_back_by_itself(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = 0.0
+    levels = our_logging.configure("warning", "json", for_good=True)
+    levels._monotonic = lambda: now
+    log = structlog.get_logger()
+
+    log.info("thing.first")
+    levels.change(About(destination="core"), "debug", for_s=60)
+    log.debug("thing.second", destination="core")
+    log.debug("thing.third", destination="other")
+    now = 61.0
+    log.debug("thing.fourth", destination="core")
+
+    assert [each["event"] for each in events(capsys)] == ["thing.second"]
+
+
+def test_the_narrowest_change_decides(capsys: pytest.CaptureFixture[str]) -> None:
+    levels = our_logging.configure("info", "json")
+    levels.change(About(), "error")
+    levels.change(About(events="journal."), "info")
+
+    structlog.get_logger().info("journal.recovered")
+    structlog.get_logger().info("lane.recovered")
+    levels.change(About(), None)
+    structlog.get_logger().info("queue.declared")
+
+    assert [each["event"] for each in events(capsys)] == ["journal.recovered", "queue.declared"]

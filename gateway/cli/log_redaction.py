@@ -1,0 +1,87 @@
+"""What of a log line is written: known fields by their class, of bounded length, in one line.
+
+A field that ``log_fields.FIELDS`` does not name is written as ``[unknown field]``: whoever adds
+one says first what it may hold. This is the last net; that nothing personal is logged is the
+rule of whoever logs.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final
+
+from gateway.cli.log_fields import FIELDS, FieldClass
+
+UNKNOWN: Final = "[unknown field]"
+_HIDDEN: Final = {FieldClass.SECRET: "[secret]", FieldClass.PERSONAL: "[personal]"}
+_LONGEST_TEXT: Final = 500
+_MOST_MEMBERS: Final = 100
+_DEEPEST: Final = 8
+_EVENT: Final = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)+")
+_NO_EVENT: Final = "log.event_malformed"
+_OWN: Final = frozenset({"level", "timestamp"})
+"""What our own processors add."""
+
+
+class Redaction:
+    """A structlog processor; it comes last before the renderer."""
+
+    def __init__(self) -> None:
+        """Begin to count."""
+        self.unknown: Counter[str] = Counter()
+        """How often each unknown field was met; of at most a hundred names."""
+
+    def __call__(
+        self, _logger: object, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """Replace what may not be written."""
+        unknown = 0
+        for name, value in list(event.items()):
+            if name == "event":
+                is_event = isinstance(value, str) and _EVENT.fullmatch(value) is not None
+                event[name] = value if is_event else _NO_EVENT
+            elif name in _OWN:
+                continue
+            elif (field := FIELDS.get(name)) is None:
+                unknown += 1
+                self._count(name)
+                del event[name]
+                event[_escaped(name)] = UNKNOWN
+            elif field.kind in _HIDDEN:
+                event[name] = _HIDDEN[field.kind]
+            else:
+                event[name] = _plain(value)
+        if unknown:
+            event["unknown_fields"] = unknown
+        return event
+
+    def _count(self, name: str) -> None:
+        if name in self.unknown or len(self.unknown) < _MOST_MEMBERS:
+            self.unknown[name] += 1
+
+
+def _plain(value: object, depth: int = 0) -> object:
+    """Return a value as it may be written: by its class where it is nothing simple."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return _escaped(value)
+    if depth == _DEEPEST:
+        return "…"
+    if isinstance(value, Mapping):
+        members = list(value.items())[:_MOST_MEMBERS]
+        return {_escaped(str(name)): _plain(inner, depth + 1) for name, inner in members}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner, depth + 1) for inner in list(value)[:_MOST_MEMBERS]]
+    return f"[{type(value).__qualname__}]"
+
+
+def _escaped(text: str) -> str:
+    """Return ``text`` in one line and of bounded length, with what is not printable escaped."""
+    cut = text[:_LONGEST_TEXT]
+    if not cut.isprintable():
+        cut = "".join(
+            each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+            for each in cut
+        )
+    return cut if len(text) <= _LONGEST_TEXT else f"{cut}…"
