@@ -15,8 +15,10 @@ from aiohttp import web
 
 from gateway.console.live import stream
 from gateway.console.page import HEADERS, Page
+from gateway.console.pages.attention import asked
 from gateway.console.pages.way import attempts_of, said_of, way_of, whole_s
-from gateway.services.operate.refusals import NotFoundError
+from gateway.services.operate.four_eyes import WaitsForApprovalError
+from gateway.services.operate.refusals import NotFoundError, OperationError
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 _DONE: Final = frozenset({"replay", "confirm", "cancel"})
@@ -27,6 +29,10 @@ _ENTRIES: Final = 200
 
 async def show(page: Page) -> web.Response:
     """Show the page; that somebody looked is an entry."""
+    return await _shown(page)
+
+
+async def _shown(page: Page, *, refused: str | None = None, status: int = 200) -> web.Response:
     seen = await _seen(page)
     values = await _values(page)
     application = values["application"]
@@ -48,8 +54,10 @@ async def show(page: Page) -> web.Response:
                 each for each in application["deliveries"] if each["state"] in _DECIDABLE
             ],
             "done": page.query.get("done") in _DONE,
+            "refused": refused,
             "live": "/live/applications/" + application["id"] + "?" + urlencode({"seen": seen}),
         },
+        status=status,
     )
 
 
@@ -67,10 +75,25 @@ async def live(page: Page) -> web.StreamResponse:
 
 
 async def decide(page: Page) -> web.Response:
-    """Replay, confirm or cancel a delivery, and come back."""
-    application, delivery = _id(page), page.request.match_info["delivery"]
+    """Replay, confirm or cancel a delivery, and come back.
+
+    What cannot be done is told on the page, which shows how the delivery stands now.
+    """
+    try:
+        done = await _decided(page)
+    except OperationError as error:
+        return await _shown(page, refused=str(error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    except WaitsForApprovalError as error:
+        return asked(error)
+    address = f"/applications/{_id(page)}?done={done}"
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={**HEADERS, "Location": address})
+
+
+async def _decided(page: Page) -> str:
+    delivery = page.request.match_info["delivery"]
     reason, reference = page.form.get("reason", ""), page.form.get("reference", "").strip()
-    match page.form.get("do"):
+    done = page.form.get("do", "")
+    match done:
         case "replay":
             await page.ask("parked.replay", delivery=delivery, reason=reason)
         case "confirm":
@@ -80,8 +103,7 @@ async def decide(page: Page) -> web.Response:
             await page.ask("parked.cancel", delivery=delivery, reason=reason)
         case _:
             raise NotFoundError("there is no such thing to do")
-    address = f"/applications/{application}?done={page.form['do']}"
-    return web.Response(status=HTTPStatus.SEE_OTHER, headers={**HEADERS, "Location": address})
+    return done
 
 
 async def prove(page: Page) -> web.Response:
