@@ -38,11 +38,11 @@ def stream(part: Callable[[Page], Awaitable[str]], *, every_s: float = EVERY_S) 
         ends_at -= secrets.randbelow(60)
         now = first
         while asyncio.get_running_loop().time() < ends_at:
-            if now != sent:
-                await answer.write(_event(now))
-                sent = now
-            else:
-                await answer.write(_ALIVE)
+            try:
+                await answer.write(_event(now) if now != sent else _ALIVE)
+            except ConnectionResetError:
+                break  # Whoever looked has gone.
+            sent = now
             with suppress(TimeoutError):
                 await asyncio.wait_for(page.stopping.wait(), every_s)
             try:

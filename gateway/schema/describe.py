@@ -73,7 +73,7 @@ class Description:
     """A version of a procedure for people.
 
     Attributes:
-        fields: In the order of the file, A票 before B票.
+        fields: As the compiled schema orders them, A票 before B票.
         conditions: What holds only sometimes.
         checks: Pointer of the object and name of each check across fields (``schema.checks``).
     """
@@ -167,7 +167,7 @@ def _parts(schema: Mapping[str, JSON]) -> Iterator[Mapping[str, JSON]]:
 
 
 def _members(parts: Sequence[Mapping[str, JSON]]) -> dict[str, Mapping[str, JSON]]:
-    """Return every member with all that is said of it, in the order of the file."""
+    """Return every member with all that is said of it."""
     found: dict[str, list[dict[str, JSON]]] = {}
     for part in parts:
         members = part.get("properties")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from gateway.console.page import Page
+from gateway.console.page import Page, see_other
 from gateway.services.operate.refusals import NotFoundError
 
 
@@ -40,7 +40,7 @@ async def newest(page: Page) -> web.Response:
     name = f"{found['area']}/{found['name']}"
     for each in await page.ask("procedure.list"):
         if each["name"] == name:
-            raise web.HTTPSeeOther(f"/procedures/{name}/v{each['versions'][-1]}")
+            return see_other(f"/procedures/{name}/v{each['versions'][-1]}")
     raise NotFoundError(name)
 
 

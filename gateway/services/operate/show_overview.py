@@ -253,7 +253,7 @@ def _findings(view: Mapping[str, Any]) -> Iterator[Finding]:
         if each["alive"] and each["version"] != view["version"]
     }
     if others:
-        yield Finding("other_version", min(others), len(others))
+        yield Finding("other_version", min(others).partition("/")[0], len(others))
 
 
 def _of_destination(each: Mapping[str, Any]) -> Iterator[Finding]:
