@@ -13,14 +13,18 @@ from typing import Any, Final
 from gateway.cli.log_fields import FIELDS, FieldClass
 
 UNKNOWN: Final = "[unknown field]"
-_HIDDEN: Final = {FieldClass.SECRET: "[secret]", FieldClass.PERSONAL: "[personal]"}
+_INSTEAD: Final = {FieldClass.SECRET: "[secret]", FieldClass.PERSONAL: "[personal]"}
+_HIDDEN: Final = {
+    name: _INSTEAD[field.kind] for name, field in FIELDS.items() if field.kind in _INSTEAD
+}
+_SHOWN: Final = FIELDS.keys() - _HIDDEN.keys() | {"level", "timestamp"}
+"""Among them what our own processors add."""
+_SIMPLE: Final = frozenset({type(None), bool, int, float})
 _LONGEST_TEXT: Final = 500
 _MOST_MEMBERS: Final = 100
 _DEEPEST: Final = 8
 _EVENT: Final = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)+")
 _NO_EVENT: Final = "log.event_malformed"
-_OWN: Final = frozenset({"level", "timestamp"})
-"""What our own processors add."""
 
 
 class Redaction:
@@ -37,20 +41,19 @@ class Redaction:
         """Replace what may not be written."""
         unknown = 0
         for name, value in list(event.items()):
-            if name == "event":
+            if name in _SHOWN:
+                if type(value) not in _SIMPLE:
+                    event[name] = _plain(value)
+            elif name == "event":
                 is_event = isinstance(value, str) and _EVENT.fullmatch(value) is not None
                 event[name] = value if is_event else _NO_EVENT
-            elif name in _OWN:
-                continue
-            elif (field := FIELDS.get(name)) is None:
+            elif name in _HIDDEN:
+                event[name] = _HIDDEN[name]
+            else:
                 unknown += 1
                 self._count(name)
                 del event[name]
                 event[_escaped(name)] = UNKNOWN
-            elif field.kind in _HIDDEN:
-                event[name] = _HIDDEN[field.kind]
-            else:
-                event[name] = _plain(value)
         if unknown:
             event["unknown_fields"] = unknown
         return event
@@ -62,10 +65,10 @@ class Redaction:
 
 def _plain(value: object, depth: int = 0) -> object:
     """Return a value as it may be written: by its class where it is nothing simple."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
     if isinstance(value, str):
         return _escaped(value)
+    if type(value) in _SIMPLE:
+        return value
     if depth == _DEEPEST:
         return "…"
     if isinstance(value, Mapping):
@@ -78,6 +81,8 @@ def _plain(value: object, depth: int = 0) -> object:
 
 def _escaped(text: str) -> str:
     """Return ``text`` in one line and of bounded length, with what is not printable escaped."""
+    if len(text) <= _LONGEST_TEXT and text.isprintable():
+        return text
     cut = text[:_LONGEST_TEXT]
     if not cut.isprintable():
         cut = "".join(

@@ -97,6 +97,8 @@ class Spans:
     ) -> None:
         """Keep where spans go; without ``telemetry``, nowhere."""
         self.telemetry = telemetry or NullTelemetry()
+        # Then nobody reads attributes: they are not put together.
+        self._is_off = isinstance(self.telemetry, NullTelemetry)
         self._broker = broker or BrokerAddress()
         self._unix_s = unix_s
 
@@ -129,7 +131,7 @@ class Spans:
             carried.application,
             f"send {queue}",
             SpanKind.PRODUCER,
-            {**self._messaging("send", queue), **_of(carried), MESSAGE_BYTES: size},
+            {**self._messaging("send", queue), **self._of(carried), MESSAGE_BYTES: size},
         )
 
     def process_copy(self, queue: str, carried: Carried, cause: str | None, size: int) -> Span:
@@ -138,19 +140,23 @@ class Spans:
             f"process {queue}",
             SpanKind.CONSUMER,
             parent=parse(cause),
-            attributes={**self._messaging("process", queue), **_of(carried), MESSAGE_BYTES: size},
+            attributes={
+                **self._messaging("process", queue),
+                **self._of(carried),
+                MESSAGE_BYTES: size,
+            },
         )
 
     def claim(self, parent: TraceContext | None, carried: Carried) -> Span:
         """Begin to ask for the right to open a copy."""
         return self.telemetry.begin(
-            "claim", SpanKind.CLIENT, parent=parent, attributes=_of(carried)
+            "claim", SpanKind.CLIENT, parent=parent, attributes=self._of(carried)
         )
 
     def open_copy(self, parent: TraceContext | None, carried: Carried) -> Span:
         """Begin to break a copy's seal."""
         return self.telemetry.begin(
-            "open", SpanKind.INTERNAL, parent=parent, attributes=_of(carried)
+            "open", SpanKind.INTERNAL, parent=parent, attributes=self._of(carried)
         )
 
     def deliver(self, parent: TraceContext | None, carried: Carried) -> Span:
@@ -159,7 +165,7 @@ class Spans:
             f"deliver {carried.destination}",
             SpanKind.CLIENT,
             parent=parent,
-            attributes=_of(carried),
+            attributes=self._of(carried),
         )
 
     def look_up(self, parent: TraceContext | None, carried: Carried) -> Span:
@@ -168,7 +174,7 @@ class Spans:
             f"look up {carried.destination}",
             SpanKind.CLIENT,
             parent=parent,
-            attributes=_of(carried),
+            attributes=self._of(carried),
         )
 
     def settle(self, queue: str, parent: TraceContext, carried: Carried) -> Span:
@@ -177,7 +183,7 @@ class Spans:
             f"ack {queue}",
             SpanKind.CLIENT,
             parent=parent,
-            attributes={**self._messaging("ack", queue), **_of(carried)},
+            attributes={**self._messaging("ack", queue), **self._of(carried)},
         )
 
     def send_report(self, queue: str, parent: TraceContext | None, delivery: UUID) -> Span:
@@ -269,6 +275,8 @@ class Spans:
         return max(0.0, round(self._unix_s() * 1000 - accepted_ms, 1))
 
     def _messaging(self, operation: str, queue: str) -> dict[str, Attribute | None]:
+        if self._is_off:
+            return {}
         return {
             SYSTEM: self._broker.system,
             QUEUE: queue,
@@ -278,12 +286,13 @@ class Spans:
             PORT: self._broker.port,
         }
 
-
-def _of(carried: Carried) -> dict[str, Attribute | None]:
-    return {
-        APPLICATION: str(carried.application),
-        DELIVERY: str(carried.delivery),
-        MESSAGE: str(carried.copy),
-        DESTINATION: carried.destination,
-        ATTEMPT: carried.attempt,
-    }
+    def _of(self, carried: Carried) -> dict[str, Attribute | None]:
+        if self._is_off:
+            return {}
+        return {
+            APPLICATION: str(carried.application),
+            DELIVERY: str(carried.delivery),
+            MESSAGE: str(carried.copy),
+            DESTINATION: carried.destination,
+            ATTEMPT: carried.attempt,
+        }
