@@ -1,6 +1,7 @@
 """``kakehashi destination``: how each stands; pause, resume and change one while all runs."""
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli import screen, words
+from gateway.cli.failures import ExitCode
 from gateway.cli.invocation import Invocation
 from gateway.cli.reach import perform
 
@@ -26,6 +28,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="As in the configurati
 Reason = Annotated[
     str, typer.Option(help="Why, for the audit log: 1 to 200 characters, no personal data.")
 ]
+
+ANSWERS_S: Final = 15.0
+"""Two heartbeats bring the question and its answer; an adapter has its time between them."""
+_LOOK_S: Final = 0.5
 
 _DAYS: Final = ("window.closed_on", "window.open_on")
 """Settings that are days, with commas between them."""
@@ -45,6 +51,35 @@ def show(context: typer.Context, name: Name) -> None:
     invocation = Invocation.of(context)
     found = perform(invocation, "destination.show", destination=name)
     screen.show(invocation, found, lambda console: _show(console, found))
+
+
+@app.command("check")
+def check(context: typer.Context, name: Name) -> None:
+    """Have its living workers check their core system, and tell what they find; sends nothing.
+
+    Waits up to 15 s for their answers. Exits with 1 unless all have answered and are well.
+    """
+    invocation = Invocation.of(context)
+    found = perform(invocation, "destination.check", destination=name)
+    gives_up_at = time.monotonic() + ANSWERS_S
+    while found["waits"] and time.monotonic() < gives_up_at:
+        time.sleep(_LOOK_S)
+        found = perform(invocation, "destination.standing", destination=name)["check"]
+    screen.show(invocation, found, lambda console: _show_check(console, found))
+    if not all(worker["answered"] and worker["healthy"] for worker in found["workers"]):
+        raise typer.Exit(ExitCode.NOT_WELL)
+
+
+def _show_check(console: Console, found: Mapping[str, Any]) -> None:
+    for worker in found["workers"]:
+        if not worker["answered"]:
+            said = Text(words.of(("回答なし", "no answer")), style="bold yellow")
+        elif worker["healthy"]:
+            said = Text(words.of(("正常", "well")), style="green")
+        else:
+            said = Text(words.of(("異常", "not well")), style="bold red")
+        detail = f"  {worker['said']}" if worker.get("said") else ""
+        console.print(Text(f"{worker['worker']}  ").append_text(said).append(detail))
 
 
 @app.command("pause")

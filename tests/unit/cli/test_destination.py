@@ -1,9 +1,18 @@
 """``kakehashi destination``, without a running gateway."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from gateway.bootstrap.embedded import embedded_document
+from gateway.bootstrap.stores import open_journal
+from gateway.cli import loop
+from gateway.cli.commands import destination
+from gateway.domain.identifiers import DestinationName, WorkerName
+from gateway.settings.load import build
+from gateway.testing.builders import a_heartbeat
 from tests.unit.cli.conftest import Terminal
 
 
@@ -80,3 +89,33 @@ def test_an_unknown_destination_is_named_with_those_there_are(journal: Terminal)
     text = journal.run("destination", "pause", "core", "--reason", "x", code=1)
 
     assert "no destination of this name: core (known: delivered)" in text
+
+
+def test_a_check_is_answered_by_nobody_where_no_worker_lives(journal: Terminal) -> None:
+    assert "no worker lives that could check it" in journal.run(
+        "destination", "check", "delivered", code=1
+    )
+
+
+def test_a_worker_that_does_not_answer_is_told(
+    journal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destination, "ANSWERS_S", 0.0)
+    loop.run(_beat())
+
+    shown = journal.run("destination", "check", "delivered", code=1)
+
+    assert "w1/a  no answer" in shown
+
+
+async def _beat() -> None:
+    journal = open_journal(build(embedded_document(Path("var"))))
+    await journal.open()
+    await journal.put_heartbeat(
+        a_heartbeat(
+            worker=WorkerName("w1/a"),
+            destination=DestinationName("delivered"),
+            at=datetime.now(UTC),
+        )
+    )
+    await journal.close()

@@ -119,6 +119,22 @@ async def test_a_worker_is_told_of_a_request_for_a_minute_only(world: World) -> 
         assert (terms.check is not None) == is_told
 
 
+async def test_a_request_reaches_workers_through_every_gateway_of_the_journal(
+    world: World, tmp_path: Path
+) -> None:
+    await beats(world, "w1/a")
+    other = World.make(tmp_path, store=world.store, opened=world.gateway.journal).gateway
+
+    asked = await world.gateway.operate.watch_destinations.check(DESTINATION, actor=OPERATOR)
+    await other.destinations.refresh()
+
+    beat = a_heartbeat(worker=WorkerName("w1/a"), destination=NAME, at=datetime.now(UTC))
+    terms = other.destinations.terms(beat)
+    assert terms is not None
+    assert terms.check is not None
+    assert terms.check.isoformat(timespec="milliseconds") == asked["asked_at"]
+
+
 async def test_a_worker_of_an_earlier_release_is_told_apart_from_one_that_answered(
     world: World,
 ) -> None:
