@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Literal
 
 import structlog
@@ -59,7 +60,7 @@ class ExamineLog:
         self._report = report
         self._clock = clock
         self._last: dict[Kind, Examination] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[dict[str, Any]] | None = None
 
     async def verify(self, *, actor: Actor) -> dict[str, Any]:
         """Begin to verify; see ``show`` for the answer.
@@ -124,24 +125,20 @@ class ExamineLog:
             raise OperationError("the whole log is being read already; ask when that is done")
         one = Examination(by=actor.name, began_at=self._clock.now())
         self._last[kind] = one
-        self._task = asyncio.create_task(self._run(one, work))
+        self._task = asyncio.create_task(work)
+        self._task.add_done_callback(partial(self._end, one))
         return {"state": one.state}
 
-    async def _run(self, one: Examination, work: Coroutine[Any, Any, dict[str, Any]]) -> None:
-        try:
-            one.found = await work
-        except asyncio.CancelledError:
+    def _end(self, one: Examination, task: asyncio.Task[dict[str, Any]]) -> None:
+        one.ended_at = self._clock.now()
+        if task.cancelled():
             one.state = "stopped"
-            raise
-        except KakehashiError as error:
-            one.state, one.code = "failed", error.code
-            log.warning("log.not_examined", code=error.code)
+        elif (error := task.exception()) is None:
+            one.state, one.found = "done", task.result()
         else:
-            one.state, one.code = "done", None
-        finally:
-            if one.state == "running":
-                one.state, one.code = "failed", "internal"
-            one.ended_at = self._clock.now()
+            one.state = "failed"
+            one.code = error.code if isinstance(error, KakehashiError) else "internal"
+            log.warning("log.not_examined", code=one.code)
 
     def _tell(self, read: int, of: int) -> None:
         one = max(self._last.values(), key=lambda each: each.began_at)

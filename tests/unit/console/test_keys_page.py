@@ -123,7 +123,10 @@ async def test_an_endpoint_is_listed_and_what_is_well_has_no_button(
 ):
     store = MemoryKeys()
     store.add("webhook/portal", new_secret(), private=True)
-    async with World.make(tmp_path, store=store, clients=HOOK) as world, console_site(world.gateway) as url:
+    async with (
+        World.make(tmp_path, store=store, clients=HOOK) as world,
+        console_site(world.gateway) as url,
+    ):
         text = await (await browser.get(f"{url}/keys")).text()
         answer = await post(browser, f"{url}/keys/webhook", client=CLIENT)
 
