@@ -185,3 +185,52 @@ async def test_who_may_not_repair_sees_why(world: World, browser: ClientSession)
         await site.post(group, f"{group}/note", 403, note="mine")
 
     assert "operation.denied" in await world.actions()
+
+
+async def test_what_one_person_asks_for_another_approves_on_the_same_page(
+    tmp_path: Path, browser: ClientSession
+) -> None:
+    async with World.make(tmp_path, operations={"four_eyes": ["replay.order"]}) as world:
+        world.start_worker()
+        await parked(world, 2)
+        replay = f"/attention/{(await the_group(world))['id']}/replay"
+        async with console_site(world.gateway, name="hanako") as url:
+            site = Site(browser, url)
+            asked = await site.post(replay, replay, reason="mended")
+            assert "Asked. It is done once another person has approved it." in asked
+            assert "somebody else decides" in asked
+            found = re.search(r"/approvals/([0-9a-f-]{36})/withdraw", asked)
+            assert found is not None
+            own = f"/approvals/{found[1]}/approve"
+            assert "you asked for it yourself" in await site.post(
+                "/attention", own, 422, reason="I am sure"
+            )
+        async with console_site(world.gateway, name="jiro") as url:
+            site = Site(browser, url)
+            refused = await site.post("/attention", own, 422, reason=" ")
+            assert "reason of 1 to 200" in refused
+            assert "An order to send again" in await site.post("/attention", own, reason="seen")
+            assert "Waits for a second person" not in await site.get("/attention")
+
+
+async def test_an_order_that_has_halted_is_resumed_with_a_reason(
+    world: World, browser: ClientSession
+) -> None:
+    first, _ = await parked(world, 2)
+    replay = f"/attention/{(await the_group(world))['id']}/replay"
+    world.adapter.script.append(refuses)
+
+    async with console_site(world.gateway) as url:
+        site = Site(browser, url)
+        made = await site.post(replay, replay, reason="mended", canary="1")
+        assert "Only an order that has halted can be resumed." in made
+        found = re.search(r"(/replays/[0-9a-f-]{36})/stop", made)
+        assert found is not None
+        order = found[1]
+        await world.gateway.carry_out_replays.look()
+        await world.until(first, State.PARKED)
+        await world.gateway.carry_out_replays.look()
+        assert "The canary did not arrive." in await site.get(order)
+        assert "a reason of 1 to 200" in await site.post(order, f"{order}/resume", 422, reason="")
+        assert "Resumed." in await site.post(order, f"{order}/resume", reason="one mistake")
+        assert "Resumed." not in await site.get(order)
