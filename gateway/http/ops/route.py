@@ -121,8 +121,12 @@ class Route:
 
     @cached_property
     def pattern(self) -> str:
-        """The path as the router takes it: a version is a number."""
-        return self.path.replace("{version}", "{version:[1-9][0-9]{0,3}}")
+        """The path as the router takes it: an id is no other resource's name."""
+        forms = {"version": "[1-9][0-9]{0,3}"} | dict.fromkeys(IDS, "[0-9A-Fa-f-]{36}")
+        return _IN_PATH.sub(
+            lambda found: f"{{{found[1]}:{forms[found[1]]}}}" if found[1] in forms else found[0],
+            self.path,
+        )
 
     @cached_property
     def may_wait(self) -> bool:

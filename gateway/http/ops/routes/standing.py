@@ -9,6 +9,7 @@ from gateway.domain.lifecycle import State
 from gateway.http.ops.answers import Answer, Count, Moment
 from gateway.http.ops.route import Items, Route
 from gateway.http.ops.routes.clients import Webhook
+from gateway.services.operate.log_level import OperateLogLevel
 from gateway.services.operate.recent_events import RecentEvents
 from gateway.services.operate.show_flow import ShowFlow
 from gateway.services.operate.show_overview import ShowOverview
@@ -95,6 +96,16 @@ class Event(Answer):
     facts: dict[str, Any]
 
 
+class LogLevels(Answer):
+    """What the asked process logs."""
+
+    node: str
+    configured: str
+    changed: list[dict[str, Any]]
+
+
+_CHANGE: Final = frozenset({"level", "destination", "events", "for_s"})
+
 ROUTES: Final = (
     Route(
         method="GET",
@@ -137,5 +148,23 @@ ROUTES: Final = (
         does=ShowFlow.one,
         summary="What went to a destination, minute by minute.",
         answer=Flow,
+    ),
+    Route(
+        method="GET",
+        path="/log-level",
+        operation="log.level",
+        name="log.level.show",
+        does=OperateLogLevel.__call__,
+        summary="What the gateway process that answers logs.",
+        answer=LogLevels,
+        without=_CHANGE,
+    ),
+    Route(
+        method="POST",
+        path="/log-level",
+        operation="log.level",
+        does=OperateLogLevel.__call__,
+        summary="Change what it logs, for all or of one destination, for a time.",
+        answer=LogLevels,
     ),
 )

@@ -200,6 +200,8 @@ async def test_what_can_be_read_is_answered_as_the_document_says(world: World, a
     statuses = {route.path: (await ask("GET", route.path)).status for route in plain}
 
     assert statuses.pop("/audit/proofs") == 422
+    # No process whose level it could be.
+    assert statuses.pop("/log-level") == 422
     assert set(statuses.values()) == {200}, statuses
 
 
@@ -412,6 +414,8 @@ async def test_a_body_that_cannot_be_read_is_refused(
         ("DELETE", "/client-keys/%00", 404),
         ("DELETE", "/overview", 405),
         ("POST", "/overview", 405),
+        ("GET", "/applications/searches", 405),
+        ("GET", "/replays/plan", 405),
     ],
 )
 async def test_what_is_not_there_is_not_found(
