@@ -56,3 +56,15 @@ EndElementHandler
 CharacterDataHandler
 StartDoctypeDeclHandler
 ProcessingInstructionHandler
+get_reset_query  # asyncpg asks a connection for it
+on_start  # OpenTelemetry's SDK calls these, by these names
+on_end
+parent_context
+force_flush
+timeout_millis
+sending_s  # a template reads it
+on_start  # OpenTelemetry's SDK calls these
+parent_context
+on_end
+force_flush
+timeout_millis

@@ -88,7 +88,6 @@ class Bridge:
         self._ports: dict[str, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._working: asyncio.Task[None] | None = None
-        self._listening: asyncio.Future[Addresses] | None = None
 
     async def __aenter__(self) -> Self:
         """Start core systems and gateway; workers start when told."""
