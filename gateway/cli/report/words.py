@@ -1,1 +1,0 @@
-../../audit/report/words.py
