@@ -108,6 +108,7 @@ class Destination(Protocol):
     system goes and ``info`` when it is back, once each; nothing for a single delivery, which the
     runtime logs. What is logged goes to the worker's standard error from ``log.level`` on, and
     nowhere else; of what libraries log by ``logging``, warnings only, without their arguments.
+    Of fields, those are written that docs/reference/log-events.md names; of others, the name only.
     No error, log line or ``repr`` holds a secret or anything of an application, at any level.
     """
 
