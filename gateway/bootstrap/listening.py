@@ -10,6 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.bootstrap.console import add_operators_door
 from gateway.bootstrap.gateway import Gateway
 from gateway.bootstrap.machine import look_at_machine
 from gateway.domain.errors import ConfigError, JournalUnavailableError
@@ -107,18 +108,16 @@ async def listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Addr
         observe=observe,
         shutdown_timeout_s=DRAIN_S / 2,
     )
-    health, commands = (
-        FrontRunner(
-            operations_app(
-                ready=ready,
-                observe=observe_destinations,
-                metrics=metrics,
-                operations=offered,
-            ),
-            observe=observe_operator,
-            shutdown_timeout_s=1.0,
+    for_people, for_commands = (
+        operations_app(
+            ready=ready, observe=observe_destinations, metrics=metrics, operations=offered
         )
         for offered in ({}, operations(gateway.operate))
+    )
+    add_operators_door(for_people, gateway, stop)
+    health, commands = (
+        FrontRunner(app, observe=observe_operator, shutdown_timeout_s=1.0)
+        for app in (for_people, for_commands)
     )
     socket = await _free_socket(gateway.settings.home)
     runners = (front, health, commands)
