@@ -18,6 +18,7 @@ from gateway.services.operate.guard import Guard
 from gateway.services.passwords import Passwords, new_password
 from gateway.services.sessions import Sessions
 from gateway.services.sign_in import SignIn
+from gateway.services.throttle import OF_ACCOUNT, Patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class OperatorsDoor:
         return person if isinstance(person, Refusal) else Caller(person)
 
 
-def operators_door(gateway: Gateway) -> OperatorsDoor:
+def operators_door(gateway: Gateway, patience: Patience = OF_ACCOUNT) -> OperatorsDoor:
     """Return the door of a gateway."""
     clock, settings = SystemClock(), gateway.settings.console
     sessions = gateway.sessions
@@ -54,6 +55,7 @@ def operators_door(gateway: Gateway) -> OperatorsDoor:
                 sessions=sessions,
                 passwords=Passwords(),
                 denials=gateway.denials,
+                patience=patience,
             ),
             sessions=sessions,
             cookie=SessionCookie(is_secure=settings.is_secure),
@@ -61,15 +63,21 @@ def operators_door(gateway: Gateway) -> OperatorsDoor:
     )
 
 
-def add_operators_door(app: web.Application, gateway: Gateway, stopping: asyncio.Event) -> None:
+def add_operators_door(
+    app: web.Application,
+    gateway: Gateway,
+    stopping: asyncio.Event,
+    patience: Patience = OF_ACCOUNT,
+) -> None:
     """Add console and operations API to an application that people reach.
 
     Args:
         app: Serves health and metrics already.
         gateway: Whose console it is.
         stopping: Set when the process ends.
+        patience: How guessing at an account is slowed down.
     """
-    door = operators_door(gateway)
+    door = operators_door(gateway, patience)
     console = Console(
         guard=door.guard, visitor=door.entry.visitor, entry=door.entry, stopping=stopping
     )

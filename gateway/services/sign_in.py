@@ -11,7 +11,7 @@ from gateway.ports.journal import Journal
 from gateway.services.count_denials import CountDenials
 from gateway.services.passwords import Passwords
 from gateway.services.sessions import Ended, Sessions
-from gateway.services.throttle import OF_ACCOUNT, OF_ADDRESS, Throttle
+from gateway.services.throttle import OF_ACCOUNT, OF_ADDRESS, Patience, Throttle
 
 _LONGEST: Final = 1000
 """Characters that are looked at: nobody's password is longer, and hashing more only takes time."""
@@ -58,13 +58,14 @@ class SignIn:
         sessions: Sessions,
         passwords: Passwords,
         denials: CountDenials,
+        patience: Patience = OF_ACCOUNT,
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._journal = journal
         self._sessions = sessions
         self._passwords = passwords
         self._denials = denials
-        self._accounts = Throttle(OF_ACCOUNT, time.monotonic)
+        self._accounts = Throttle(patience, time.monotonic)
         self._addresses = Throttle(OF_ADDRESS, time.monotonic)
 
     async def __call__(

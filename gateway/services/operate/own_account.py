@@ -15,14 +15,20 @@ from gateway.services.operate.accounts import PasswordRefusedError, account_entr
 from gateway.services.operate.refusals import NotFoundError, OperationError
 from gateway.services.passwords import Passwords
 from gateway.services.sessions import Ended, ended
-from gateway.services.throttle import OF_ACCOUNT, Throttle
+from gateway.services.throttle import OF_ACCOUNT, Patience, Throttle
 
 
 class OwnAccount:
     """Changes the password, and lists and takes back sessions and tokens, of whoever asks."""
 
     def __init__(
-        self, *, journal: Journal, access: AccountAccess, passwords: Passwords, clock: Clock
+        self,
+        *,
+        journal: Journal,
+        access: AccountAccess,
+        passwords: Passwords,
+        clock: Clock,
+        patience: Patience = OF_ACCOUNT,
     ) -> None:
         """Keep what it works with; opens nothing."""
         self._journal = journal
@@ -30,7 +36,7 @@ class OwnAccount:
         self._passwords = passwords
         self._clock = clock
         # A session that somebody else got hold of must not lead to the password.
-        self._guesses = Throttle(OF_ACCOUNT, time.monotonic)
+        self._guesses = Throttle(patience, time.monotonic)
 
     async def password(
         self, current: str, password: str, keep: str | None = None, *, actor: Actor

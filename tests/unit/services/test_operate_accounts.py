@@ -11,14 +11,17 @@ import pytest
 from gateway.domain.account import Person, Role
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.values.password import PasswordFault, password_fault
+from gateway.drivers.system_clock import SystemClock
 from gateway.services.accept import Refusal
 from gateway.services.operate.accounts import OperateAccounts, PasswordRefusedError
 from gateway.services.operate.by_name import Operation, operations
 from gateway.services.operate.guard import Guard, NotPermittedError
+from gateway.services.operate.own_account import OwnAccount
 from gateway.services.operate.permissions import PERMITTED
 from gateway.services.operate.refusals import NotFoundError, OperationError
+from gateway.services.passwords import Passwords
 from gateway.services.sessions import session_id
-from gateway.services.throttle import OF_ACCOUNT
+from gateway.services.throttle import Patience
 from gateway.testing.world import World
 
 ADMIN = Actor(ActorKind.OPERATOR, "kanri")
@@ -208,16 +211,22 @@ async def test_ones_own_password_needs_the_current_one_and_ends_ones_other_sessi
 
 
 async def test_who_guesses_at_the_current_password_has_to_wait(
-    offered: Mapping[str, Operation],
+    world: World, offered: Mapping[str, Operation]
 ):
     await make(offered)
-    wrong = {"current": "something else", "password": PASSWORD}
-    for _ in range(OF_ACCOUNT.free + 1):
-        with pytest.raises(PasswordRefusedError):
-            await offered["own.password"](HANAKO, wrong)
+    people = world.gateway.operate.people
+    own = OwnAccount(
+        journal=world.gateway.journal,
+        access=people.access,
+        passwords=Passwords(),
+        clock=SystemClock(),
+        patience=Patience(free=0, first_s=600.0, longest_s=600.0),
+    )
+    with pytest.raises(PasswordRefusedError):
+        await own.password("something else", PASSWORD, actor=HANAKO)
 
     with pytest.raises(OperationError, match="too many tries"):
-        await offered["own.password"](HANAKO, {"current": PASSWORD, "password": PASSWORD})
+        await own.password(PASSWORD, PASSWORD, actor=HANAKO)
 
 
 async def test_a_token_is_its_accounts_until_it_is_over(

@@ -24,6 +24,8 @@ from gateway.testing.contracts.journal_accounts import an_account, put
 
 PASSWORD = "wakaba no kaze ga fuku"
 HERE = "192.0.2.7"
+SLOW = replace(OF_ACCOUNT, first_s=600.0, longest_s=600.0)
+"""A wait that is not over before the test is, however busy the machine."""
 
 
 @dataclass
@@ -85,7 +87,13 @@ async def door(tmp_path: Path, digest: str) -> AsyncIterator[Door]:
     clock, passwords = SetClock(), CountedPasswords()
     denials = CountDenials(journal=journal, clock=clock)
     sessions = Sessions(journal=journal, clock=clock, limits=SessionLimits())
-    sign_in = SignIn(journal=journal, sessions=sessions, passwords=passwords, denials=denials)
+    sign_in = SignIn(
+        journal=journal,
+        sessions=sessions,
+        passwords=passwords,
+        denials=denials,
+        patience=SLOW,
+    )
     await put(journal, an_account(digest=digest))
     yield Door(journal, clock, sessions, passwords, denials, sign_in)
     await journal.close()
@@ -153,7 +161,7 @@ async def test_who_guesses_at_a_name_has_to_wait_even_with_the_right_password(do
 
     assert isinstance(answer, NotSignedIn)
     assert answer.why is WhyNot.WAIT
-    assert 0 < answer.retry_after_s <= OF_ACCOUNT.first_s
+    assert 0 < answer.retry_after_s <= SLOW.first_s
     assert len(door.passwords.compared) == compared
 
 
