@@ -117,7 +117,7 @@ def test_a_token_that_nobody_made_is_nobodys(site: Site) -> None:
 def test_nothing_that_is_made_up_breaks_it(site: Site, tmp_path: Path) -> None:
     config, report = tmp_path / "schemathesis.toml", tmp_path / "report.json"
     config.write_text(CONFIGURATION)
-    arguments = ["--checks", ",".join(CHECKS), "--max-examples", str(MORE or 8), "--no-shrink"]
+    arguments = ["--checks", ",".join(CHECKS), "--max-examples", str(MORE or 4), "--no-shrink"]
     arguments += ["--phases", "fuzzing" if not MORE else "examples,coverage,fuzzing"]
     arguments += [] if MORE else ["--generation-deterministic"]
     arguments += ["--url", site.up.operations_url, "--no-color"]
