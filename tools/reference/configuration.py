@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -141,6 +141,8 @@ def _default(field: FieldInfo) -> str:
 
 def _type(annotation: object) -> str:
     names = str(getattr(annotation, "__name__", annotation))
+    if get_origin(annotation) is tuple and "Literal" in str(annotation):
+        return f"list of {_type(get_args(annotation)[0])}"
     if "Literal" in str(annotation):
         return " or ".join(f"`{choice}`" for choice in get_args(annotation))
     if names == "Annotated":
