@@ -135,6 +135,15 @@ async def test_metrics_count_what_the_front_door_answered(
     assert 'kakehashi_deliveries{destination="jido-teate",state="delivered"} 0.0' in text
 
 
+async def test_a_scraper_that_takes_openmetrics_gets_it(health: ClientSession) -> None:
+    accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+    async with health.get("/metrics", headers={"Accept": accept}) as answer:
+        text = await answer.text()
+
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert text.endswith("# EOF\n")
+
+
 async def test_metrics_show_every_destination_as_it_stands(health: ClientSession) -> None:
     async with health.get("/metrics") as answer:
         text = await answer.text()

@@ -45,8 +45,8 @@ class Later:
         return datetime.now(UTC) + self._ahead
 
 
-async def scrape(world: World, *, hours_later: int = 0) -> dict[str, str]:
-    """Return what the gateway tells, by series."""
+async def told_by(world: World, *, hours_later: int = 0) -> bytes:
+    """Return what the gateway tells at a scrape."""
     gateway = world.gateway
     metrics = Metrics(gateway.hops, is_connected=lambda: gateway.broker.is_connected)
     observe = Observe(
@@ -56,6 +56,12 @@ async def scrape(world: World, *, hours_later: int = 0) -> dict[str, str]:
         log=gateway.seal_log.standing,
     )
     told, _ = metrics.exposition(await observe())
+    return told
+
+
+async def scrape(world: World, *, hours_later: int = 0) -> dict[str, str]:
+    """Return the same by series."""
+    told = await told_by(world, hours_later=hours_later)
     found = (SAMPLE.fullmatch(line) for line in told.decode().splitlines())
     return {
         f'{each[1]}{{{each[2] + "," if each[2] else ""}job="kakehashi",instance="gw-1"}}': each[3]
@@ -119,6 +125,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 async def settle(world: World, delivery: Any) -> None:
     await world.gateway.operate.decide.cancel(str(delivery.id), actor=SUZUKI, reason="over")
+
+
+async def test_prometheus_has_nothing_to_object_to_in_what_a_gateway_tells(
+    world: World, promtool: Promtool
+) -> None:
+    promtool("check", "metrics", given=await told_by(world))
 
 
 async def test_a_refused_application_is_one_alert_until_somebody_decides(
