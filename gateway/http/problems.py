@@ -66,6 +66,7 @@ AT_THE_DOOR: Final = frozenset(
 OPERATORS_ONLY: Final = frozenset(
     {
         "operation.unknown",
+        "operator.csrf",
         "operator.token_expired",
         "operator.token_revoked",
         "operator.token_unknown",

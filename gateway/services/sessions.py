@@ -178,7 +178,8 @@ class Sessions:
         if scheme.lower() != "bearer" or not token:
             return Refusal(status=401, code="operator.unauthenticated")
         parts = token.split("_", 2)
-        if len(token) > _LONGEST or len(parts) != 3 or parts[0] != _PREFIX:  # noqa: PLR2004 - see new_token
+        is_one = token.isascii() and len(token) <= _LONGEST
+        if not is_one or len(parts) != 3 or parts[0] != _PREFIX:  # noqa: PLR2004 - see new_token
             return Refusal(status=401, code="operator.token_unknown")
         found = await self._journal.token(parts[1])
         if found is None or not hmac.compare_digest(found[0].digest, digest_of(token)):
