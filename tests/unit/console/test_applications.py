@@ -293,6 +293,17 @@ async def test_an_arrival_is_told_with_what_it_took_and_is_not_streamed(
     assert "hx-sse:connect" not in text
 
 
+async def test_a_trace_leads_to_where_traces_are_looked_at(tmp_path: Path, browser: ClientSession):
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    console = {"trace_url": "https://traces.example.jp/t/{trace_id}?from=<gateway>"}
+    async with World.make(tmp_path, console=console) as world:
+        receipt = await world.submit(traceparent=f"00-{trace_id}-00f067aa0ba902b7-01")
+        async with console_site(world.gateway) as url:
+            text = await text_of(browser, f"{url}/applications/{receipt.id}")
+
+    assert f'href="https://traces.example.jp/t/{trace_id}?from=&lt;gateway&gt;"' in text
+
+
 async def test_what_an_operator_decides_is_done_with_the_reason(
     world: World, url: str, browser: ClientSession
 ):
