@@ -25,8 +25,8 @@ from gateway.domain.records import (
 )
 from gateway.domain.repair import ReplayItem
 from gateway.domain.webhook import Announcement
-from gateway.ports.applications import Applications
 from gateway.ports.accounts import Accounts
+from gateway.ports.applications import Applications
 from gateway.ports.approvals import Approvals
 from gateway.ports.attention import Attention
 from gateway.ports.audit_log import AuditLog
@@ -161,7 +161,9 @@ class DossierFilter:
     receipt_macs: tuple[bytes, ...] = ()
 
 
-class Journal(Approvals, Attention, Accounts, Applications, AuditLog, Controls, Repairs, Webhooks, Protocol):
+class Journal(
+    Approvals, Attention, Accounts, Applications, AuditLog, Controls, Repairs, Webhooks, Protocol
+):
     """The durable store. What a call has returned survives kill -9 and power loss.
 
     Safe to use from many tasks at once; concurrent calls share commits. A call

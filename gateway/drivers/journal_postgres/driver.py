@@ -80,7 +80,15 @@ class _Opened:
     apart: Apart
 
 
-class PostgresJournal(PostgresAccounts, PostgresApplications, PostgresAuditLog, PostgresWebhooks, PostgresAttention, PostgresApprovals, PostgresChecks):
+class PostgresJournal(
+    PostgresAccounts,
+    PostgresApplications,
+    PostgresAuditLog,
+    PostgresWebhooks,
+    PostgresAttention,
+    PostgresApprovals,
+    PostgresChecks,
+):
     """Keeps the journal in a PostgreSQL database that several processes share.
 
     One connection writes (``writer``) and holds the node's name, another one seals; a few

@@ -37,8 +37,8 @@ from gateway.drivers.journal_sqlite.applications import SQLiteApplications
 from gateway.drivers.journal_sqlite.approvals import SQLiteApprovals
 from gateway.drivers.journal_sqlite.attention import SQLiteAttention
 from gateway.drivers.journal_sqlite.audit_log import PAGE_ENTRIES, SQLiteAuditLog
-from gateway.drivers.journal_sqlite.checks import SQLiteChecks
 from gateway.drivers.journal_sqlite.checkpointing import Checkpointer
+from gateway.drivers.journal_sqlite.checks import SQLiteChecks
 from gateway.drivers.journal_sqlite.database import FileLock, open_database, size_bytes
 from gateway.drivers.journal_sqlite.reading import Readers
 from gateway.drivers.journal_sqlite.webhooks import SQLiteWebhooks
@@ -66,7 +66,15 @@ class _Opened:
     readers: Readers
 
 
-class SQLiteJournal(SQLiteAccounts, SQLiteApplications, SQLiteAuditLog, SQLiteWebhooks, SQLiteAttention, SQLiteApprovals, SQLiteChecks):
+class SQLiteJournal(
+    SQLiteAccounts,
+    SQLiteApplications,
+    SQLiteAuditLog,
+    SQLiteWebhooks,
+    SQLiteAttention,
+    SQLiteApprovals,
+    SQLiteChecks,
+):
     """Keeps the journal in one SQLite database (WAL, ``synchronous=FULL``).
 
     One process at a time: a file lock beside the database says so. Steps are
