@@ -12,6 +12,7 @@ from gateway.bootstrap.operate import build_operate
 from gateway.bootstrap.policies import policies
 from gateway.bootstrap.stores import open_journal
 from gateway.bootstrap.telemetry import open_spans
+from gateway.bootstrap.watching import grants, routes
 from gateway.bootstrap.webhooks import endpoints
 from gateway.crypto import keys
 from gateway.crypto.at_rest import WordsAtRest
@@ -57,7 +58,7 @@ from gateway.services.record_feedback import RecordFeedback
 from gateway.services.record_heartbeats import RecordHeartbeats
 from gateway.services.record_outcomes import RecordOutcomes
 from gateway.services.relay import Relay
-from gateway.services.routing import Grant, Route, RoutingTable
+from gateway.services.routing import RoutingTable
 from gateway.services.seal_log import SealLog
 from gateway.services.send_webhooks import SendWebhooks
 from gateway.services.sessions import Sessions
@@ -231,8 +232,8 @@ def build_gateway(
         accept=AcceptApplication(
             catalogue=catalogue,
             municipalities=frozenset(MunicipalityCode(code) for code in settings.municipalities),
-            grants=_grants(settings),
-            routing=_routing(settings),
+            grants=grants(settings),
+            routing=RoutingTable(routes(settings)),
             ordering=_ordering(settings, pseudonyms),
             sealers={name: Sealer(store.public(destination_key(name))) for name in destinations},
             signer=signer,
@@ -337,25 +338,15 @@ def _trusted_workers(
     settings: Settings, store: KeyStore
 ) -> tuple[dict[str, bytes], WorkerRegister]:
     public: dict[str, bytes] = {}
-    grants: dict[str, WorkerGrant] = {}
+    granted: dict[str, WorkerGrant] = {}
     for name, worker in settings.workers.items():
         jwk = store.public(worker_key(name))
         kid = keys.thumbprint(jwk)
         public[kid] = jwk
-        grants[kid] = WorkerGrant(
+        granted[kid] = WorkerGrant(
             WorkerName(name), frozenset(DestinationName(to) for to in worker.destinations)
         )
-    return public, WorkerRegister(grants)
-
-
-def _grants(settings: Settings) -> dict[ClientName, Grant]:
-    return {
-        ClientName(name): Grant(
-            municipalities=frozenset(MunicipalityCode(code) for code in client.municipalities),
-            procedures=client.procedures,
-        )
-        for name, client in settings.clients.items()
-    }
+    return public, WorkerRegister(granted)
 
 
 def _ordering(settings: Settings, pseudonyms: Pseudonyms) -> Ordering:
@@ -365,16 +356,3 @@ def _ordering(settings: Settings, pseudonyms: Pseudonyms) -> Ordering:
         if destination.order_by is not None
     }
     return Ordering(order_by, pseudonyms)
-
-
-def _routing(settings: Settings) -> RoutingTable:
-    return RoutingTable(
-        [
-            Route(
-                municipality=MunicipalityCode(route.municipality),
-                procedure=route.procedure,
-                to=tuple(DestinationName(name) for name in route.to),
-            )
-            for route in settings.routes
-        ]
-    )
