@@ -224,7 +224,10 @@ def test_every_declared_dependency_is_locked_and_no_direct_one_is_left_over() ->
     project, groups = PROJECT["project"], PROJECT["dependency-groups"]
     extras = project["optional-dependencies"]
     declared = {
-        "requirements.txt": [*project["dependencies"], *extras["postgres"], *extras["sftp"]],
+        "requirements.txt": [
+            *project["dependencies"],
+            *(one for extra in ("postgres", "sftp", "otel") for one in extras[extra]),
+        ],
         "requirements-dev.txt": groups["dev"],
         "requirements-bench.txt": groups["bench"],
         "requirements-build.txt": groups["build"],
