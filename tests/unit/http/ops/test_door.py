@@ -23,8 +23,8 @@ from gateway.testing.world import DESTINATION, World
 
 TOO_LONG = b" " * (1 << 20) + b"{}"
 REASON = {"reason": "after a call"}
-# Workers of one run must collect the same tests.
-NOBODY = "01a20000-0000-7000-8000-000000000000"
+# Of nobody: workers of one run must collect the same tests.
+NOT_THERE = "01a20000-0000-7000-8000-000000000000"
 DOCUMENT: Any = document()
 
 
@@ -410,9 +410,9 @@ async def test_a_body_that_cannot_be_read_is_refused(
         ("GET", "/destinations/nowhere", 404),
         ("GET", "/destinations/%00", 404),
         ("GET", "/deliveries/not-an-id", 404),
-        ("GET", f"/deliveries/{NOBODY}", 404),
-        ("GET", f"/applications/{NOBODY}", 404),
-        ("POST", f"/replays/{NOBODY}/stop", 404),
+        ("GET", f"/deliveries/{NOT_THERE}", 404),
+        ("GET", f"/applications/{NOT_THERE}", 404),
+        ("POST", f"/replays/{NOT_THERE}/stop", 404),
         ("DELETE", "/client-keys/%00", 404),
         ("DELETE", "/overview", 405),
         ("POST", "/overview", 405),
