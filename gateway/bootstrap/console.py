@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -79,7 +80,11 @@ def add_operators_door(
     """
     door = operators_door(gateway, patience)
     console = Console(
-        guard=door.guard, visitor=door.entry.visitor, entry=door.entry, stopping=stopping
+        guard=door.guard,
+        visitor=door.entry.visitor,
+        entry=door.entry,
+        stopping=stopping,
+        refused=partial(gateway.denials.count, door="operations"),
     )
     add_console(app, console)
     add_operations_api(app, OperationsAPI(guard=door.guard, identify=door.identify))

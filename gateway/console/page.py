@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from aiohttp import web
-from multidict import MultiMapping
+from multidict import MultiDict, MultiMapping
 
 from gateway.console.navigation import MENU
 from gateway.console.render import Renderer
@@ -74,7 +74,7 @@ class Page:
     renderer: Renderer
     still: Callable[[], Awaitable[Visit | None]]
     stopping: asyncio.Event
-    form: Mapping[str, str] = field(default_factory=dict)
+    form: MultiMapping[str] = field(default_factory=MultiDict)
 
     @property
     def person(self) -> Person:

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from gateway.console.entry import Entry, is_local
+from gateway.console.form import posted
 from gateway.console.page import (
     CSRF_FIELD,
     HEADERS,
@@ -89,12 +90,14 @@ class Console:
         visitor: Knows who asks.
         entry: Where people sign in; ``None`` where everybody is somebody already.
         stopping: Set when the process ends; streams end then.
+        refused: Told the code when a form was not one of our own pages'.
     """
 
     guard: Guard
     visitor: Visitor
     entry: Entry | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    refused: Callable[[str], None] = lambda _code: None
 
 
 def add_console(app: web.Application, console: Console) -> None:
@@ -104,7 +107,7 @@ def add_console(app: web.Application, console: Console) -> None:
     for method, path, show in routes:
         app.router.add_route(method, path, _entrance(console, renderer, show))
     if console.entry is not None:
-        sign_in = SignInPage(console.entry, renderer)
+        sign_in = SignInPage(console.entry, renderer, console.refused)
         app.router.add_get(SIGN_IN, sign_in.show)
         app.router.add_post(SIGN_IN, sign_in.take)
         app.router.add_post("/sign-out", _entrance(console, renderer, sign_in.sign_out))
@@ -131,8 +134,9 @@ def _entrance(
 
         page = Page(request, visit, console.guard, renderer, still=still, stopping=console.stopping)
         if request.method == "POST":
-            form = {name: str(value) for name, value in (await request.post()).items()}
+            form = await posted(request)
             if not is_from_here(request) or not _is_same(form.get(CSRF_FIELD, ""), visit.csrf):
+                console.refused("operator.csrf")
                 return _failed(page, HTTPStatus.FORBIDDEN, "csrf")
             page = replace(page, form=form)
         return await _answered(page, show)
@@ -184,8 +188,8 @@ def _choose(
     known = frozenset(choices)
 
     async def choose(request: web.Request) -> web.Response:
-        form = await request.post()
-        chosen, back = str(form.get("to", "")), str(form.get("back", "/"))
+        form = await posted(request)
+        chosen, back = form.get("to", ""), form.get("back", "/")
         answer = see_other(back if is_local(back) else "/")
         if chosen in known and is_from_here(request):
             answer.set_cookie(cookie, chosen, max_age=_YEAR_S, samesite="Strict", httponly=True)

@@ -38,12 +38,14 @@ SECURITY_HEADERS: Final = {
 _CODES: Final = {
     404: "resource.unknown",
     405: "request.method",
+    408: "request.timeout",
     413: "request.too_large",
     417: "request.expectation",
 }
 """Status of an ``HTTPException`` that aiohttp raises itself, to our code."""
 
 _JOURNAL_RETRY_S: Final = 5.0
+_STATIC: Final = "/static/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +222,9 @@ def _access_log_class(observe: Observe) -> type[AbstractAccessLogger]:
                 replayed="Idempotency-Replayed" in response.headers,
                 traceparent=request.get(TRACEPARENT),
             )
-            log.info(
+            # A page of the console asks for a dozen files; nobody looks for these.
+            say = log.debug if answered.route.startswith(_STATIC) else log.info
+            say(
                 "http.answered",
                 method=answered.method,
                 route=answered.route,

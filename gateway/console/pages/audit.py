@@ -7,7 +7,7 @@ from typing import Any, Final
 from zipfile import ZipFile
 
 from aiohttp import web
-from multidict import MultiDict, MultiMapping
+from multidict import MultiMapping
 
 from gateway.console.log_words import action_words
 from gateway.console.page import HEADERS, Page
@@ -41,8 +41,7 @@ async def show(page: Page) -> web.Response:
 
 async def look(page: Page) -> web.Response:
     """Look for a 受付番号: as ``show`` does, but what is looked for stands in no address."""
-    posted = await page.request.post()
-    return await _shown(page, MultiDict((key, str(value)) for key, value in posted.items()))
+    return await _shown(page, page.form)
 
 
 async def prove(page: Page) -> web.Response:

@@ -1,5 +1,6 @@
 """Signing in and out; the only page for people who have not signed in."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from math import ceil
 from typing import Final
@@ -8,6 +9,7 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.console.entry import Entry, is_local
+from gateway.console.form import posted
 from gateway.console.page import (
     Page,
     frame_for_nobody,
@@ -28,8 +30,9 @@ _ELSEWHERE: Final = ("/live/", SIGN_IN, "/sign-out")
 class SignInPage:
     """Shows the form and answers it."""
 
-    def __init__(self, entry: Entry, renderer: Renderer) -> None:
-        """Keep what it works with."""
+    def __init__(self, entry: Entry, renderer: Renderer, refused: Callable[[str], None]) -> None:
+        """Keep what it works with; ``refused`` is told of a form that came from elsewhere."""
+        self._refused = refused
         self._entry = entry
         self._renderer = renderer
 
@@ -43,10 +46,11 @@ class SignInPage:
 
     async def take(self, request: web.Request) -> web.Response:
         """Let in whoever knows an account's password."""
-        form = await request.post()
-        name, password = str(form.get("name", "")), str(form.get("password", ""))
-        then = _then(str(form.get("then", "")))
+        form = await posted(request)
+        name, password = form.get("name", ""), form.get("password", "")
+        then = _then(form.get("then", ""))
         if not is_from_here(request):
+            self._refused("operator.csrf")
             return self._form(request, then=then, code="elsewhere", status=HTTPStatus.FORBIDDEN)
         try:
             answer = await self._entry.sign_in(
