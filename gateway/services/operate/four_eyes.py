@@ -14,6 +14,7 @@ from gateway.domain.entry import Action, Actor, ActorKind, Detail, Entry, Fact
 from gateway.domain.errors import PermanentError
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
+from gateway.services.operate.permissions import PERMITTED
 from gateway.services.operate.refusals import NotFoundError, OperationError, parse_id, printable
 from gateway.services.operate.wishes import ORDER, Operation, Wish, Wishes
 
@@ -116,7 +117,8 @@ class FourEyes:
         async def ask(actor: Actor, arguments: Mapping[str, object]) -> object:
             wish = await self._wishes(name, actor, arguments, plan)
             if wish.deliveries is not None and wish.deliveries <= self._rule.above:
-                return await operation(actor, arguments)
+                # As it was counted: what begins to wait meanwhile is not a part of it.
+                return await operation(actor, wish.arguments)
             raise await self._request(name, actor, wish)
 
         return ask
@@ -152,9 +154,11 @@ class FourEyes:
 
         Raises:
             NotFoundError: There is none with this id.
-            OperationError: It is one's own, it waits no more, or no reason is given.
+            OperationError: It is one's own, it waits no more, whoever asked may not do it any
+                more, or no reason is given.
         """
         found = await self._of_somebody_else(approval, actor)
+        await self._require_that_asker_still_may(found)
         text = self._at_rest.open(found.arguments)
         if text is None:
             raise OperationError("it was stored under another secret and cannot be read")
@@ -239,6 +243,19 @@ class FourEyes:
         if found.requested_by == actor.name:
             raise OperationError("you asked for it yourself: another person must decide it")
         return found
+
+    async def _require_that_asker_still_may(self, found: Approval) -> None:
+        """See that whoever asked has not lost the right to it since; nobody may do it alone.
+
+        Raises:
+            OperationError: They have.
+        """
+        account = await self._journal.account(found.requested_by)
+        if account is None:
+            return  # The operating system's user, at the command line.
+        may = account.disabled_at is None and PERMITTED[found.operation] & account.roles
+        if not may:
+            raise OperationError(f"{found.requested_by}, who asked for it, may not do it any more")
 
     async def _decide(
         self, found: Approval, becomes: ApprovalState, actor: Actor, reason: str

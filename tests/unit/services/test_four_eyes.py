@@ -282,3 +282,48 @@ async def test_what_was_asked_for_is_kept_sealed(world: World, tmp_path: Path) -
     assert (await do(world, SUZUKI, "approval.list"))[0]["reason"] == "山田さんの件"
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert not any("山田さん".encode() in file.read_bytes() for file in files)
+
+
+@pytest.mark.parametrize("lost", ["the account", "the role"])
+async def test_what_somebody_asked_for_who_may_not_do_it_any_more_is_not_approved(
+    world: World, lost: str
+) -> None:
+    one = await parked(world)
+    accounts = world.gateway.operate.people.accounts
+    await accounts.add("sato", (Role.OPERATOR,), actor=TANAKA)
+    request = await asked(world, SATO, "parked.cancel", delivery=str(one.id), reason="resubmitted")
+    if lost == "the account":
+        await accounts.disable("sato", actor=TANAKA)
+    else:
+        await accounts.change("sato", (Role.VIEWER,), actor=TANAKA)
+
+    with pytest.raises(OperationError, match="sato, who asked for it, may not do it any more"):
+        await do(world, SUZUKI, "approval.approve", approval=request, reason="seen")
+
+    assert await state_of(world, one) == State.PARKED
+    await do(world, SUZUKI, "approval.refuse", approval=request, reason="sato has left")
+
+
+async def test_few_enough_are_sent_again_as_they_were_counted(tmp_path: Path) -> None:
+    said: list[object] = []
+
+    async def order(_: Actor, arguments: Any) -> object:
+        said.append(arguments["where"]["until"])
+        return {}
+
+    async def plan(_: Actor, _arguments: Any) -> object:
+        return {"selection": "all", "total": 3}
+
+    async with World.make(tmp_path) as world:
+        eyes = FourEyes(
+            rule=FourEyesRule(frozenset({"replay.order"}), above=3),
+            journal=world.gateway.journal,
+            clock=SystemClock(),
+            new_id=new_id,
+            at_rest=world.gateway.operate.attention.four_eyes._at_rest,
+        )
+        watched = eyes.watched("replay.order", order, plan)
+        await watched(SATO, {"where": {"destination": DESTINATION}, "reason": "back"})
+
+    assert said[0] is not None
+    assert datetime.fromisoformat(str(said[0])) <= SystemClock().now()
