@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.domain.identifiers import NAME_PATTERN
+from gateway.drivers.discovery import NOBODY
 from gateway.sdk import Application
 
 _TEMPLATE: Final = Path(__file__).parent / "adapter_template"
@@ -103,6 +104,12 @@ def refuse_texts(new: NewAdapter) -> None:
                 "backslashes",
                 ExitCode.USAGE,
             )
+    if NOBODY.fullmatch(new.owner):
+        raise CommandError(
+            f"{new.owner}: nobody whom others could ask",
+            ExitCode.USAGE,
+            "Name a person or a team with --owner.",
+        )
     if not new.title.isascii():
         raise CommandError(f"{new.title}: --title is the English one, in ASCII", ExitCode.USAGE)
     if new.title_ja.isascii():

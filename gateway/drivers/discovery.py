@@ -6,6 +6,7 @@ a broken or heavy adapter costs nobody anything until a destination uses it.
 """
 
 import difflib
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from gateway.sdk import AdapterSpec, Destination, Idempotency
 GROUP: Final = "kakehashi.adapters"
 MANIFEST_NAME: Final = "manifest.toml"
 README_NAME: Final = "README.md"
+
+NOBODY: Final = re.compile(r"(?i)\W*(todo|tbd|unknown|nobody|your.name|me)?\W*")
+"""Owners whom nobody could ask."""
 
 _LONGEST_README: Final = 200_000
 

@@ -48,7 +48,7 @@ def new(
         name=name,
         title=english,
         title_ja=title_ja or _asked(invocation, "Title in Japanese (日本語名)", f"{english} 連携"),
-        owner=owner or _asked(invocation, "Who answers for it", getpass.getuser()),
+        owner=owner or _asked(invocation, "Who answers for it", _user()),
         procedure=procedure,
     )
     refuse_texts(asked)
@@ -63,6 +63,14 @@ def _asked(invocation: Invocation, question: str, otherwise: str) -> str:
     if invocation.json or not sys.stdin.isatty():
         return otherwise
     return str(typer.prompt(question, default=otherwise))
+
+
+def _user() -> str:
+    """Return who runs this; containers have users without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def _show(console: Console, new: NewAdapter, folder: Path, count: int) -> None:

@@ -48,6 +48,8 @@ def test_a_new_adapter_has_a_sample_of_the_procedure_that_is_named(terminal: Ter
         (["my-core", "--title", "a byte \udcff"], "a byte ?: 1 to 80 characters"),
         (["my-core", "--title", "国保システム"], "--title is the English one"),
         (["my-core", "--title-ja", "kokuho"], "--title-ja is the Japanese one"),
+        (["my-core", "--owner", "me"], "nobody whom others could ask"),
+        (["my-core", "--owner", "Nobody"], "Name a person or a team with --owner"),
         (["my-core", "--into", "full/a"], "is a file"),
         (["my-core", "--procedure", "no/such"], "no such procedure"),
         (["my-core", "--into", "full"], "not empty"),
@@ -67,6 +69,16 @@ def test_a_file_of_the_name_is_not_written_over(terminal: Terminal) -> None:
     Path("my-core").touch()
 
     assert "and a file" in terminal.run("adapter", "new", "my-core", code=2)
+
+
+def test_a_user_without_a_name_is_asked_who_answers_for_it(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000)
+
+    assert "--owner" in terminal.run("adapter", "new", "my-core", code=2)
 
 
 def test_a_name_is_refused_before_anything_is_asked(
