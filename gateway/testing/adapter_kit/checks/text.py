@@ -24,6 +24,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "characters of Windows-31J that JIS X 0208 lacks": "髙﨑①㈱",
     "a character beyond the first plane": "𠮷野",
     "a variation selector": "邉\U000e0104",
+    "characters that normalising changes": "\ufa19\ufa1b",  # 神, 福 as in the register
+    "a sound mark of its own": "か\u3099",
     "half-width kana": "ﾀﾞｲｺﾞ",
     "a NUL": "東\x00京",
     "a line break": "東\r\n京",
