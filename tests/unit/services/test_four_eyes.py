@@ -181,6 +181,7 @@ async def test_the_same_is_asked_for_once_at_a_time(world: World) -> None:
         await do(world, SUZUKI, "parked.cancel", **{**said, "reason": "another"})
 
     await do(world, SATO, "approval.withdraw", approval=request, reason="mistaken")
+    assert (await world.actions())[-1] == "approval.withdrawn"
     assert await asked(world, SUZUKI, "parked.cancel", **said) != request
 
 
@@ -327,3 +328,16 @@ async def test_few_enough_are_sent_again_as_they_were_counted(tmp_path: Path) ->
 
     assert said[0] is not None
     assert datetime.fromisoformat(str(said[0])) <= SystemClock().now()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"settings": {"paused": True}}, {"reset": ("paused",)}, {"reset": ["rate_per_s", "paused"]}],
+)
+async def test_a_change_that_pauses_is_no_way_round_a_second_person(
+    world: World, said: dict[str, Any]
+) -> None:
+    await asked(world, SATO, "destination.change", destination=DESTINATION, reason="x", **said)
+
+    changed = {"settings": {"rate_per_s": 5}}
+    await do(world, SATO, "destination.change", destination=DESTINATION, reason="slow", **changed)
