@@ -2,8 +2,9 @@
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, HttpUrl, model_validator
+from pydantic import Field, HttpUrl, field_validator, model_validator
 
+from gateway.formats.result_config import refuse_time_pattern
 from gateway.sdk import AdapterConfig, FeedbackStatus
 
 POINTER: Final = r"^(/([^~/]|~[01])*)+$"
@@ -94,6 +95,11 @@ class ResultsConfig(AdapterConfig):
     reference_pointer: Pointer | None = Field(
         default=None, description="In a result: JSON pointer to the core system's own number."
     )
+
+    @field_validator("decided_at_format")
+    @classmethod
+    def _has_a_day(cls, pattern: str) -> str:
+        return refuse_time_pattern(pattern)
 
     @model_validator(mode="after")
     def _pages_fit_together(self) -> Self:

@@ -4,13 +4,37 @@ An adapter's configuration of its result files inherits ``ResultFileConfig`` and
 they are found.
 """
 
-from typing import Literal, Self
+import re
+from datetime import UTC, datetime
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gateway.domain.outcome import FeedbackStatus
 from gateway.formats.charset import Encoding
 from gateway.formats.result_layout import FixedResults, ResultFrame
+
+_A_DECISION: Final = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def refuse_time_pattern(pattern: str) -> str:
+    """Return a pattern by which days can be read, as it is.
+
+    Raises:
+        ValueError: It is neither ``iso`` nor a strptime pattern, or leaves out the day, month or
+            year: every result would be unreadable.
+    """
+    if pattern == "iso":
+        return pattern
+    if "%" not in pattern:
+        raise ValueError("neither iso nor a strptime pattern")
+    try:
+        read = datetime.strptime(_A_DECISION.strftime(pattern), pattern)  # noqa: DTZ007 - only its day is looked at
+    except (ValueError, re.error):  # the latter where a part stands in it twice
+        raise ValueError("a strptime pattern that reads nothing") from None
+    if read.date() != _A_DECISION.date():
+        raise ValueError("a strptime pattern without a day, a month or a year")
+    return pattern
 
 
 class _Model(BaseModel):
@@ -74,9 +98,7 @@ class ResultFileConfig(_Model):
     @field_validator("decided_at_format")
     @classmethod
     def _has_a_day(cls, pattern: str) -> str:
-        if pattern != "iso" and "%" not in pattern:
-            raise ValueError("neither iso nor a strptime pattern")
-        return pattern
+        return refuse_time_pattern(pattern)
 
     @model_validator(mode="after")
     def _layout_fits_format(self) -> Self:

@@ -95,6 +95,9 @@ def test_a_lone_surrogate_is_rejected_in_json_too(application: Build) -> None:
         ),
         ({"folder": "d", "results": {"header": False}}, "numbers from 1"),
         ({"folder": "d", "results": {"decided_at_format": "date"}}, "strptime"),
+        ({"folder": "d", "results": {"decided_at_format": "%Y%m%Q"}}, "reads nothing"),
+        ({"folder": "d", "results": {"decided_at_format": "%Y%m%d%H%d"}}, "reads nothing"),
+        ({"folder": "d", "results": {"decided_at_format": "%H:%M:%S"}}, "without a day"),
     ],
 )
 def test_a_configuration_that_cannot_work_is_refused(config: dict[str, object], said: str) -> None:

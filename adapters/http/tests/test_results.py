@@ -576,6 +576,7 @@ def test_the_token_goes_to_no_other_origin(target: object) -> None:
         {"statuses": {}},
         {"statuses": {"1": "whatever"}},
         {"decided_at_format": "day"},
+        {"decided_at_format": "%Y%m%d%H%d"},
         {"url": "http://core.example.jp/results"},
     ],
 )
