@@ -24,7 +24,7 @@ SERVER_JOBS ?= 2
 pytest = $(BIN)/python tools/run_pytest.py
 
 CHECKS := check-format check-lint check-types check-imports check-dependencies check-dead-code \
-	check-spelling check-dockerfile check-compose check-schemas check-adapters
+	check-spelling check-dockerfile check-compose check-kubernetes check-schemas check-adapters
 
 .PHONY: help demo test check bench scale bench-log crash audit docs lock clean rabbitmq go promtool $(CHECKS)
 
@@ -132,6 +132,9 @@ check-dockerfile: $(VENV)/.dev
 
 check-compose: $(VENV)/.dev
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
+
+check-kubernetes: $(VENV)/.dev
+	@$(BIN)/python tools/check_kubernetes.py
 
 check-schemas: $(VENV)/.dev
 	@$(BIN)/python tools/schemas_lock.py

@@ -11,6 +11,7 @@ from reference import (
     audit_performance,
     configuration,
     errors,
+    kubernetes,
     lifecycle,
     log_events,
     metrics,
@@ -27,6 +28,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/log-events.md": log_events.page,
     "docs/reference/operations-api.md": operations_api.page,
     "config/kakehashi.example.yaml": configuration.example,
+    "deploy/kubernetes/monitoring/rules.yaml": kubernetes.rules,
     **audit_performance.PAGES,
     **adapters.PAGES,
 }
