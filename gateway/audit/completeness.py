@@ -5,6 +5,7 @@ What is looked for:
 - every application is accepted exactly once, and no entry is about one that never was;
 - a delivery ends once: ``delivered``, ``confirmed`` or ``cancelled``, or ``cancelled`` and then
   ``delivered``, flagged as such, because what happened wins over what was said;
+- an application expires once, and only after each of its deliveries has ended;
 - a worker's outcome that counted (``delivered``, ``deferred``, ``parked``, ``in_doubt``)
   has a ``delivery.claimed`` of that delivery, attempt and copy: nothing is opened unclaimed.
 
@@ -37,6 +38,7 @@ MAX_GAPS: Final = 1_000
 """How many gaps are kept; further ones are only counted."""
 
 _ACCEPTED: Final = "application.accepted"
+_EXPIRED: Final = "application.expired"
 _CLAIMED: Final = "delivery.claimed"
 _DELIVERED: Final = "delivery.delivered"
 _CANCELLED: Final = "delivery.cancelled"
@@ -120,6 +122,8 @@ class Completeness:
     _accepted: dict[bytes, int | None] = field(default_factory=dict, init=False)
     _without_deliveries: set[bytes] = field(default_factory=set, init=False)
     _deliveries: dict[bytes, int] = field(default_factory=dict, init=False)
+    _expired: set[bytes] = field(default_factory=set, init=False)
+    _forgotten: dict[bytes, Place] = field(default_factory=dict, init=False)
     _claims: set[int] = field(default_factory=set, init=False)
     _unaccepted: dict[bytes, Missing] = field(default_factory=dict, init=False)
     _unclaimed: dict[int, Missing] = field(default_factory=dict, init=False)
@@ -135,6 +139,8 @@ class Completeness:
         if application not in self._accepted and action not in _ASKED_ABOUT:
             missing = Missing(Place(index, node, nseq), at.decode(), application.decode())
             self._unaccepted.setdefault(application, missing)
+        if action == _EXPIRED:
+            self._expire((index, node, nseq), application, named)
         if not delivery:
             return
         if delivery not in self._deliveries:
@@ -187,6 +193,9 @@ class Completeness:
                 found.append(Gap(each.place, each.problem))
             else:
                 unsettled += 1
+        for delivery, place in self._forgotten.items():
+            if not self._deliveries.get(delivery):
+                found.append(Gap(place, "an application expires, and a delivery has not ended"))
         if len(found) <= lost:
             self.excused = found[:MAX_GAPS]
         else:
@@ -215,14 +224,23 @@ class Completeness:
         return self._deliveries.keys()
 
     @property
-    def accepted_count(self) -> int:
-        """How many applications were accepted."""
-        return len(self._accepted)
+    def kept_count(self) -> int:
+        """How many applications were accepted, and did not expire."""
+        return len(self._accepted) - len(self._expired & self._accepted.keys())
+
+    def expired(self, application: str) -> bool:
+        """Tell whether the application's expiry was among the entries."""
+        return application.encode() in self._expired
+
+    @property
+    def forgotten(self) -> KeysView[bytes]:
+        """Every delivery that an application's expiry names, as written."""
+        return self._forgotten.keys()
 
     def without_rows(self, rows: Container[str]) -> Iterator[Gap]:
-        """Yield accepted applications that are not among the journal's ``rows``."""
+        """Yield accepted applications that did not expire and are not among ``rows``."""
         for accepted, index in self._accepted.items():
-            if (application := accepted.decode()) not in rows:
+            if accepted not in self._expired and (application := accepted.decode()) not in rows:
                 problem = f"application {application} was accepted, and the journal lacks it"
                 yield Gap(Place(index, None, None), problem)
 
@@ -250,6 +268,13 @@ class Completeness:
                 self._deliveries[delivery] = 0
             elif self._unnamed.pop(delivery, None) is None:
                 self._gap(where, "names a delivery that another acceptance has named")
+
+    def _expire(self, where: _Where, application: bytes, named: bytes) -> None:
+        if application in self._expired:
+            self._gap(where, "an application that had expired expires again")
+        self._expired.add(application)
+        for delivery in named.split():
+            self._forgotten[delivery] = Place(*where)
 
     def _claim(self, node: str, key: int) -> None:
         self._claims.add(key)

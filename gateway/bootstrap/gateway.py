@@ -10,6 +10,7 @@ from gateway.bootstrap.key_names import GATEWAY_KEY, PSEUDONYM_KEY, destination_
 from gateway.bootstrap.log_signing import kept_checkpoint, log_public, log_signing
 from gateway.bootstrap.operate import build_operate
 from gateway.bootstrap.policies import policies
+from gateway.bootstrap.retention import build_retain
 from gateway.bootstrap.stores import open_journal
 from gateway.bootstrap.telemetry import open_spans
 from gateway.bootstrap.watching import grants, routes
@@ -45,6 +46,7 @@ from gateway.services.count_denials import CountDenials
 from gateway.services.destinations import Destinations
 from gateway.services.flow import Flow
 from gateway.services.hops import Hops
+from gateway.services.keep_attention import KeepAttention
 from gateway.services.limit import Limit
 from gateway.services.log_levels import LogLevels
 from gateway.services.measured_broker import MeasuredBroker
@@ -58,6 +60,7 @@ from gateway.services.record_feedback import RecordFeedback
 from gateway.services.record_heartbeats import RecordHeartbeats
 from gateway.services.record_outcomes import RecordOutcomes
 from gateway.services.relay import Relay
+from gateway.services.retain import Retain
 from gateway.services.routing import RoutingTable
 from gateway.services.seal_log import SealLog
 from gateway.services.send_webhooks import SendWebhooks
@@ -85,6 +88,7 @@ class Gateway:
     authenticate: Authenticate
     denials: CountDenials
     sessions: Sessions
+    keep_attention: KeepAttention
     limit: Limit
     accept: AcceptApplication
     track: Track
@@ -103,6 +107,7 @@ class Gateway:
     watch_loop: WatchLoop
     seal_log: SealLog
     observe_clock: ObserveClock
+    retain: Retain
     prove: Prove
     note_keys: NoteKeys
     spans: Spans
@@ -219,6 +224,17 @@ def build_gateway(
         spans=spans,
     )
     watch_loop = WatchLoop()
+    operate = build_operate(
+        settings,
+        store,
+        journal,
+        destinations=destinations,
+        flow=flow,
+        catalogue=catalogue,
+        keys_changed=authenticate.reload,
+        levels=levels,
+        is_connected=lambda: broker.is_connected,
+    )
     return Gateway(
         settings=settings,
         journal=journal,
@@ -254,16 +270,9 @@ def build_gateway(
                 ClientName(name): client.feedback_codes for name, client in settings.clients.items()
             },
         ),
-        operate=build_operate(
-            settings,
-            store,
-            journal,
-            destinations=destinations,
-            flow=flow,
-            catalogue=catalogue,
-            keys_changed=authenticate.reload,
-            levels=levels,
-            is_connected=lambda: broker.is_connected,
+        operate=operate,
+        keep_attention=KeepAttention(
+            attend=operate.attention.attend, four_eyes=operate.attention.four_eyes
         ),
         relay=relay,
         answer_claims=answer_claims,
@@ -317,6 +326,7 @@ def build_gateway(
             synchronised=kernel_clock.synchronised,
             sealed=seal_log.sealed,
         ),
+        retain=build_retain(settings, journal, clock),
         prove=Prove(journal=journal),
         note_keys=NoteKeys(journal=journal, keys=_key_ids(store), clock=clock),
         spans=spans,

@@ -8,6 +8,7 @@ from gateway.bootstrap.key_names import PSEUDONYM_KEY
 from gateway.bootstrap.log_operations import log_operations
 from gateway.bootstrap.log_signing import log_signing
 from gateway.bootstrap.policies import policies
+from gateway.bootstrap.retention import build_retain
 from gateway.bootstrap.search import search_applications
 from gateway.bootstrap.watching import Watched, watch_operations
 from gateway.bootstrap.webhooks import with_endpoint
@@ -33,6 +34,7 @@ from gateway.services.operate.log_level import OperateLogLevel
 from gateway.services.operate.look import Look
 from gateway.services.operate.own_account import OwnAccount
 from gateway.services.operate.repair import Repair
+from gateway.services.operate.retention import OperateRetention
 from gateway.services.operate.show_flow import ShowFlow
 from gateway.services.operate.shred_details import ShredDetails
 from gateway.services.operate.verify_log import VerifyLog
@@ -121,6 +123,9 @@ def build_operate(  # noqa: PLR0913 - what a gateway process has beside its sett
         log_keys=log_keys,
         log_level=OperateLogLevel(levels=levels, journal=journal, clock=clock),
         shred_details=ShredDetails(journal=journal, clock=clock),
+        retention=OperateRetention(
+            retain=build_retain(settings, journal, clock), journal=journal, clock=clock
+        ),
         log=log,
         watch=watch_operations(
             settings,

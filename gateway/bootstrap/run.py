@@ -103,12 +103,14 @@ async def _run(
                 gateway.authenticate.run,
                 gateway.denials.run,
                 gateway.sessions.run,
+                gateway.keep_attention.run,
                 gateway.destinations.run,
                 gateway.watch_backlog.run,
                 gateway.carry_out_replays.run,
                 gateway.send_webhooks.run,
                 gateway.seal_log.run,
                 gateway.observe_clock.run,
+                gateway.retain.run,
                 gateway.watch_loop.run,
             )
         ]

@@ -48,6 +48,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Adapters: new, test, list, check, run samples, look up, release.",
     ),
     "audit": ("gateway.cli.commands.audit", "The audit log: search, verify, export, report."),
+    "retention": (
+        "gateway.cli.commands.retention",
+        "How long things are kept: show, forget what is over its term.",
+    ),
     "openapi": ("gateway.cli.commands.openapi", "Print the front-end API as OpenAPI 3.1."),
 }
 """Name to module and one line for the list."""

@@ -64,6 +64,10 @@ ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     Action.WEBHOOK_SENT: ("申請元に結果を通知しました", "the front end was told"),
     Action.WEBHOOK_FAILED: ("申請元に通知できません", "the front end could not be told"),
     Action.DETAIL_SHREDDED: ("理由などの記述を消去しました", "what was said in words was erased"),
+    Action.APPLICATION_EXPIRED: (
+        "保存期間が過ぎ、削除しました",
+        "kept for long enough, and deleted",
+    ),
 }
 """What happened to an application, in a few words; other actions concern none."""
 

@@ -94,6 +94,8 @@ _APPROVAL: Final = {
     "requested_by": "who asked for it",
 }
 _TALLY: Final = "how many of the first deliveries are "
+_TERM: Final = "how many days it is kept, as configured then"
+_BEFORE: Final = "what was final before this time"
 _NODE: Final = {"version": "of the gateway's software"}
 
 CARRIED: Final[Mapping[Action, Carries]] = {
@@ -290,6 +292,25 @@ CARRIED: Final[Mapping[Action, Carries]] = {
         words=_REASON,
     ),
     Action.DETAIL_SHREDDED: Carries({"details": "how many keys were destroyed"}, words=_REASON),
+    Action.APPLICATION_EXPIRED: Carries(
+        {
+            "deliveries": "ids of its deliveries, with spaces between them",
+            "since": "when it became final or last had feedback: from then on it was kept",
+            "term_days": _TERM,
+        }
+    ),
+    Action.PAYLOADS_EXPIRED: Carries(
+        {"payloads": "how many", "before": _BEFORE, "term_days": _TERM}
+    ),
+    Action.WORDS_EXPIRED: Carries(
+        {
+            "details": "how many keys were destroyed",
+            "before": "entries from before this time have no words any more: this municipality's, "
+            "or those that concern no single one",
+            "term_days": _TERM,
+        }
+    ),
+    Action.JOURNAL_REWRITTEN: Carries(),
     Action.CLOCK_OBSERVED: Carries(
         {
             "moved_ms": "how far the clock moved against the steady one since the last entry",

@@ -32,6 +32,7 @@ from gateway.ports.attention import Attention
 from gateway.ports.audit_log import AuditLog
 from gateway.ports.controls import Controls
 from gateway.ports.repairs import Repairs
+from gateway.ports.retention import Retention
 from gateway.ports.webhooks import Webhooks
 
 T = TypeVar("T")
@@ -162,7 +163,16 @@ class DossierFilter:
 
 
 class Journal(
-    Approvals, Attention, Accounts, Applications, AuditLog, Controls, Repairs, Webhooks, Protocol
+    Approvals,
+    Attention,
+    Accounts,
+    Applications,
+    AuditLog,
+    Controls,
+    Repairs,
+    Retention,
+    Webhooks,
+    Protocol,
 ):
     """The durable store. What a call has returned survives kill -9 and power loss.
 

@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from gateway.audit.verify import read
+from gateway.audit.reading import EntryMembers, read
 from gateway.domain.entry import Action
 from gateway.domain.identifiers import ApplicationId
 from gateway.ports.audit_log import EntryFilter, FoundEntry
@@ -20,6 +20,7 @@ class Erasures:
         """Keep where the log is."""
         self._journal = journal
         self._known: dict[str, list[FoundEntry]] = {}
+        self._expired: list[FoundEntry] | None = None
 
     async def view(
         self, found: FoundEntry, words: dict[str, str] | None, *, has_words: bool
@@ -45,17 +46,48 @@ class Erasures:
 
     async def _erasure(self, found: FoundEntry) -> dict[str, object] | None:
         """Return the first erasure after the entry."""
-        application = read(found.entry.data).get("application")
-        if application is None:
+        members = read(found.entry.data)
+        application = members.get("application")
+        after = [
+            each
+            for each in (await self._about(application) if application else [])
+            if each.position > found.position
+        ]
+        erasing = after[-1] if after else await self._expiry(found, members)
+        if erasing is None:
             return None
+        entry = read(erasing.entry.data)
+        return {"at": entry["at"], "by": f"{entry['actor']['kind']}:{entry['actor']['name']}"}
+
+    async def _about(self, application: str) -> list[FoundEntry]:
+        """Return what erased the words about an application, latest first."""
         if application not in self._known:
             where = EntryFilter(
                 application=ApplicationId(UUID(application)),
-                actions=frozenset({Action.DETAIL_SHREDDED}),
+                actions=frozenset({Action.DETAIL_SHREDDED, Action.APPLICATION_EXPIRED}),
             )
             self._known[application] = list(await self._journal.find_entries(where, limit=_MOST))
-        after = [each for each in self._known[application] if each.position > found.position]
-        if not after:
-            return None
-        entry = read(after[-1].entry.data)
-        return {"at": entry["at"], "by": f"{entry['actor']['kind']}:{entry['actor']['name']}"}
+        return self._known[application]
+
+    async def _expiry(self, found: FoundEntry, members: EntryMembers) -> FoundEntry | None:
+        """Return what says that words of that municipality and time have expired."""
+        # Later ones reach further: the latest of its municipality says it, if any does.
+        for each in await self._expiries():
+            said = read(each.entry.data)
+            if (
+                said.get("municipality") == members.get("municipality")
+                and each.position > found.position
+                and str(said["facts"].get("before")) > members["at"]
+            ):
+                return each
+        return None
+
+    async def _expiries(self) -> list[FoundEntry]:
+        """Return every expiry of words, latest first."""
+        if self._expired is None:
+            where = EntryFilter(actions=frozenset({Action.WORDS_EXPIRED}))
+            self._expired, before = [], None
+            while page := await self._journal.find_entries(where, before=before, limit=_MOST):
+                self._expired += page
+                before = page[-1].position
+        return self._expired

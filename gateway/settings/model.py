@@ -19,6 +19,7 @@ from gateway.domain.window import parse_openings
 from gateway.sdk import Idempotency
 from gateway.settings.console import ConsoleSettings
 from gateway.settings.operations import OperationsSettings
+from gateway.settings.retention import MunicipalityRetention, RetentionSettings
 from gateway.settings.section import Code, Municipality, Name, Port, Seconds, Section
 from gateway.settings.telemetry import TelemetrySettings
 from gateway.settings.webhook import WebhookSettings
@@ -129,6 +130,9 @@ class MunicipalitySettings(Section):
     """One tenant."""
 
     name: str = Field(description="Its name, for people.")
+    retention: MunicipalityRetention = Field(
+        default_factory=MunicipalityRetention, description="How long it keeps what is final."
+    )
 
 
 class ClientSettings(Section):
@@ -311,6 +315,9 @@ class Settings(BaseSettings):
     broker: BrokerSettings = Field(default_factory=BrokerSettings, description="The broker.")
     audit: AuditSettings = Field(default_factory=AuditSettings, description="The audit log.")
     keys: KeySettings = Field(default_factory=KeySettings, description="The key store.")
+    retention: RetentionSettings = Field(
+        default_factory=RetentionSettings, description="How long what is final is kept."
+    )
     calendar: CalendarSettings = Field(
         default_factory=CalendarSettings, description="The days on which offices are closed."
     )

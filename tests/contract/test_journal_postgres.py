@@ -27,6 +27,7 @@ from gateway.testing.contracts.journal_attention import SharedAttentionContract
 from gateway.testing.contracts.journal_controls import SharedControlsContract
 from gateway.testing.contracts.journal_order import SharedOrderContract
 from gateway.testing.contracts.journal_repairs import SharedRepairsContract
+from gateway.testing.contracts.journal_retention import SharedRetentionContract
 from gateway.testing.contracts.journal_search import SearchContract
 from gateway.testing.contracts.journal_totals import SharedTotalsContract
 from gateway.testing.contracts.journal_webhooks import SharedWebhooksContract
@@ -52,6 +53,7 @@ class TestPostgresJournal(
     SharedOrderContract,
     SharedControlsContract,
     SharedRepairsContract,
+    SharedRetentionContract,
     SearchContract,
     SharedTotalsContract,
     SharedWebhooksContract,

@@ -30,6 +30,7 @@ from gateway.testing.contracts.journal_attention import AttentionContract
 from gateway.testing.contracts.journal_controls import ControlsContract
 from gateway.testing.contracts.journal_order import OrderContract
 from gateway.testing.contracts.journal_repairs import RepairsContract
+from gateway.testing.contracts.journal_retention import RetentionContract
 from gateway.testing.contracts.journal_search import SearchContract
 from gateway.testing.contracts.journal_totals import TotalsContract
 from gateway.testing.contracts.journal_webhooks import WebhooksContract
@@ -48,6 +49,7 @@ class TestSQLiteJournal(
     OrderContract,
     ControlsContract,
     RepairsContract,
+    RetentionContract,
     SearchContract,
     TotalsContract,
     WebhooksContract,

@@ -47,6 +47,7 @@ from gateway.drivers.journal_postgres.connections import (
     subject,
 )
 from gateway.drivers.journal_postgres.reading import Readers
+from gateway.drivers.journal_postgres.retention import PostgresRetention
 from gateway.drivers.journal_postgres.schema import migrate
 from gateway.drivers.journal_postgres.transaction import (
     Accept,
@@ -88,6 +89,7 @@ class PostgresJournal(
     PostgresAttention,
     PostgresApprovals,
     PostgresChecks,
+    PostgresRetention,
 ):
     """Keeps the journal in a PostgreSQL database that several processes share.
 

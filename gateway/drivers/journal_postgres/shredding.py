@@ -6,7 +6,7 @@ written over, which is hastened if the database's user may do that.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import asyncpg
@@ -54,8 +54,8 @@ async def shred(
     return destroyed
 
 
-async def rewrite(access: Access) -> None:
-    """Leave nothing of deleted rows in the table's files, and let go of the WAL that has them.
+async def rewrite(access: Access, statements: Sequence[str] = (_REWRITE,)) -> None:
+    """Leave nothing of deleted rows in the tables' files, and let go of the WAL that has them.
 
     Raises:
         JournalUnavailableError: Somebody was reading the table all the time, as a backup does;
@@ -66,7 +66,8 @@ async def rewrite(access: Access) -> None:
         # Rewriting takes as long as the table is large, and a checkpoint as long as the disk.
         await connection.execute("SET statement_timeout = 0")
         await connection.execute(f"SET lock_timeout = {_LOCK_MS}")
-        await _rewrite(connection)
+        for statement in statements:
+            await _rewrite(connection, statement)
         await _let_go_of_wal(connection)
     except DATABASE_ERRORS as error:
         raise JournalUnavailableError(subject(error)) from error
@@ -74,10 +75,26 @@ async def rewrite(access: Access) -> None:
         connection.terminate()
 
 
-async def _rewrite(connection: Connection) -> None:
+async def vacuum(access: Access, statement: str) -> None:
+    """Free the room of deleted rows; nobody waits for it.
+
+    Raises:
+        JournalUnavailableError: The database could not be reached.
+    """
+    connection = await dial(access)
+    try:
+        await connection.execute("SET statement_timeout = 0")
+        await connection.execute(statement, timeout=_LONGEST_S)
+    except DATABASE_ERRORS as error:
+        raise JournalUnavailableError(subject(error)) from error
+    finally:
+        connection.terminate()
+
+
+async def _rewrite(connection: Connection, statement: str) -> None:
     for tries_left in reversed(range(_TRIES)):
         try:
-            await connection.execute(_REWRITE, timeout=_LONGEST_S)
+            await connection.execute(statement, timeout=_LONGEST_S)
         except asyncpg.LockNotAvailableError as error:
             if not tries_left:
                 raise JournalUnavailableError("details_in_use") from error

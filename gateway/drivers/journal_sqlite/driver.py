@@ -41,6 +41,7 @@ from gateway.drivers.journal_sqlite.checkpointing import Checkpointer
 from gateway.drivers.journal_sqlite.checks import SQLiteChecks
 from gateway.drivers.journal_sqlite.database import FileLock, open_database, size_bytes
 from gateway.drivers.journal_sqlite.reading import Readers
+from gateway.drivers.journal_sqlite.retention import SQLiteRetention
 from gateway.drivers.journal_sqlite.webhooks import SQLiteWebhooks
 from gateway.drivers.journal_sqlite.writer import Step, Writer
 from gateway.ports.journal import (
@@ -74,6 +75,7 @@ class SQLiteJournal(
     SQLiteAttention,
     SQLiteApprovals,
     SQLiteChecks,
+    SQLiteRetention,
 ):
     """Keeps the journal in one SQLite database (WAL, ``synchronous=FULL``).
 

@@ -17,6 +17,7 @@ from gateway.http.ops.routes import (
     destinations,
     procedures,
     repairs,
+    retention,
     standing,
 )
 
@@ -30,6 +31,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *clients.ROUTES,
     *audit.ROUTES,
     *accounts.ROUTES,
+    *retention.ROUTES,
 )
 
 NOT_OFFERED: Final[Mapping[str, str]] = {

@@ -29,6 +29,7 @@ from gateway.services.operate.recent_events import RecentEvents
 from gateway.services.operate.refusals import OperationError
 from gateway.services.operate.repair import Repair
 from gateway.services.operate.report_log import ReportLog
+from gateway.services.operate.retention import OperateRetention
 from gateway.services.operate.search_applications import SearchApplications
 from gateway.services.operate.search_log import SearchLog
 from gateway.services.operate.show_adapters import ShowAdapters
@@ -106,6 +107,7 @@ class Operations:
     log_keys: ShowLogKeys
     log_level: OperateLogLevel
     shred_details: ShredDetails
+    retention: OperateRetention
     log: LogOperations
     watch: WatchOperations
     attention: AttentionOperations
@@ -207,6 +209,9 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "audit.receipt_keys": _reading(operate.log.export.receipt_keys),
         "audit.prove": _deciding(operate.log.prove.__call__),
         "audit.accept_restore": _deciding(operate.log.accept_restore.__call__),
+        "retention.show": _reading(operate.retention.show),
+        "retention.plan": _reading(operate.retention.plan),
+        "retention.run": _deciding(operate.retention.run),
         "audit.report": _deciding(operate.log.report.__call__),
     }
 

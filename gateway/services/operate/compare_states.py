@@ -6,14 +6,17 @@ it is sent again.
 """
 
 from collections.abc import AsyncIterator, Callable
+from typing import Final
 
 from gateway.audit.completeness import Completeness
 from gateway.audit.reading import read
-from gateway.domain.entry import StoredEntry
+from gateway.domain.entry import Action, StoredEntry
 from gateway.domain.identifiers import ApplicationId, DeliveryId
 from gateway.domain.lifecycle import FINAL, State
+from gateway.ports.audit_log import EntryFilter
 from gateway.ports.journal import Journal
 
+_PAGE: Final = 500
 _ENDS = {
     "delivery.delivered": State.DELIVERED,
     "delivery.confirmed": State.DELIVERED,
@@ -41,10 +44,36 @@ async def compare_states(
         stands = f"stands as {final} in the journal" if final else "is unfinished in the journal"
         said = "did not end" if ended is None else f"was {ended}"
         yield f"delivery {delivery} {stands}; in the log it {said}"
-    if found < len(completeness.deliveries):
+    wanted = completeness.deliveries - completeness.forgotten
+    if found < len(wanted):
         rows = {str(delivery).encode() async for _, delivery, _ in journal.delivery_states()}
-        for missing in completeness.deliveries - rows:
+        _, forgotten = await expired_since(journal, is_new)
+        for missing in wanted - rows - forgotten:
             yield f"delivery {missing.decode()} is in the log, and the journal lacks it"
+
+
+async def expired_since(
+    journal: Journal, is_new: Callable[[StoredEntry], bool]
+) -> tuple[set[str], set[bytes]]:
+    """Return the applications, and their deliveries as written, that expired behind what was read.
+
+    Args:
+        journal: Whose log it is.
+        is_new: Tells whether an entry was stored after they were read.
+    """
+    applications: set[str] = set()
+    deliveries: set[bytes] = set()
+    where = EntryFilter(actions=frozenset({Action.APPLICATION_EXPIRED}))
+    before: int | None = None
+    while page := await journal.find_entries(where, before=before, limit=_PAGE):
+        before = page[-1].position
+        new = [each.entry for each in page if is_new(each.entry)]
+        for members in map(read, (each.data for each in new)):
+            applications.add(members.get("application", ""))
+            deliveries |= set(str(members["facts"].get("deliveries") or "").encode().split())
+        if not new:
+            break
+    return applications, deliveries
 
 
 async def _later_ends(

@@ -101,5 +101,8 @@ PERMITTED: Final[Mapping[str, frozenset[Role]]] = {
     "audit.prove": _AUDITING,
     "audit.accept_restore": _GIVING_OUT,
     "audit.report": _AUDITING,
+    "retention.show": _EVERYBODY,
+    "retention.plan": _GIVING_OUT,
+    "retention.run": _GIVING_OUT,
 }
 """Operation (``by_name``) to the roles of which one is needed."""

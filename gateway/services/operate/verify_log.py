@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.audit import note
-from gateway.audit.completeness import Completeness, Missing
+from gateway.audit.completeness import Completeness, Gap, Missing
 from gateway.audit.note import NoteKey
 from gateway.audit.reading import read
 from gateway.audit.sealed import MAX_FAULTS, Fault, LogReport, LogVerifier, Signed, signed
@@ -18,7 +18,7 @@ from gateway.ports.audit_log import LogHead, TileId
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.operate.compare_filing import compare_filing
-from gateway.services.operate.compare_states import compare_states
+from gateway.services.operate.compare_states import compare_states, expired_since
 from gateway.services.operate.refusals import OperationError, parse_id
 from gateway.services.operate.whole_log import Turn
 
@@ -239,13 +239,18 @@ class VerifyLog:
         """Compare the applications of the journal with those that the log accepted."""
         found = 0
         async for application in self._journal.accepted_ids():
-            if completeness.accepted(str(application)):
+            if completeness.expired(str(application)):
+                problem = f"application {application} expired, and the journal has it"
+                completeness.add(Gap(None, problem))
+            elif completeness.accepted(str(application)):
                 found += 1
             elif not await self._was_accepted(application, fed):
                 problem = f"the acceptance of {application} is not in the log"
                 completeness.miss(str(application), problem)
-        if found < completeness.accepted_count:
+        if found < completeness.kept_count:
             rows = {str(each) async for each in self._journal.accepted_ids()}
+            gone, _ = await expired_since(self._journal, lambda one: _is_behind(one, fed))
+            rows |= gone
             for gap in completeness.without_rows(rows):
                 completeness.add(gap)
 
