@@ -1,7 +1,7 @@
 """Four eyes: what one person asks for is done once another person has approved it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -21,14 +21,18 @@ from gateway.services.operate.wishes import ORDER, Operation, Wish, Wishes
 LIFETIME: Final = timedelta(hours=24)
 """After that nobody can approve a request: what it is about has changed meanwhile."""
 
+_CHANGE: Final = "destination.change"
+_PAUSED: Final = "paused"
+"""The setting that pauses and resumes, by whichever operation it is changed."""
+
 COVERS: Final[Mapping[str, frozenset[str]]] = {
     "replay.order": frozenset({"replay.order", "parked.replay", "parked.replay_each"}),
     "replay.resume": frozenset({"replay.resume"}),
     "parked.confirm": frozenset({"parked.confirm", "parked.confirm_each"}),
     "parked.cancel": frozenset({"parked.cancel", "parked.cancel_each"}),
-    "destination.pause": frozenset({"destination.pause"}),
-    "destination.resume": frozenset({"destination.resume"}),
-    "destination.change": frozenset({"destination.change"}),
+    "destination.pause": frozenset({"destination.pause", _CHANGE}),
+    "destination.resume": frozenset({"destination.resume", _CHANGE}),
+    "destination.change": frozenset({_CHANGE}),
     "client.revoke": frozenset({"client.revoke"}),
     "account.change": frozenset({"account.change"}),
     "account.disable": frozenset({"account.disable"}),
@@ -75,6 +79,17 @@ class FourEyesRule:
         """Every operation that is covered."""
         return frozenset().union(*(COVERS[name] for name in self.operations))
 
+    def concerns(self, name: str, arguments: Mapping[str, object]) -> bool:
+        """Tell whether a covered operation is meant as it is asked for.
+
+        Where pausing and resuming need a second person and other changes do not, only a
+        change that pauses or resumes does.
+        """
+        if name != _CHANGE or _CHANGE in self.operations:
+            return True
+        said = (arguments.get("settings"), arguments.get("reset"))
+        return any(isinstance(each, Collection) and _PAUSED in each for each in said)
+
 
 class FourEyes:
     """Keeps requests until a second person decides; never the one who asked.
@@ -115,6 +130,8 @@ class FourEyes:
         """
 
         async def ask(actor: Actor, arguments: Mapping[str, object]) -> object:
+            if not self._rule.concerns(name, arguments):
+                return await operation(actor, arguments)
             wish = await self._wishes(name, actor, arguments, plan)
             if wish.deliveries is not None and wish.deliveries <= self._rule.above:
                 # As it was counted: what begins to wait meanwhile is not a part of it.
@@ -125,7 +142,7 @@ class FourEyes:
 
     async def list(self, *, waiting: bool = False, limit: int = 50) -> list[dict[str, object]]:
         """Return the latest requests, newest first; with ``waiting`` those that wait."""
-        await self._expire()
+        await self.expire()
         found = await self._journal.approvals(waiting=waiting, limit=max(1, min(limit, 500)))
         return [self._view(one) for one in found]
 
@@ -135,7 +152,7 @@ class FourEyes:
         Raises:
             NotFoundError: There is none with this id.
         """
-        await self._expire()
+        await self.expire()
         return self._view(await self._known(approval))
 
     async def approve(
@@ -192,11 +209,24 @@ class FourEyes:
             NotFoundError: There is none with this id.
             OperationError: It is somebody else's, it waits no more, or no reason is given.
         """
-        await self._expire()
+        await self.expire()
         found = await self._known(approval)
         if found.requested_by != actor.name:
             raise OperationError(f"only {found.requested_by} can withdraw it; refuse it instead")
         return self._view(await self._decide(found, ApprovalState.WITHDRAWN, actor, reason))
+
+    async def expire(self) -> None:
+        """End every request whose time is over; an entry tells of each, once over all gateways.
+
+        Raises:
+            JournalUnavailableError: Perhaps not all are ended.
+        """
+        now = self._clock.now()
+        for one in await self._journal.approvals(waiting=True, limit=_ALL):
+            if one.expires_at <= now:
+                over = replace(one, state=ApprovalState.EXPIRED, decided_at=now)
+                entry = self._entry(Action.APPROVAL_EXPIRED, one, _GATEWAY, None, {})
+                await self._journal.decide_approval(over, entry)
 
     # What is asked for
 
@@ -204,7 +234,7 @@ class FourEyes:
         reason = wish.arguments.get("reason")
         if reason is not None:
             reason = printable(str(reason), "reason")
-        await self._expire()
+        await self.expire()
         now = self._clock.now()
         asked = Approval(
             id=ApprovalId(self._new_id()),
@@ -238,7 +268,7 @@ class FourEyes:
     # How it is decided
 
     async def _of_somebody_else(self, approval: str, actor: Actor) -> Approval:
-        await self._expire()
+        await self.expire()
         found = await self._known(approval)
         if found.requested_by == actor.name:
             raise OperationError("you asked for it yourself: another person must decide it")
@@ -273,14 +303,6 @@ class FourEyes:
             state = (await self._known(str(found.id))).state
             raise OperationError(f"this request is {state}: it waits no more")
         return decided
-
-    async def _expire(self) -> None:
-        now = self._clock.now()
-        for one in await self._journal.approvals(waiting=True, limit=_ALL):
-            if one.expires_at <= now:
-                over = replace(one, state=ApprovalState.EXPIRED, decided_at=now)
-                entry = self._entry(Action.APPROVAL_EXPIRED, one, _GATEWAY, None, {})
-                await self._journal.decide_approval(over, entry)
 
     async def _known(self, approval: str) -> Approval:
         found = await self._journal.approval(ApprovalId(parse_id(approval)))
