@@ -17,6 +17,7 @@ LIFETIME_S: Final = 600.0
 """A stream ends then, and the browser begins another: whether its person may still see it is
 asked anew."""
 _ALIVE: Final = b": alive\n\n"
+_READ_WITHIN_S: Final = 30.0
 
 
 def stream(part: Callable[[Page], Awaitable[str]], *, every_s: float = EVERY_S) -> Show:
@@ -28,33 +29,41 @@ def stream(part: Callable[[Page], Awaitable[str]], *, every_s: float = EVERY_S) 
     """
 
     async def show(page: Page) -> web.StreamResponse:
-        answer = web.StreamResponse(
-            headers={**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        )
-        first = await part(page)
-        await answer.prepare(page.request)
-        sent, ends_at = "", asyncio.get_running_loop().time() + LIFETIME_S
-        # Not all of a hundred consoles begin anew at once.
-        ends_at -= secrets.randbelow(60)
-        now = first
-        while asyncio.get_running_loop().time() < ends_at:
-            try:
-                await answer.write(_event(now) if now != sent else _ALIVE)
-            except ConnectionResetError:
-                break  # Whoever looked has gone.
-            sent = now
-            with suppress(TimeoutError):
-                await asyncio.wait_for(page.stopping.wait(), every_s)
-            try:
-                visit = None if page.stopping.is_set() else await page.still()
-                if visit is None:
-                    break
-                now = await part(replace(page, visit=visit))
-            except KakehashiError:
-                break  # The page says by itself that it is not live.
-        return answer
+        with page.rooms.streams.place(page.person.name):
+            return await _streamed(page, part, every_s)
 
     return show
+
+
+async def _streamed(
+    page: Page, part: Callable[[Page], Awaitable[str]], every_s: float
+) -> web.StreamResponse:
+    answer = web.StreamResponse(
+        headers={**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    )
+    first = await part(page)
+    await answer.prepare(page.request)
+    sent, ends_at = "", asyncio.get_running_loop().time() + LIFETIME_S
+    # Not all of a hundred consoles begin anew at once.
+    ends_at -= secrets.randbelow(60)
+    now = first
+    while asyncio.get_running_loop().time() < ends_at:
+        try:
+            async with asyncio.timeout(_READ_WITHIN_S):
+                await answer.write(_event(now) if now != sent else _ALIVE)
+        except (ConnectionResetError, TimeoutError):
+            break  # Whoever looked has gone, or does not read.
+        sent = now
+        with suppress(TimeoutError):
+            await asyncio.wait_for(page.stopping.wait(), every_s)
+        try:
+            visit = None if page.stopping.is_set() else await page.still()
+            if visit is None:
+                break
+            now = await part(replace(page, visit=visit))
+        except KakehashiError:
+            break  # The page says by itself that it is not live.
+    return answer
 
 
 def _event(text: str) -> bytes:

@@ -13,6 +13,7 @@ from multidict import MultiDict, MultiMapping
 
 from gateway.console.navigation import MENU
 from gateway.console.render import Renderer
+from gateway.console.room import Rooms
 from gateway.console.words import LANGUAGES, Language
 from gateway.domain.account import Person
 from gateway.services.operate.guard import Guard
@@ -65,6 +66,7 @@ class Page:
         renderer: Writes the answer.
         still: Asks again who asks, while a page stands open; ``None`` once that is nobody.
         stopping: Set when the process ends.
+        rooms: How much of what lasts may go on at once.
         form: What a posted form says; empty for other requests.
     """
 
@@ -74,6 +76,7 @@ class Page:
     renderer: Renderer
     still: Callable[[], Awaitable[Visit | None]]
     stopping: asyncio.Event
+    rooms: Rooms
     form: MultiMapping[str] = field(default_factory=MultiDict)
 
     @property

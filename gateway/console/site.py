@@ -48,6 +48,7 @@ from gateway.console.pages import (
 )
 from gateway.console.pages.sign_in import SIGN_IN, SignInPage
 from gateway.console.render import Renderer
+from gateway.console.room import Rooms
 from gateway.console.words import LANGUAGES
 from gateway.domain.errors import KakehashiError, TransientError
 from gateway.services.operate.guard import Guard, NotPermittedError
@@ -91,6 +92,7 @@ class Console:
         entry: Where people sign in; ``None`` where everybody is somebody already.
         stopping: Set when the process ends; streams end then.
         refused: Told the code when a form was not one of our own pages'.
+        rooms: How much of what lasts may go on at once.
     """
 
     guard: Guard
@@ -98,6 +100,7 @@ class Console:
     entry: Entry | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     refused: Callable[[str], None] = lambda _code: None
+    rooms: Rooms = field(default_factory=Rooms)
 
 
 def add_console(app: web.Application, console: Console) -> None:
@@ -132,7 +135,15 @@ def _entrance(
         async def still() -> Visit | None:
             return await console.visitor(request)
 
-        page = Page(request, visit, console.guard, renderer, still=still, stopping=console.stopping)
+        page = Page(
+            request,
+            visit,
+            console.guard,
+            renderer,
+            still=still,
+            stopping=console.stopping,
+            rooms=console.rooms,
+        )
         if request.method == "POST":
             form = await posted(request)
             if not is_from_here(request) or not _is_same(form.get(CSRF_FIELD, ""), visit.csrf):

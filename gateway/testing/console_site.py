@@ -7,6 +7,7 @@ from aiohttp import web
 
 from gateway.bootstrap.gateway import Gateway
 from gateway.console.page import Visit
+from gateway.console.room import Rooms
 from gateway.console.site import Console, add_console
 from gateway.domain.account import Person, Role
 from gateway.drivers.system_clock import SystemClock
@@ -19,7 +20,12 @@ _TOKEN = "of-a-test"  # noqa: S105 - opens nothing
 
 @asynccontextmanager
 async def console_site(
-    gateway: Gateway, *, roles: Collection[Role] = tuple(Role), name: str = "hanako", port: int = 0
+    gateway: Gateway,
+    *,
+    roles: Collection[Role] = tuple(Role),
+    name: str = "hanako",
+    port: int = 0,
+    rooms: Rooms | None = None,
 ) -> AsyncIterator[str]:
     """Serve the console on loopback, where everybody is one person with these roles.
 
@@ -33,7 +39,7 @@ async def console_site(
 
     app = web.Application()
     guard = Guard(operations(gateway.operate), journal=gateway.journal, clock=SystemClock())
-    add_console(app, Console(guard=guard, visitor=visitor))
+    add_console(app, Console(guard=guard, visitor=visitor, rooms=rooms or Rooms()))
     runner = FrontRunner(app, observe=lambda _answered: None, shutdown_timeout_s=0.1)
     await runner.setup()
     try:

@@ -118,6 +118,7 @@ INSIDE: Final[dict[str, str]] = {
     "[four eyes](../howto/four-eyes.md).",
     "operator.not_permitted": "Ask somebody with one of the roles that it names.",
     "record.field_refused": "The code beside it says which; see the adapter's README, Outcomes.",
+    "console.full": "None if it passes; if not, somebody leaves pages open or takes lists away.",
     "sign_in.busy": "None if it passes; if not, somebody guesses: `session.refused` in the log.",
     "seal.invalid": "Has the worker the destination's current key? `kakehashi keys list`.",
     "seal.signature_invalid": "Are the keys those of the gateway and of its workers? If so, "
@@ -127,3 +128,49 @@ INSIDE: Final[dict[str, str]] = {
     "say in the configuration what stands for it.",
 }
 """Code of an error to what the operator does."""
+
+_SENDER: Final = "Tell the core system's operators: it is for them to write it anew."
+_LAYOUT: Final = "Compare the file with `results` in the configuration; correct the one that is wrong."
+_ONE: Final = "Correct that result in the file; the others of the file count."
+_AGAIN: Final = "None if it passes: the page is asked for again. If not, ask the core system."
+
+RESULTS: Final[dict[str, tuple[str, str]]] = {
+    "batch.count_differs": ("The header or trailer counts other results than there are.", _SENDER),
+    "batch.count_malformed": ("What stands where the count should is no number.", _LAYOUT),
+    "batch.header_missing": ("The first line is not the header.", _LAYOUT),
+    "batch.trailer_missing": ("The last line is not the trailer: was it cut off?", _SENDER),
+    "csv.cut_off": ("The file ends within a row.", _SENDER),
+    "csv.malformed": ("A row breaks the rules of CSV, such as a quote within a cell.", _ONE),
+    "record.wrong_length": ("A record is shorter or longer than its layout.", _LAYOUT),
+    "result.answer_cut_off": ("The page ended before its end.", _AGAIN),
+    "result.answer_encoded": ("The page is compressed, which was not asked for.", _AGAIN),
+    "result.answer_too_large": ("The page is larger than any that is read.", _AGAIN),
+    "result.column_missing": ("It lacks its key, status or time, or the column is empty.", _LAYOUT),
+    "result.columns_differ": ("A row has more or fewer cells than the header.", _LAYOUT),
+    "result.key_malformed": ("Its key is neither a delivery's nor the name of its file.", _ONE),
+    "result.member_malformed": ("A member is neither text nor number.", _LAYOUT),
+    "result.next_elsewhere": ("The next page lies on another server: our token is not for it.", _AGAIN),
+    "result.next_malformed": ("What names the next page is no address.", _AGAIN),
+    "result.not_a_list": ("No list stands where the configuration says.", _LAYOUT),
+    "result.not_an_object": ("A result is no JSON object.", _LAYOUT),
+    "result.not_json": ("It is not JSON.", _LAYOUT),
+    "result.reason_malformed": (
+        "Its reason is words, or holds what may be a person's number: it is not kept.",
+        _LAYOUT,
+    ),
+    "result.reference_malformed": (
+        "Its number is too long, or may be a person's: it is not kept.",
+        _LAYOUT,
+    ),
+    "result.status_unknown": ("Its status is not in `statuses`.", "Add it there, if it is right."),
+    "result.time_malformed": ("Its time is not of `decided_at_format`.", _LAYOUT),
+    "result.time_out_of_range": ("Nobody decided in that year.", _ONE),
+    "result.too_large": ("The file is larger than `max_file_bytes`.", "Raise it, if that is right."),
+    "result.too_many": ("The page has more results than `max_page_items`.", "Raise it, or ask for less."),
+    "result.too_many_faults": ("So many are wrong that the rest was not read.", _LAYOUT),
+    "result.unreadable": ("It surprised the reader.", "Report it, with a file of invented people."),
+    "text.undecodable": ("It is in another charset than `encoding`.", _LAYOUT),
+    "xml.forbidden": ("It has a DTD, an entity or a depth that nobody needs.", _SENDER),
+    "xml.malformed": ("It is not XML, or ends in the middle.", _SENDER),
+}
+"""Code of a result to what it means, and what to do; adapters write them beside a file set aside."""

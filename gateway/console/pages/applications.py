@@ -99,6 +99,11 @@ async def _ids(page: Page, where: Mapping[str, object]) -> list[str]:
 
 async def export(page: Page) -> web.StreamResponse:
     """Stream the list as CSV, once it is written down who takes it."""
+    with page.rooms.exports.place(page.person.name):
+        return await _exported(page)
+
+
+async def _exported(page: Page) -> web.StreamResponse:
     where = _where(page)
     await page.ask("messages.export", where=where)
     choices = await page.ask("messages.choices")

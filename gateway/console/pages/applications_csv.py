@@ -1,19 +1,22 @@
 """A list of applications as a spreadsheet opens it: CSV (RFC 4180), UTF-8 with a BOM.
 
 Excel takes a file without a byte order mark for the system's charset, CP932 in town halls. Cells
-that a spreadsheet would calculate begin with an apostrophe (OWASP, "CSV Injection").
+that a spreadsheet would calculate begin with an apostrophe (OWASP, "CSV Injection"); Japanese Excel
+calculates what begins with a full-width sign, too.
 """
 
 import csv
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from io import StringIO
 from typing import Any, Final
 
 from gateway.console.page import Page
 from gateway.console.render import jst, number
+from gateway.services.operate.guard import NotPermittedError
 from gateway.services.operate.search_applications import LARGEST_PAGE, MOST_EXPORTED
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 _COLUMNS: Final = (
     "accepted",
     "id",
@@ -38,11 +41,18 @@ async def lines(
         where: What is listed, as ``messages.search`` takes it.
         order: ``newest`` or ``oldest`` first.
         choices: Names of municipalities and titles of procedures (``messages.choices``).
+
+    Raises:
+        NotPermittedError: Whoever asks was signed out meanwhile, or may not see it any more.
     """
     headings = [page.say(f"applications.{column}") for column in _COLUMNS]
     yield b"\xef\xbb\xbf" + _encoded([headings])
     written, after = 0, None
     while True:
+        visit = await page.still()
+        if visit is None:
+            raise NotPermittedError
+        page = replace(page, visit=visit)
         room = min(LARGEST_PAGE, MOST_EXPORTED - written)
         found = await page.ask(
             "messages.search", where=where, order=order, after=after, limit=max(1, room)

@@ -9,6 +9,7 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.console.page import HEADERS, Page, see_other
+from gateway.console.pages.applications_csv import guarded
 from gateway.console.pages.attention import asked, done_of
 from gateway.domain.errors import PermanentError
 from gateway.services.operate.four_eyes import WaitsForApprovalError
@@ -36,8 +37,6 @@ _COLUMNS: Final = (
     "code",
     "pointer",
 )
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for a formula (OWASP, CSV injection)."""
 _DEFAULT_RATE: Final = 10.0
 
 
@@ -110,6 +109,11 @@ async def resubmissions(page: Page) -> web.Response:
 
 async def resubmissions_csv(page: Page) -> web.Response:
     """Return the same as a file, all of it, for the front ends' people."""
+    with page.rooms.exports.place(page.person.name):
+        return await _resubmissions_csv(page)
+
+
+async def _resubmissions_csv(page: Page) -> web.Response:
     text = io.StringIO()
     # Excel reads UTF-8 by its mark only.
     text.write("\ufeff")
@@ -119,7 +123,7 @@ async def resubmissions_csv(page: Page) -> web.Response:
     while True:
         found = await _resubmissions(page, before)
         for one in found["applications"]:
-            rows.writerow([safe_cell(one[column]) for column in _COLUMNS])
+            rows.writerow([guarded(_text(one[column])) for column in _COLUMNS])
         before = found["before"]
         if before is None:
             break
@@ -132,10 +136,8 @@ async def resubmissions_csv(page: Page) -> web.Response:
     )
 
 
-def safe_cell(value: object) -> str:
-    """Return a value as a spreadsheet may have it: never a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 async def _resubmissions(page: Page, before: str | None) -> dict[str, Any]:

@@ -256,7 +256,7 @@ async def test_a_list_is_taken_away_as_a_spreadsheet_opens_it_and_that_is_an_ent
 
 
 def test_no_cell_is_taken_for_a_formula():
-    for cell in ("=1+1", "+81", "-1", "@SUM(A1)", "\tx", "\rx"):
+    for cell in ("=1+1", "+81", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1+1", "＠x"):
         assert guarded(cell) == f"'{cell}"
     assert guarded("R-1") == "R-1"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, CookieJar
 
-from gateway.console.pages.attention_group import safe_cell
+from gateway.console.pages.applications_csv import guarded
 from gateway.domain.account import Role
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.lifecycle import State
@@ -170,8 +170,7 @@ async def test_resubmissions_are_listed_and_downloaded(
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
 def test_a_cell_is_never_a_formula(text: str) -> None:
-    assert safe_cell(text) == f"'{text}"
-    assert safe_cell(None) == ""
+    assert guarded(text) == f"'{text}"
 
 
 async def test_who_may_not_repair_sees_why(world: World, browser: ClientSession) -> None:

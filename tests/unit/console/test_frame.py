@@ -1,13 +1,19 @@
 """What every page of the console has: who may enter, the headers, the language, CSRF."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, CookieJar
 
-from gateway.console.page import CONTENT_SECURITY_POLICY
+from gateway.console.page import CONTENT_SECURITY_POLICY, Visit
+from gateway.console.pages.applications_csv import lines
+from gateway.console.room import FullError, Room, Rooms
 from gateway.domain.account import Role
+from gateway.services.operate.guard import NotPermittedError
 from gateway.testing.console_site import console_site
 from gateway.testing.world import World
 
@@ -73,3 +79,47 @@ async def test_a_menu_has_only_what_the_person_may_see(world: World, browser: Cl
         text = await answer.text()
         assert 'href="/applications"' in text
         assert 'href="/audit"' not in text
+
+
+async def test_nobody_holds_more_streams_open_than_others_leave_room_for(
+    world: World, browser: ClientSession
+):
+    rooms = Rooms(streams=Room(each=1, most=5))
+    async with console_site(world.gateway, rooms=rooms) as url:
+        async with browser.get(f"{url}/live/overview") as stream:
+            await stream.content.readany()
+            async with browser.get(f"{url}/live/workers") as refused:
+                assert refused.status == 503
+                assert "console.full" in await refused.text()
+
+
+def test_a_place_is_free_again_when_its_block_ends_however_it_ends() -> None:
+    room = Room(each=1, most=2)
+    with suppress(KeyError), room.place("hanako"):
+        raise KeyError
+    with room.place("hanako"), room.place("taro"):
+        for person in ("hanako", "jiro"):
+            with pytest.raises(FullError), room.place(person):
+                pass
+
+
+@dataclass
+class SignedOutMeanwhile:
+    """What a page is once its session has ended."""
+
+    visit: Visit | None = None
+
+    def say(self, name: str, **_: object) -> str:
+        return name
+
+    async def still(self) -> Visit | None:
+        return None
+
+
+async def test_a_list_is_not_taken_further_by_whoever_was_signed_out():
+    page: Any = SignedOutMeanwhile()
+    pieces = lines(page, {}, "newest", {})
+
+    assert b"applications.id" in await anext(pieces)
+    with pytest.raises(NotPermittedError):
+        await anext(pieces)
