@@ -85,12 +85,14 @@ async def test_nobody_holds_more_streams_open_than_others_leave_room_for(
     world: World, browser: ClientSession
 ):
     rooms = Rooms(streams=Room(each=1, most=5))
-    async with console_site(world.gateway, rooms=rooms) as url:
-        async with browser.get(f"{url}/live/overview") as stream:
-            await stream.content.readany()
-            async with browser.get(f"{url}/live/workers") as refused:
-                assert refused.status == 503
-                assert "console.full" in await refused.text()
+    async with (
+        console_site(world.gateway, rooms=rooms) as url,
+        browser.get(f"{url}/live/overview") as stream,
+    ):
+        await stream.content.readany()
+        async with browser.get(f"{url}/live/workers") as refused:
+            assert refused.status == 503
+            assert "console.full" in await refused.text()
 
 
 def test_a_place_is_free_again_when_its_block_ends_however_it_ends() -> None:
