@@ -66,6 +66,14 @@ _FROM_ADAPTERS = """
 From the README of each shipped adapter; one from another package has its own.
 """
 
+_RESULTS = """
+## A result cannot be read
+
+`NAME.reasons.txt` beside a result file in `bad/`, and the log of a worker, have these. The right
+results of such a file count, unless its counts are wrong; correct it, and put it back for the rest.
+
+"""
+
 _WEBHOOKS = """
 ## A front end cannot be told
 
@@ -101,6 +109,8 @@ def page() -> str:
         + _deliveries()
         + _FROM_ADAPTERS
         + "".join(_from_adapters())
+        + _RESULTS
+        + _results()
         + _WEBHOOKS
         + _webhooks()
         + _INSIDE
@@ -160,6 +170,13 @@ def _from_adapters() -> Iterator[str]:
         rows = _ROW.findall(found[1]) if found else []
         yield f"\n### `{name}`\n\n"
         yield "".join(f"{row}\n" for row in [*rows[:1], "| --- | --- | --- |", *rows[1:]])
+
+
+def _results() -> str:
+    return table(
+        ["code", "meaning", "the operator's action"],
+        [[f"`{code}`", *told] for code, told in sorted(operator_actions.RESULTS.items())],
+    )
 
 
 def _webhooks() -> str:

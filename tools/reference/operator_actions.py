@@ -130,7 +130,9 @@ INSIDE: Final[dict[str, str]] = {
 """Code of an error to what the operator does."""
 
 _SENDER: Final = "Tell the core system's operators: it is for them to write it anew."
-_LAYOUT: Final = "Compare the file with `results` in the configuration; correct the one that is wrong."
+_LAYOUT: Final = (
+    "Compare the file with `results` in the configuration; correct the one that is wrong."
+)
 _ONE: Final = "Correct that result in the file; the others of the file count."
 _AGAIN: Final = "None if it passes: the page is asked for again. If not, ask the core system."
 
@@ -149,7 +151,10 @@ RESULTS: Final[dict[str, tuple[str, str]]] = {
     "result.columns_differ": ("A row has more or fewer cells than the header.", _LAYOUT),
     "result.key_malformed": ("Its key is neither a delivery's nor the name of its file.", _ONE),
     "result.member_malformed": ("A member is neither text nor number.", _LAYOUT),
-    "result.next_elsewhere": ("The next page lies on another server: our token is not for it.", _AGAIN),
+    "result.next_elsewhere": (
+        "The next page lies on another server: our token is not for it.",
+        _AGAIN,
+    ),
     "result.next_malformed": ("What names the next page is no address.", _AGAIN),
     "result.not_a_list": ("No list stands where the configuration says.", _LAYOUT),
     "result.not_an_object": ("A result is no JSON object.", _LAYOUT),
@@ -165,12 +170,18 @@ RESULTS: Final[dict[str, tuple[str, str]]] = {
     "result.status_unknown": ("Its status is not in `statuses`.", "Add it there, if it is right."),
     "result.time_malformed": ("Its time is not of `decided_at_format`.", _LAYOUT),
     "result.time_out_of_range": ("Nobody decided in that year.", _ONE),
-    "result.too_large": ("The file is larger than `max_file_bytes`.", "Raise it, if that is right."),
-    "result.too_many": ("The page has more results than `max_page_items`.", "Raise it, or ask for less."),
+    "result.too_large": (
+        "The file is larger than `max_file_bytes`.",
+        "Raise it, if that is right.",
+    ),
+    "result.too_many": (
+        "The page has more results than `max_page_items`.",
+        "Raise it, or ask for less.",
+    ),
     "result.too_many_faults": ("So many are wrong that the rest was not read.", _LAYOUT),
     "result.unreadable": ("It surprised the reader.", "Report it, with a file of invented people."),
     "text.undecodable": ("It is in another charset than `encoding`.", _LAYOUT),
     "xml.forbidden": ("It has a DTD, an entity or a depth that nobody needs.", _SENDER),
     "xml.malformed": ("It is not XML, or ends in the middle.", _SENDER),
 }
-"""Code of a result to what it means, and what to do; adapters write them beside a file set aside."""
+"""Code of a result that is set aside to what it means, and what to do."""
