@@ -37,6 +37,9 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
     "application.refused": _event(
         "info", "client code errors status", "an authenticated client's application was refused"
     ),
+    "attention.not_kept": _event(
+        "warning", "code", "groups of what waits could not be brought up to date; tried again"
+    ),
     "backlog.drained": _event("warning", "most unfinished", "applications are taken again"),
     "backlog.full": _event(
         "warning", "most unfinished", "too much is unfinished: applications get 503"

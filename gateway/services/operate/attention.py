@@ -40,8 +40,9 @@ _CURSOR: Final = "~"
 class Attend:
     """Shows groups with what people made of them; a group's state follows from what waits.
 
-    Whenever somebody looks, groups in which nothing waits are resolved, and those in which
-    something waits again, or still after the time for which they were acknowledged, are open.
+    Whenever somebody looks, and once a minute (``keep_attention``), groups in which nothing
+    waits are resolved, and those in which something waits again, or still after the time for
+    which they were acknowledged, are open.
     """
 
     def __init__(
@@ -52,6 +53,14 @@ class Attend:
         self._clock = clock
         self._new_id = new_id
         self._at_rest = at_rest
+
+    async def settle(self) -> None:
+        """Resolve groups in which nothing waits any more, and open those in which it does again.
+
+        Raises:
+            JournalUnavailableError: Perhaps not all of them stand as they should.
+        """
+        await self._settled(await self._waiting())
 
     async def groups(self) -> dict[str, object]:
         """Return what waits, by its cause, largest first, and what was resolved lately.
