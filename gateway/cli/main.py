@@ -19,6 +19,7 @@ from typer.main import get_command
 from gateway import __version__
 from gateway.cli.failures import failure, unexpected
 from gateway.cli.invocation import Invocation
+from gateway.cli.screen import harmless
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("gateway.cli.commands.up", "Everything in one process; needs no configuration."),
@@ -108,7 +109,7 @@ class RootCommand(TyperGroup):
                 traceback.print_exc(file=sys.stderr)
             found = failure(error) or unexpected(error)
             for line in found.lines:
-                typer.echo(f"kakehashi: {line}", err=True)
+                typer.echo(f"kakehashi: {harmless(line)}", err=True)
             if found.hint:
                 typer.echo(f"  {found.hint}", err=True)
             raise typer.Exit(found.exit_code) from None

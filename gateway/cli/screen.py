@@ -1,15 +1,51 @@
 """How answers are shown: one JSON document, or text for people."""
 
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from gateway.cli import words
 from gateway.cli.invocation import Invocation
+
+_COMMANDS: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+"""What terminals obey (C0, DEL, C1: ECMA-48) or turn round (UAX #9): all but tab and new line."""
+
+
+class Terminal(Console):
+    """Where text for people goes: nothing that came from elsewhere commands it.
+
+    An adapter's word about its core system, or a core system's reference, could rename the
+    window, hide a line or answer a prompt.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        """Write to standard output, or error; names and codes are no markup and no emoji."""
+        super().__init__(markup=False, emoji=False, highlight=False, stderr=stderr)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Yield what is written, with commands spelt out."""
+        for segment in super().render(renderable, options):
+            if segment.control or not _COMMANDS.search(segment.text):
+                yield segment
+            else:
+                yield Segment(harmless(segment.text), segment.style)
+
+
+def harmless(text: str) -> str:
+    r"""Return ``text`` with what terminals obey spelt out: ``\u001b`` for an escape."""
+    return _COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
 
 Shown = Callable[[Console], None]
 
@@ -20,12 +56,13 @@ def show(invocation: Invocation, document: object, for_people: Shown) -> None:
         print_json(document)
     else:
         # Names, codes and paths may look like markup or like a time; they are neither.
-        for_people(Console(markup=False, emoji=False, highlight=False))
+        for_people(Terminal())
 
 
 def print_json(document: object) -> None:
     """Print one JSON document."""
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    # As JSON itself spells them: the document stays the same.
+    typer.echo(harmless(json.dumps(document, ensure_ascii=False, indent=2)))
 
 
 def table(*headers: str) -> Table:

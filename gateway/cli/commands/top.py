@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -60,7 +60,7 @@ def top(
         found = _look(invocation)
         screen.show(invocation, found, lambda console: console.print(_shown(found)))
         return
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = screen.Terminal()
     with (
         _keys(),
         Live(_live(_look(invocation)), console=console, screen=True, auto_refresh=False) as live,
