@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.services.adapter_advice import said_of_adapters
 from gateway.services.verdict import Words
 
 
@@ -26,7 +27,9 @@ class Advice:
 
 
 _NOTHING: Final = ("対応は不要です。", "None.")
-_ASK_AND_DECIDE: Final = "業務システムに届いているか確認し、届いていれば confirm、なければ replay。"
+_ASK_AND_DECIDE: Final = (
+    "業務システムに届いているか確認し、届いていれば「到達確認」、なければ「再送」を選んでください。"
+)
 
 ADVICE: Final[Mapping[str, Advice]] = {
     "adapter.defect": Advice(
@@ -89,7 +92,7 @@ ADVICE: Final[Mapping[str, Advice]] = {
             "Its copy came back from dying workers until the broker gave it up.",
         ),
         (
-            "ワーカーが落ちる原因（メモリ、アダプターのライブラリ）を直してから replay。",
+            "ワーカーが落ちる原因（メモリ、アダプターのライブラリ）を直してから再送してください。",
             "Look at what ends the worker (memory, the adapter's library); then replay it.",
         ),
     ),
@@ -143,7 +146,7 @@ ADVICE: Final[Mapping[str, Advice]] = {
             "The core system refused it, and its code was none that may be kept.",
         ),
         (
-            "業務システムの担当に確認し、直して replay、または cancel。",
+            "業務システムの担当に確認し、直して再送するか、取り消してください。",
             "Ask the core system's operators; correct and replay, or cancel.",
         ),
     ),
@@ -279,4 +282,7 @@ OF_THE_CORE_SYSTEM: Final = Advice(
 
 def advice_on(code: str) -> Advice:
     """Return what there is to say of a code, whoever's it is."""
-    return ADVICE.get(code, OF_THE_CORE_SYSTEM)
+    if (known := ADVICE.get(code)) is not None:
+        return known
+    said = said_of_adapters(code)
+    return OF_THE_CORE_SYSTEM if said is None else Advice("any", said.happened, said.action)

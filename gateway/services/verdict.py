@@ -53,7 +53,7 @@ NEXT_STEP: Final[Mapping[State, Words]] = {
     State.IN_DOUBT: (
         (
             "届いたか不明（理由: {code}）。業務システムで確認し、"
-            "confirm か replay か cancel を選んでください。"
+            "到達確認（confirm）・再送（replay）・取消し（cancel）のどれかを選んでください。"
         ),
         (
             "Unknown whether it arrived ({code}). Look in the core system, "
@@ -61,7 +61,7 @@ NEXT_STEP: Final[Mapping[State, Words]] = {
         ),
     ),
     State.PARKED: (
-        "保留中（理由: {code}）。原因を直して replay、または cancel してください。",
+        "保留中（理由: {code}）。原因を直して再送（replay）するか、取り消して（cancel）ください。",
         "Parked ({code}). Mend the cause and replay it, or cancel it.",
     ),
     State.DELIVERED: ("届きました。", "Delivered; nothing to do."),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.domain.lifecycle import State
+from gateway.services.adapter_advice import said_of_adapters
 
 Words = tuple[str, str]
 """Japanese, English."""
@@ -163,4 +164,7 @@ _IN_DOUBT: Final = Cause(
 def cause_of(code: str | None, state: State) -> Cause:
     """Return what ``code`` means on a delivery that waits in ``state``."""
     known = _CAUSES.get(code or "")
+    said = None if known else said_of_adapters(code or "")
+    if said is not None:
+        return Cause(said.happened, _ASK_FIRST if state == State.IN_DOUBT else said.action)
     return known or (_IN_DOUBT if state == State.IN_DOUBT else _PARKED)
