@@ -1,7 +1,9 @@
 """What a page that stands open does while things happen, and while nobody answers."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from gateway.testing.console_town import Town
 from tests.browser.window import Door, Opened
@@ -19,6 +21,19 @@ async def test_what_comes_in_appears_on_the_overview_by_itself(town: Town, opene
 
     await expect(page.locator(f"a[href='/applications/{application}']").first).to_be_visible()
     assert await page.evaluate("window.isTheSame")
+
+
+async def test_a_page_is_live_however_late_its_last_script_comes(opened: Opened):
+    window = await opened()
+
+    async def late(route: Route) -> None:
+        await asyncio.sleep(0.3)
+        await route.continue_()
+
+    await window.page.route("**/hx-sse.min.js", late)
+    page = await window.to("/")
+
+    await expect(page.locator(".live-on")).to_be_visible()
 
 
 async def test_an_application_changes_before_ones_eyes(town: Town, opened: Opened):

@@ -83,6 +83,7 @@ async def test_pages_and_forms_work_without_javascript(town: Town, opened: Opene
     for path in ("/", "/applications", "/attention", "/destinations", "/workers", "/audit/log"):
         page = await window.to(path)
         await expect(page.locator("h1")).to_be_visible()
+        await expect(page.get_by_text("Live", exact=True)).to_be_hidden()
     await window.to(f"/applications/{parked}")
     form = page.locator("form:has(button[value=cancel])")
     await form.locator("input[name=reason]").fill("取下げ")
