@@ -57,7 +57,7 @@ def test_every_manifest_is_what_kubernetes_takes() -> None:
 
 
 def test_a_key_that_kubernetes_does_not_know_is_a_fault() -> None:
-    document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"nmae": "kakehashi"}}
+    document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"named": "kakehashi"}}
 
     assert len(list(check_kubernetes.faults(document))) == len(check_kubernetes.VERSIONS)
 
