@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.console.live import stream
 from gateway.console.log_words import action_words
 from gateway.console.page import Page
-from gateway.console.render import number, seconds, size
+from gateway.console.render import jst, number, seconds, size
 from gateway.services.operate.show_overview import (
     DISK_BAD_DAYS,
     DISK_WARN_DAYS,
@@ -63,10 +63,24 @@ def _finding(page: Page, found: Mapping[str, Any]) -> dict[str, str | None]:
     code, many = found["code"], found["number"]
     said = seconds(many) if code in _OF_TIME else number(None if many is None else round(many))
     values = {"n": said, "name": found["subject"]}
-    place = _PLACES.get(code)
+    place, most = _PLACES.get(code), found["most"]
+    more = []
+    if most is not None:
+        more.append(
+            page.say(
+                "overview.most",
+                name=most["destination"],
+                code=most["code"] or page.say("attention.no_code"),
+                n=number(most["deliveries"]),
+            )
+        )
+    if found["since"] is not None:
+        word = "overview.waiting_since" if most is None else "overview.since"
+        more.append(page.say(word, at=jst(found["since"])))
     return {
         "level": found["level"],
         "text": page.say(f"overview.finding.{code}", **values),
+        "more": " ".join(more),
         "do": page.say(f"overview.do.{code}", **values),
         "href": None if place is None else place.format(subject=found["subject"]),
     }

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -11,11 +11,13 @@ from typing import Any, Final
 from gateway.domain.claim import BreakerState, Heartbeat
 from gateway.domain.identifiers import DestinationName
 from gateway.domain.lifecycle import NEEDS_A_PERSON, UNFINISHED, State
+from gateway.domain.repair import WaitingFilter, WaitingGroup
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
 from gateway.services.flow import MINUTES, Flow, Total
 from gateway.services.operate.look import Look
+from gateway.services.operate.selection import group_id
 
 WAITING: Final = UNFINISHED - NEEDS_A_PERSON
 """On their way, or about to be."""
@@ -51,11 +53,15 @@ class Finding:
         code: What; one of ``FINDINGS``.
         subject: Which destination, client or worker, if it is one's.
         number: How many, or how long in days or seconds, as the code says.
+        since: Since when, ISO 8601, where that is known.
+        most: Of what waits for a person, the largest group.
     """
 
     code: str
     subject: str | None = None
     number: float | None = None
+    since: str | None = None
+    most: WaitingGroup | None = None
 
 
 FINDINGS: Final[Mapping[str, str]] = {
@@ -125,8 +131,10 @@ class ShowOverview:
             ``size``, ``unsealed``, ``seal_age_s``, ``anchor_age_s``. ``storage``: ``bytes``,
             ``free_bytes``, ``disk_bytes``, ``bytes_a_day``, ``days_left``, ``None`` each where it
             is not known. ``broker``: whether it is connected, ``None`` if nobody asks.
-            ``findings``: ``code``, ``level`` (``bad``, ``warn``), ``subject``, ``number``, what is
-            worst first; ``verdict``: ``well``, ``warn`` or ``bad``.
+            ``findings``: ``code``, ``level`` (``bad``, ``warn``), ``subject``, ``number``,
+            ``since`` (``None`` where it is not known) and ``most`` (of what waits for a person,
+            the largest group: ``group``, ``destination``, ``code``, ``deliveries``), what is worst
+            first; ``verdict``: ``well``, ``warn`` or ``bad``.
         """
         seen, oldest, log, storage = await asyncio.gather(
             self._look.overview(), self._journal.oldest(), self._log(), self._storage()
@@ -143,18 +151,33 @@ class ShowOverview:
         view["broker"] = None if self._is_connected is None else self._is_connected()
         order = list(FINDINGS)
         found = sorted(_findings(view), key=lambda each: order.index(each.code))
+        found = [await self._explained(each) for each in found]
         view["findings"] = [
             {
                 "code": each.code,
                 "level": FINDINGS[each.code],
                 "subject": each.subject,
                 "number": each.number,
+                "since": each.since,
+                "most": None if each.most is None else _group(each.most),
             }
             for each in found
         ]
         levels = {FINDINGS[each.code] for each in found}
         view["verdict"] = next((level for level in ("bad", "warn") if level in levels), "well")
         return view
+
+    async def _explained(self, finding: Finding) -> Finding:
+        """Return what waits for a person with its largest group, and since when it waits."""
+        if finding.code not in NEEDS_A_PERSON:
+            return finding
+        states = frozenset({State(finding.code)})
+        groups = await self._journal.waiting_groups(WaitingFilter(states=states))
+        if not groups:
+            return finding
+        since = min(group.first_at for group in groups).isoformat(timespec="seconds")
+        most = max(groups, key=lambda group: group.deliveries)
+        return replace(finding, since=since, most=most)
 
     def _standing(
         self,
@@ -230,6 +253,15 @@ class ShowOverview:
         return size / deliveries * accepted * _DAY_S / known_s
 
 
+def _group(group: WaitingGroup) -> dict[str, object]:
+    return {
+        "group": group_id(group),
+        "destination": group.destination,
+        "code": group.code,
+        "deliveries": group.deliveries,
+    }
+
+
 def _findings(view: Mapping[str, Any]) -> Iterator[Finding]:
     totals, log, storage = view["totals"], view["log"], view["storage"]
     for state in (State.PARKED, State.IN_DOUBT):
@@ -257,15 +289,15 @@ def _findings(view: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _of_destination(each: Mapping[str, Any]) -> Iterator[Finding]:
-    name = each["destination"]
+    name, since = each["destination"], each["oldest_at"]
     if each["hold"] == _UNAVAILABLE:
-        yield Finding("core_down", name, each["waiting"])
+        yield Finding("core_down", name, each["waiting"], since)
     elif each["hold"] == _OPERATED:
-        yield Finding("paused", name, each["waiting"])
+        yield Finding("paused", name, each["waiting"], since)
     if not each["workers"] and each["waiting"]:
-        yield Finding("no_worker", name, each["waiting"])
+        yield Finding("no_worker", name, each["waiting"], since)
     elif each["hold"] is None and (each["oldest_s"] or 0.0) > LATE_S:
-        yield Finding("late", name, each["oldest_s"])
+        yield Finding("late", name, each["oldest_s"], since)
 
 
 def _of_storage(storage: Mapping[str, Any]) -> Iterator[Finding]:

@@ -61,6 +61,7 @@ async def test_the_overview_says_first_what_is_worst_and_what_to_do(world: World
     assert "保留の配信が1件あります" in text
     assert 'href="/attention"' in text
     assert text.index("保留の配信") < text.index("違う版")
+    assert f"最多は {DESTINATION} の E-1（1件）。 2" in text  # and since when
 
 
 async def test_what_waits_without_a_worker_is_told(world: World):

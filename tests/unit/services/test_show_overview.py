@@ -1,5 +1,6 @@
 """Is everything well: which findings there are, and in which order."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,9 @@ async def test_the_worst_comes_first(tmp_path: Path):
 
     assert [each["code"] for each in found["findings"]] == ["parked", "paused", "other_version"]
     assert found["verdict"] == "bad"
+    most, since = found["findings"][0]["most"], found["findings"][0]["since"]
+    assert (most["destination"], most["code"], most["deliveries"]) == (DESTINATION, "E-1", 1)
+    assert datetime.fromisoformat(since).tzinfo is not None
     assert found["totals"]["error_rate"] == 1.0
 
 
