@@ -91,7 +91,9 @@ def watch_operations(
             endpoints=with_endpoint(settings),
         ),
         standing=ShowLogStanding(journal=journal, keys=watched.log_keys, clock=clock),
-        examine=ExamineLog(verify=watched.verify, report=watched.report, clock=clock),
+        examine=ExamineLog(
+            journal=journal, verify=watched.verify, report=watched.report, clock=clock
+        ),
     )
 
 

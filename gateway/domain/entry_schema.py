@@ -291,6 +291,15 @@ CARRIED: Final[Mapping[Action, Carries]] = {
         },
         words=_REASON,
     ),
+    Action.JOURNAL_BACKED_UP: Carries(
+        {
+            "bytes": "size of the copy",
+            "entries": "how many entries are in it, sealed or not",
+            "size": "how many of them are sealed, 0 if none is",
+            "root": "the root of those, 64 hexadecimal digits; null if there are none",
+        },
+        words={"file": "where the copy was written"},
+    ),
     Action.DETAIL_SHREDDED: Carries({"details": "how many keys were destroyed"}, words=_REASON),
     Action.APPLICATION_EXPIRED: Carries(
         {
@@ -330,7 +339,8 @@ CARRIED: Final[Mapping[Action, Carries]] = {
     Action.LOG_READ: Carries(
         {
             "purpose": "what for: the operation, as `status` or `verify`; `verify.result` is what "
-            "a verification found, whose `verify` is an entry before it"
+            "a verification found, whose `verify` is an entry before it; `examination.stopped` "
+            "ends one that runs, whoever began it"
         },
         {
             "ok": "whether what was read was whole",

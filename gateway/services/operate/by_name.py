@@ -11,6 +11,7 @@ from gateway.services.operate.accept_restore import AcceptRestore
 from gateway.services.operate.account_access import AccountAccess
 from gateway.services.operate.accounts import OperateAccounts
 from gateway.services.operate.attention import Attend
+from gateway.services.operate.back_up import BackUpJournal
 from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
 from gateway.services.operate.decide_each import DecideEach
@@ -56,6 +57,7 @@ class LogOperations:
     prove: ProveEntry
     report: ReportLog
     accept_restore: AcceptRestore
+    back_up: BackUpJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "audit.examine": _deciding(operate.watch.examine.verify),
         "audit.examine_period": _deciding(operate.watch.examine.report),
         "audit.examination": _reading(operate.watch.examine.show),
-        "audit.stop_examining": _reading(operate.watch.examine.stop),
+        "audit.stop_examining": _deciding(operate.watch.examine.stop),
         "audit.standing": _reading(operate.watch.standing.__call__),
         "audit.key": _reading(operate.log_keys.__call__),
         "audit.shred": _deciding(operate.shred_details.__call__),
@@ -209,6 +211,8 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "audit.receipt_keys": _reading(operate.log.export.receipt_keys),
         "audit.prove": _deciding(operate.log.prove.__call__),
         "audit.accept_restore": _deciding(operate.log.accept_restore.__call__),
+        # Of no role: it writes where a path on this machine says, so only the socket offers it.
+        "journal.backup": _deciding(operate.log.back_up.__call__),
         "retention.show": _reading(operate.retention.show),
         "retention.plan": _reading(operate.retention.plan),
         "retention.run": _deciding(operate.retention.run),

@@ -13,9 +13,10 @@ from typing import Any, Final, Literal
 
 import structlog
 
-from gateway.domain.entry import Actor
+from gateway.domain.entry import Action, Actor, Entry
 from gateway.domain.errors import KakehashiError
 from gateway.ports.clock import Clock
+from gateway.ports.journal import Journal
 from gateway.services.operate.refusals import NotFoundError, OperationError
 from gateway.services.operate.report_log import ReportLog
 from gateway.services.operate.verify_log import VerifyLog
@@ -54,8 +55,11 @@ class Examination:
 class ExamineLog:
     """Runs one at a time, whoever asks."""
 
-    def __init__(self, *, verify: VerifyLog, report: ReportLog, clock: Clock) -> None:
+    def __init__(
+        self, *, journal: Journal, verify: VerifyLog, report: ReportLog, clock: Clock
+    ) -> None:
         """Keep what it works with; begins nothing."""
+        self._journal = journal
         self._verify = verify
         self._report = report
         self._clock = clock
@@ -104,15 +108,19 @@ class ExamineLog:
             "code": one.code,
         }
 
-    async def stop(self) -> dict[str, Any]:
-        """Stop the one that runs.
+    async def stop(self, *, actor: Actor) -> dict[str, Any]:
+        """Stop the one that runs, whoever began it; that somebody did is an entry.
 
         Raises:
             NotFoundError: None does.
+            JournalUnavailableError: It could not be written down, so it goes on.
         """
         task = self._task
         if task is None or task.done():
             raise NotFoundError("nothing reads the log now")
+        facts = {"purpose": "examination.stopped"}
+        entry = Entry(action=Action.LOG_READ, at=self._clock.now(), actor=actor, facts=facts)
+        await self._journal.record([entry])
         task.cancel()
         await asyncio.wait({task})
         return {"stopped": True}

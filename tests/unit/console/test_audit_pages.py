@@ -18,6 +18,7 @@ from gateway.testing.console_site import console_site
 from gateway.testing.world import World
 
 HANAKO = Actor(ActorKind.OPERATOR, "hanako")
+TARO = Actor(ActorKind.OPERATOR, "taro")
 CSRF = Visit(Person("hanako", frozenset()), "of-a-test").csrf
 SECRET_NUMBER = "A-2026-SECRET"
 
@@ -193,8 +194,10 @@ async def test_only_one_reads_the_whole_log_at_a_time(world: World):
 
     await examined(world, "verify")
     await ask["audit.examine"](HANAKO, {})
-    await ask["audit.stop_examining"](HANAKO, {})
+    await ask["audit.stop_examining"](TARO, {})
     assert (await examined(world, "verify"))["state"] == "stopped"
+    stopped = [each for each in await world.log() if each["actor"]["name"] == "taro"]
+    assert [each["facts"]["purpose"] for each in stopped] == ["examination.stopped"]
 
 
 async def test_what_is_stopped_frees_the_turn_of_the_command_line(world: World):
