@@ -108,7 +108,7 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
         "info", "sha256 version", "which configuration a process has: the first line"
     ),
     "console.export_broken_off": _event("warning", "code", "an export could not be finished"),
-    "console.not_answered": _event("warning", "code path", "a page could not be answered"),
+    "console.not_answered": _event("warning", "code route", "a page could not be answered"),
     "control.not_understood": _event(
         "warning", "destination setting", "a setting made by hand is not known to this version"
     ),
@@ -206,7 +206,7 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
         "warning", "code", "a heartbeat was not believed or could not be written down"
     ),
     "http.answered": _event(
-        "info",
+        "info debug",
         "application_id body_bytes client code duration_ms method route status trace_id",
         "a request was answered",
     ),

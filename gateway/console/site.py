@@ -164,7 +164,7 @@ async def _answered(page: Page, show: Show) -> web.StreamResponse:
     except NotFoundError as error:
         return _failed(page, HTTPStatus.NOT_FOUND, str(error))
     except TransientError as error:
-        log.warning("console.not_answered", code=error.code, path=page.request.path)
+        log.warning("console.not_answered", code=error.code, route=_route(page.request))
         return _failed(page, HTTPStatus.SERVICE_UNAVAILABLE, error.code)
     except KakehashiError as error:
         return _failed(page, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
@@ -172,11 +172,17 @@ async def _answered(page: Page, show: Show) -> web.StreamResponse:
 
 def _unknown(request: web.Request, renderer: Renderer, error: TransientError) -> web.Response:
     """Answer whoever cannot be recognised now, since the journal does not answer."""
-    log.warning("console.not_answered", code=error.code, path=request.path)
+    log.warning("console.not_answered", code=error.code, route=_route(request))
     frame = frame_for_nobody(request, request.path_qs)
     shown = {"code": int(HTTPStatus.SERVICE_UNAVAILABLE), "detail": error.code}
     text = renderer("error.html", language_of(request), {**frame, **shown})
     return html_response(text, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _route(request: web.Request) -> str:
+    """Return the path's template for the log: a path may hold what somebody pasted into it."""
+    resource = request.match_info.route.resource
+    return "-" if resource is None else resource.canonical
 
 
 def _is_same(sent: str, ours: str) -> bool:
@@ -211,6 +217,10 @@ def _choose(
 
 async def _static(request: web.Request) -> web.StreamResponse:
     file = (STATIC / request.match_info["name"]).resolve()
-    if not file.is_relative_to(STATIC) or not file.is_file():
+    try:
+        is_ours = file.is_relative_to(STATIC) and file.is_file()
+    except OSError:  # a name that is too long
+        is_ours = False
+    if not is_ours:
         raise web.HTTPNotFound
     return web.FileResponse(file, headers={**HEADERS, "Cache-Control": "no-cache"})
