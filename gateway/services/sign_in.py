@@ -11,7 +11,7 @@ from gateway.ports.journal import Journal
 from gateway.services.count_denials import CountDenials
 from gateway.services.passwords import Passwords
 from gateway.services.sessions import Ended, Sessions
-from gateway.services.throttle import OF_ACCOUNT, OF_ADDRESS, Patience, Throttle
+from gateway.services.throttle import OF_ACCOUNT, OF_ADDRESS, Patience, Throttle, network_of
 
 _LONGEST: Final = 1000
 """Characters that are looked at: nobody's password is longer, and hashing more only takes time."""
@@ -87,16 +87,17 @@ class SignIn:
         name = name.strip().lower()
         is_name = ACCOUNT_NAME.fullmatch(name) is not None
         account = await self._sessions.account(name) if is_name else None
-        wait_s = max(self._accounts.wait_s(name[:_LONGEST]), self._addresses.wait_s(address))
+        where = network_of(address)
+        wait_s = max(self._accounts.wait_s(name[:_LONGEST]), self._addresses.wait_s(where))
         if wait_s > 0:
             return self._refused(account, NotSignedIn(WhyNot.WAIT, wait_s))
         self._accounts.note(name[:_LONGEST])
-        self._addresses.note(address)
+        self._addresses.note(where)
         secret = await self._let_in(account, password[:_LONGEST], address)
         if secret is None:
             return self._refused(account, NotSignedIn(WhyNot.WRONG))
         self._accounts.forgive(name)
-        self._addresses.take_back(address)
+        self._addresses.take_back(where)
         if before:
             await self._sessions.sign_out(before, why=Ended.SIGNED_IN_AGAIN)
         return SignedIn(secret)

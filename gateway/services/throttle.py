@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Final
 
 _MOST_KNOWN: Final = 10_000
@@ -29,6 +30,22 @@ OF_ACCOUNT: Final = Patience(free=4, first_s=1.0, longest_s=300.0)
 (NIST SP 800-63B, 5.2.2, allows 100 in a row before the account is locked for good)."""
 OF_ADDRESS: Final = Patience(free=20, first_s=1.0, longest_s=60.0)
 """Many people may come from one address: that of a proxy, or of a town hall."""
+
+
+def network_of(address: str) -> str:
+    """Return who is one and the same by an address: of IPv6, everybody of a /64.
+
+    Whoever has one such address has 2**64 of them (RFC 4291, 2.5.1).
+    """
+    try:
+        host = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(host, IPv4Address):
+        return str(host)
+    if host.ipv4_mapped is not None:
+        return str(host.ipv4_mapped)
+    return str(ip_network((host, 64), strict=False))
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from gateway.services.count_denials import CountDenials
 from gateway.services.passwords import MOST_WAITING, BusyError, Passwords, new_password
 from gateway.services.sessions import SessionLimits, Sessions
 from gateway.services.sign_in import NotSignedIn, SignedIn, SignIn, WhyNot
-from gateway.services.throttle import OF_ACCOUNT, OF_ADDRESS, Patience, Throttle
+from gateway.services.throttle import OF_ACCOUNT, OF_ADDRESS, Patience, Throttle, network_of
 from gateway.testing.builders import NOW
 from gateway.testing.contracts.journal_accounts import an_account, put
 
@@ -320,3 +320,18 @@ def test_a_made_password_is_long_and_another_one_each_time():
 
     assert len(made) == 50
     assert all(len(one.replace("-", "")) == 20 for one in made)
+
+
+@pytest.mark.parametrize(
+    ("address", "who"),
+    [
+        ("2001:db8:1:2:a:b:c:d", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("", ""),
+    ],
+)
+def test_whoever_has_many_addresses_is_slowed_down_as_one(address: str, who: str) -> None:
+    assert network_of(address) == who
