@@ -24,6 +24,7 @@ from gateway.sdk import (
     DestinationUnavailableError,
     Feedback,
     Health,
+    Preview,
     Receipt,
     RejectedError,
     SendResult,
@@ -409,6 +410,15 @@ class NotSoDry(LineDestination):
         return receipt
 
 
+class ShowsAnother(LineDestination):
+    async def send(self, application: Application, delivery: Delivery) -> Receipt:
+        receipt = await super().send(application, delivery)
+        if not delivery.dry_run:
+            return receipt
+        of_another = self.body(replace(application, receipt_number="A-0"), delivery.idempotency_key)
+        return Receipt(preview=Preview(content=of_another.encode(), charset="utf-8"))
+
+
 class LosesTheTrace(LineDestination):
     async def send(self, application: Application, delivery: Delivery) -> Receipt:
         return await super().send(application, replace(delivery, traceparent=None))
@@ -561,7 +571,7 @@ BROKEN: Final[Mapping[str, Sequence[Callable[..., Any]]]] = {
     "order_is_kept": [HoldsBack],
     "batch_answers_for_each_item": [EndsTheBatch],
     "event_loop_is_never_blocked": [Blocks],
-    "dry_run_sends_nothing": [NotSoDry],
+    "dry_run_sends_nothing": [NotSoDry, ShowsAnother],
     "trace_is_forwarded": [LosesTheTrace],
     "samples_arrive_as_written": [WritesOtherwise],
     "hostile_text_arrives_whole": [
