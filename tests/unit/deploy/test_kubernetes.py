@@ -349,3 +349,10 @@ def test_the_rules_for_the_prometheus_operator_are_all_of_ours() -> None:
     ]
 
     assert rule["spec"]["groups"] == ours
+
+
+def test_the_broker_rights_in_the_howto_are_those_of_the_topology() -> None:
+    page = Path("docs/howto/kubernetes.md").read_text(encoding="utf-8")
+
+    for rights in (topology.gateway_permissions(), topology.worker_permissions("jido-teate")):
+        assert " ".join(f"'{right}'" for right in rights) in page
