@@ -2,6 +2,7 @@
 
 import json
 
+from gateway.bootstrap.backup import back_up_journal
 from gateway.bootstrap.key_names import is_gateway_key
 from gateway.bootstrap.log_signing import kept_checkpoint, log_signing
 from gateway.crypto import keys
@@ -53,6 +54,7 @@ def log_operations(
             signing=lambda: log_signing(store),
             kept=kept_checkpoint(settings),
         ),
+        back_up=back_up_journal(settings, store, journal, clock),
         report=ReportLog(
             journal=journal,
             destinations={

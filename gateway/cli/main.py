@@ -49,6 +49,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Adapters: new, test, list, check, run samples, look up, release.",
     ),
     "audit": ("gateway.cli.commands.audit", "The audit log: search, verify, export, report."),
+    "backup": ("gateway.cli.commands.backup", "Copy the embedded journal while it is in use."),
     "retention": (
         "gateway.cli.commands.retention",
         "How long things are kept: show, forget what is over its term.",

@@ -117,6 +117,8 @@ class Action(StrEnum):
     """A gateway's entries get their index again."""
     LOG_RESTORED = "log.restored"
     """An operator let the log go on from a head behind, or beside, the last one signed."""
+    JOURNAL_BACKED_UP = "journal.backed_up"
+    """Somebody has a copy of the embedded journal."""
     DETAIL_SHREDDED = "detail.shredded"
     """The keys of an application's details were destroyed: nobody can read them any more."""
     APPLICATION_EXPIRED = "application.expired"

@@ -81,6 +81,7 @@ OUTCOMES: Final[Mapping[Action, EntryOutcome]] = {
     Action.LOG_NOT_SEALED: EntryOutcome.FAILED,
     Action.LOG_SEALED_AGAIN: EntryOutcome.NOTED,
     Action.LOG_RESTORED: EntryOutcome.DECIDED,
+    Action.JOURNAL_BACKED_UP: EntryOutcome.NOTED,
     Action.DETAIL_SHREDDED: EntryOutcome.DECIDED,
     Action.APPLICATION_EXPIRED: EntryOutcome.NOTED,
     Action.PAYLOADS_EXPIRED: EntryOutcome.NOTED,

@@ -137,6 +137,7 @@ ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     Action.LOG_NOT_SEALED: ("ログの封印の停止", "log not sealed"),
     Action.LOG_SEALED_AGAIN: ("ログの封印の再開", "log sealed again"),
     Action.LOG_RESTORED: ("ログの復元の承認", "log restored"),
+    Action.JOURNAL_BACKED_UP: ("ジャーナルのバックアップ", "journal backed up"),
     Action.DETAIL_SHREDDED: ("文言の消去", "words erased"),
     Action.APPLICATION_EXPIRED: ("保存期間満了による申請の削除", "applications expired"),
     Action.PAYLOADS_EXPIRED: ("保存期間満了による申請内容の削除", "payloads expired"),
