@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import pytest
@@ -23,7 +23,7 @@ from gateway.audit import proof
 from gateway.crypto.detail import conceal
 from gateway.domain.entry import Action, Actor, ActorKind, Detail, Entry
 from gateway.domain.errors import NodeNameTakenError
-from gateway.domain.identifiers import MunicipalityCode
+from gateway.domain.identifiers import DestinationName, MunicipalityCode
 from gateway.domain.lifecycle import State
 from gateway.domain.retention import Kept, Term
 from gateway.ports.audit_log import EntryFilter
@@ -46,6 +46,8 @@ from tests.integration.lives import (
 ROOT: Final = Path(__file__).parents[2]
 SLOW: Final = MunicipalityCode("271004")
 """Keeps everything for longer."""
+NAMES: Final = [f"{of}{what}" for of in (MUNICIPALITY, SLOW, "waits") for what in ("", " payload")]
+ARCHIVE: Final = DestinationName("archive")
 EACH: Final = 60
 DAY: Final = timedelta(days=1)
 TERMS: Final[Mapping[Kept, Term]] = {
@@ -71,19 +73,21 @@ class Aged:
     clock: SetClock
     files: Callable[[], Awaitable[list[Path]]]
     marks: dict[str, bytes] = field(
-        default_factory=lambda: {name: os.urandom(12) for name in (MUNICIPALITY, SLOW, "waits")}
+        default_factory=lambda: {name: os.urandom(12) for name in NAMES}
     )
 
-    async def accept(self, mark: str, **over: object) -> Acceptance:
+    async def accept(self, mark: str, **over: Any) -> Acceptance:
         """Accept one of whose parts all begin with the mark."""
 
-        def secret(length: int = 32) -> bytes:
-            return self.marks[mark] + os.urandom(length - 12)
+        def secret() -> bytes:
+            return self.marks[mark] + os.urandom(20)
+
+        payload = self.marks[f"{mark} payload"] + os.urandom(20_000)
 
         made = an_acceptance(
             idempotency_mac=secret(), receipt_mac=secret(), accepted_at=self.clock.now(), **over
         )
-        sealed = tuple(replace(each, sealed=secret(20_000)) for each in made.deliveries)
+        sealed = tuple(replace(each, sealed=payload) for each in made.deliveries)
         ids = " ".join(str(each.record.id) for each in sealed)
         entry = replace(made.entry, facts={**made.entry.facts, "deliveries": ids})
         acceptance = replace(made, deliveries=sealed, entry=entry)
@@ -167,13 +171,13 @@ async def test_what_has_aged_leaves_no_copy_and_all_else_goes_on(
         for mark, over, count in (
             (MUNICIPALITY, {}, EACH),
             (SLOW, {"municipality": SLOW}, EACH),
-            ("waits", {"destinations": (DESTINATION, "archive")}, 5),
+            ("waits", {"destinations": (DESTINATION, ARCHIVE)}, 5),
         )
     ]
     for each in (*first, *slow, *waiting):
         await delivered(journal, clock, each)
     await journal.let_go()
-    assert min((await aged.copies()).values()) >= 5 * 4
+    assert min((await aged.copies()).values()) >= 5
     await aged.seal_and_verify()
 
     # Payloads of the first go, then all else of it; the other's payloads.
@@ -182,31 +186,34 @@ async def test_what_has_aged_leaves_no_copy_and_all_else_goes_on(
     # One of the two deliveries of those that wait has arrived.
     assert counts[Kept.PAYLOADS] == {MUNICIPALITY: EACH + 5}
     assert not counts[Kept.APPLICATIONS]
+    if url.startswith("sqlite"):
+        # PostgreSQL leaves them in pages until these are written over, or written anew.
+        assert (await aged.copies())[f"{MUNICIPALITY} payload"] == 0
     clock.move(50 * DAY)
     counts = await aged.retain()
     assert counts[Kept.APPLICATIONS] == {MUNICIPALITY: EACH}
     assert counts[Kept.PAYLOADS] == {SLOW: EACH}
     await aged.seal_and_verify()
-    if not url.startswith("sqlite"):
-        await journal.rewrite()
+    await journal.rewrite()
     copies = await aged.copies()
-    assert copies[MUNICIPALITY] == 0
+    assert [copies[each] for each in NAMES[:2]] == [0, 0]
     assert copies[SLOW] >= EACH * 3
+    assert copies[f"{SLOW} payload"] == 0
     assert copies["waits"] >= 5 * 3
 
     # Everything goes but what waits.
     clock.move(60 * DAY)
     assert (await aged.retain())[Kept.APPLICATIONS] == {SLOW: EACH}
     await aged.seal_and_verify()
-    if not url.startswith("sqlite"):
-        await journal.rewrite()
+    await journal.rewrite()
     copies = await aged.copies()
-    assert (copies[MUNICIPALITY], copies[SLOW]) == (0, 0)
+    assert [copies[each] for each in NAMES[:4]] == [0] * 4
+    assert copies["waits payload"] == 5
 
     # What is not final goes on; the words about it are over their term.
-    leased = await journal.lease("archive", limit=9, now=clock.now(), until=clock.now() + DAY)
+    leased = await journal.lease(ARCHIVE, limit=9, now=clock.now(), until=clock.now() + DAY)
     assert [each.sealed for each in leased] == [each.deliveries[1].sealed for each in waiting]
-    assert (await journal.counts())["archive"] == {State.PENDING: 5}
+    assert (await journal.counts())[ARCHIVE] == {State.PENDING: 5}
 
     # The log proves still what there was, and the same key and 受付番号 may come anew.
     gone = first[0].application
@@ -221,7 +228,7 @@ async def test_what_has_aged_leaves_no_copy_and_all_else_goes_on(
 def check_proof(handed_out: Mapping[str, object]) -> None:
     """Verify a proof as an outsider does."""
     text, entry = str(handed_out["proof"]), base64.b64decode(str(handed_out["entry"]))
-    assert proof.verify(proof.parse(text.encode()), entry, note_keys(1), verify)
+    assert proof.verify(proof.parse(text.encode()), entry, note_keys(1), verify).size > 0
 
 
 FORGET: Final = """
@@ -236,7 +243,13 @@ async def main():
     clock.move(timedelta(days=500))
     await journal.open()
     retain.PAGE = 4
-    print("begun", flush=True)
+    expire = journal.expire
+
+    async def tell(*arguments, **named):
+        print("page", flush=True)
+        return await expire(*arguments, **named)
+
+    journal.expire = tell
     await retain.Retain(journal=journal, clock=clock, terms=TERMS, pause_s=0).once()
 
 asyncio.run(main())
@@ -255,7 +268,7 @@ async def test_whoever_is_killed_while_forgetting_leaves_a_log_that_says_what_is
     await journal.close()
 
     left = []
-    for killed_after_s in (0.03, 0.09, 0.15):
+    for pages in (10, 40, 12):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
@@ -265,8 +278,8 @@ async def test_whoever_is_killed_while_forgetting_leaves_a_log_that_says_what_is
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         assert process.stdout is not None
-        assert await process.stdout.readline() == b"begun\n"
-        await asyncio.sleep(killed_after_s)
+        for _ in range(pages):
+            assert await process.stdout.readline() == b"page\n"
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
@@ -275,7 +288,7 @@ async def test_whoever_is_killed_while_forgetting_leaves_a_log_that_says_what_is
         left.append(len([each async for each in journal.accepted_ids()]))
         await journal.close()
 
-    assert left == sorted(left, reverse=True)
+    assert EACH * 2 + 1 == left[0] > left[1] > left[2] > 1
     clock.move(500 * DAY)
     await open_again(journal)
     await Retain(journal=journal, clock=clock, terms=TERMS, pause_s=0).once()
