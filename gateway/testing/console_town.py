@@ -233,9 +233,7 @@ async def console_town(folder: Path, *, delivered: int = 60) -> AsyncIterator[To
             running = _worker(world, name, adapter).run(world.stop)
             stack.push_async_callback(_end, asyncio.create_task(running))
         await _settle_people(town)
-        await _let_things_happen(town)
-        await town.fill(delivered)
-        await town.settled()
+        await _let_things_happen(town, delivered)
         yield town
 
 
@@ -260,10 +258,12 @@ async def _settle_people(town: Town) -> None:
     )
 
 
-async def _let_things_happen(town: Town) -> None:
+async def _let_things_happen(town: Town, delivered: int) -> None:
     adapter, named = town.world.adapter, town.named
     named["delivered"] = await town.submit()
     await town.until(named["delivered"], CORE, State.DELIVERED)
+    await town.fill(delivered)
+    await town.settled()
     named["parked"] = await town.refused("core.4711", 3)
     adapter.script.append(_does_not_answer)
     named["in_doubt"] = await town.submit()
