@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_network
 
 from aiohttp import web
 
@@ -60,6 +61,7 @@ def operators_door(gateway: Gateway, patience: Patience = OF_ACCOUNT) -> Operato
             ),
             sessions=sessions,
             cookie=SessionCookie(is_secure=settings.is_secure),
+            proxies=[ip_network(each) for each in settings.proxies],
         ),
     )
 

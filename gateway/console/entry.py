@@ -7,7 +7,9 @@ nothing here; what changes something is a POST, which ``Lax`` sends without the 
 elsewhere, and which needs the session's CSRF token and an origin that is ours.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from aiohttp import web
@@ -50,11 +52,45 @@ class SessionCookie:
         answer.del_cookie(self.name, path="/", secure=self.is_secure, httponly=True, samesite="Lax")
 
 
+Network = IPv4Network | IPv6Network
+
+
+def address_of(remote: str | None, forwarded: Sequence[str], proxies: Collection[Network]) -> str:
+    """Return where a request came from: whoever the nearest proxy of ours did not know as one.
+
+    Args:
+        remote: The other end of the connection.
+        forwarded: The values of ``X-Forwarded-For``; of what stands there, only what our own
+            proxies have put at its end is believed.
+        proxies: Where these are.
+    """
+    address = remote or ""
+    said = [each.strip() for value in forwarded for each in value.split(",")]
+    while said and _is_of(address, proxies) and _parsed(said[-1]) is not None:
+        address = said.pop()
+    return address
+
+
+def _is_of(address: str, proxies: Collection[Network]) -> bool:
+    host = _parsed(address)
+    return host is not None and any(host in network for network in proxies)
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+    try:
+        host = ip_address(address)
+    except ValueError:
+        return None
+    mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
+    return mapped or host
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """Where people come in and go out.
 
     Attributes:
+        proxies: From where ``X-Forwarded-For`` is believed.
         sign_in: Compares names and passwords.
         sessions: Knows who shows a secret.
         cookie: Where the secret is.
@@ -63,6 +99,12 @@ class Entry:
     sign_in: SignIn
     sessions: Sessions
     cookie: SessionCookie
+    proxies: Collection[Network] = ()
+
+    def address(self, request: web.Request) -> str:
+        """Return where a request came from."""
+        forwarded = request.headers.getall("X-Forwarded-For", [])
+        return address_of(request.remote, forwarded, self.proxies)
 
     async def visitor(self, request: web.Request) -> Visit | None:
         """Return who asks; ``None`` for nobody who has signed in."""

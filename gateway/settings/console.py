@@ -1,6 +1,7 @@
 """Who may use the operations console and its API, and for how long."""
 
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -33,6 +34,13 @@ def _trace_url(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value))
+    except ValueError:
+        raise ValueError("is neither an IP address nor a network, as 10.1.2.0/24") from None
+
+
 class ConsoleSettings(Section):
     """The operations console and its API."""
 
@@ -57,6 +65,13 @@ class ConsoleSettings(Section):
         max_length=1000,
         description="Where a trace is looked at, such as "
         "https://traces.example.lg.jp/trace/{trace_id}; an application's page leads there.",
+    )
+
+    proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        (),
+        max_length=32,
+        description="Addresses or networks of the reverse proxies before the console, such as "
+        "10.1.2.0/24: by their X-Forwarded-For people are told apart who guess passwords.",
     )
 
     @property

@@ -56,7 +56,7 @@ class SignInPage:
             answer = await self._entry.sign_in(
                 name,
                 password,
-                address=request.remote or "",
+                address=self._entry.address(request),
                 before=self._entry.cookie.read(request),
             )
         except TransientError:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from aiohttp import ClientSession, CookieJar
 from structlog.testing import capture_logs
 
+from gateway.console.entry import address_of
 from gateway.domain.account import Role
 from gateway.domain.entry import Actor, ActorKind
 from gateway.services.throttle import Patience
@@ -402,3 +404,44 @@ async def test_no_password_and_no_secret_is_written_anywhere(
         assert canary.encode() not in stored
         assert canary.encode("utf-16-le") not in stored
         assert canary not in repr(logs)
+
+
+PROXIES = [ip_network("10.1.2.0/24"), ip_network("2001:db8::/64")]
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "address"),
+    [
+        ("10.1.2.3", ["192.0.2.7"], "192.0.2.7"),
+        ("10.1.2.3", ["203.0.113.9, 192.0.2.7"], "192.0.2.7"),
+        ("10.1.2.3", ["203.0.113.9", "192.0.2.7, 10.1.2.4"], "192.0.2.7"),
+        ("::ffff:10.1.2.3", ["192.0.2.7"], "192.0.2.7"),
+        ("2001:db8::1", ["192.0.2.7"], "192.0.2.7"),
+        ("192.0.2.7", ["203.0.113.9"], "192.0.2.7"),
+        ("10.1.2.3", [], "10.1.2.3"),
+        ("10.1.2.3", ["unknown"], "10.1.2.3"),
+        ("10.1.2.3", ["192.0.2.7, <script>"], "10.1.2.3"),
+        (None, ["192.0.2.7"], ""),
+    ],
+)
+def test_only_our_own_proxies_say_where_somebody_comes_from(
+    remote: str | None, forwarded: list[str], address: str
+):
+    assert address_of(remote, forwarded, PROXIES) == address
+
+
+async def test_behind_a_proxy_people_are_told_apart_by_where_they_come_from(
+    tmp_path: Path, browser: ClientSession
+):
+    async with World.make(tmp_path, console={"proxies": ["127.0.0.1"]}) as world:
+        await world.gateway.operate.people.accounts.add(
+            "hanako", (Role.VIEWER,), PASSWORD, actor=ADMIN
+        )
+        async with operators_site(world.gateway) as site:
+            form = {"name": "hanako", "password": PASSWORD}
+            there = {"X-Forwarded-For": "192.0.2.7"}
+            async with browser.post(f"{site}/sign-in", data=form, headers=there) as answer:
+                assert answer.status == 200
+
+        (session,) = await world.gateway.journal.sessions("hanako")
+        assert session.address == "192.0.2.7"
