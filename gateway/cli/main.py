@@ -62,6 +62,7 @@ SHARED: Final = {"--config": True, "--home": True, "--json": False, "--debug": F
 """The options that may stand anywhere, and whether a value follows."""
 
 _NAME_WIDTH: Final = 13
+_LONGEST_SENTENCE: Final = 400
 
 
 class RootCommand(TyperGroup):
@@ -83,6 +84,7 @@ class RootCommand(TyperGroup):
         if app is None:
             app = typer.Typer(add_completion=False, rich_markup_mode=None)
             app.command(cmd_name)(getattr(module, cmd_name))
+        app.info.cls = SubcommandGroup
         command = get_command(app)
         command.name = cmd_name
         return command
@@ -114,6 +116,21 @@ class RootCommand(TyperGroup):
             if found.hint:
                 typer.echo(f"  {found.hint}", err=True)
             raise typer.Exit(found.exit_code) from None
+
+
+class SubcommandGroup(TyperGroup):
+    """Lists its commands with the first sentence of each whole, over as many lines as it takes."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write names and sentences in two columns; typer cuts what is longer than a line."""
+        del ctx
+        rows = [
+            (name, command.get_short_help_str(limit=_LONGEST_SENTENCE))
+            for name, command in self.commands.items()
+            if not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 def shared_first(arguments: Sequence[str]) -> list[str]:

@@ -33,6 +33,12 @@ def test_nothing_is_wider_than_a_terminal_of_80_columns(terminal: Terminal) -> N
         assert max(map(len, text.splitlines())) <= 80
 
 
+def test_a_list_of_commands_says_each_sentence_whole(terminal: Terminal) -> None:
+    for name in COMMANDS:
+        commands = terminal.run(name, "--help").partition("Commands:")[2]
+        assert "..." not in commands, name
+
+
 def test_the_version_is_shown(terminal: Terminal) -> None:
     assert terminal.run("--version") == f"kakehashi {__version__}\n"
 
