@@ -41,6 +41,7 @@ from gateway.console.pages import (
     destinations,
     keys,
     me,
+    nowhere,
     overview,
     procedures,
     replays,
@@ -75,6 +76,7 @@ _PAGES: Final = (
     audit,
     audit_log,
     keys,
+    nowhere,
 )
 """Each has ``ROUTES``: method, path and what shows it."""
 

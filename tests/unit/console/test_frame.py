@@ -1,5 +1,6 @@
 """What every page of the console has: who may enter, the headers, the language, CSRF."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -126,3 +127,36 @@ async def test_a_list_is_not_taken_further_by_whoever_was_signed_out():
     assert b"applications.id" in await anext(pieces)
     with pytest.raises(NotPermittedError):
         await anext(pieces)
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/attention/nope", "/attention/00000000/"])
+async def test_an_address_with_nothing_is_a_page_that_leads_on(
+    world: World, browser: ClientSession, path: str
+):
+    async with console_site(world.gateway) as url, browser.get(url + path) as answer:
+        text = await answer.text()
+
+    assert (answer.status, answer.content_type) == (404, "text/html")
+    assert "メニューから探してください" in text
+    assert 'href="/"' in text
+    assert "nope" not in text.partition("<main")[2]
+
+
+async def test_a_program_that_asks_for_nothing_is_told_in_its_own_way(
+    world: World, browser: ClientSession
+):
+    async with console_site(world.gateway) as url, browser.get(f"{url}/ops/v1/nope") as answer:
+        assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [("/adapters", "/destinations"), ("/replays", "/attention"), ("/", "/"), ("/keys", "/keys")],
+)
+async def test_the_menu_marks_where_one_is(
+    world: World, browser: ClientSession, path: str, place: str
+):
+    async with console_site(world.gateway) as url, browser.get(url + path) as answer:
+        text = await answer.text()
+
+    assert re.findall(r'<a href="([^"]+)" aria-current="page"', text) == [place]
