@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientSession, CookieJar
 
 from gateway.domain.account import Role
+from gateway.domain.claim import BreakerState
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.testing.builders import a_heartbeat
@@ -84,6 +85,22 @@ async def test_the_list_says_how_each_stands(browser: Browser, world: World) -> 
     assert f'href="/destinations/{DESTINATION}"' in page
     assert "no living worker" in page
     assert "paused by suzuki: &lt;b&gt;月次" in page
+
+
+async def test_a_core_system_that_answers_checks_but_takes_nothing_is_not_called_well(
+    browser: Browser, world: World
+) -> None:
+    at = datetime.now(UTC)
+    beat = a_heartbeat(worker=WorkerName("w1/a"), destination=NAME, at=at)
+    await world.gateway.journal.put_heartbeat(
+        replace(beat, healthy=True, breaker=BreakerState.OPEN)
+    )
+
+    page = await browser.get("/destinations")
+
+    assert "answers checks but sending fails" in page
+    assert "open (sends nothing)" in page
+    assert "open now" in page  # its window
 
 
 async def test_a_pause_and_its_end_need_a_reason_and_lead_back(
