@@ -11,8 +11,10 @@ from gateway.domain.identifiers import DestinationName, MunicipalityCode
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.ports.keys import KeyStore
+from gateway.services.destinations import Destinations
 from gateway.services.operate.accept_restore import AcceptRestore
 from gateway.services.operate.by_name import LogOperations
+from gateway.services.operate.doubt_restored import DoubtRestored
 from gateway.services.operate.export_log import ExportLog
 from gateway.services.operate.prove_entry import ProveEntry
 from gateway.services.operate.report_log import ReportLog
@@ -29,6 +31,8 @@ def log_operations(
     pseudonyms: Pseudonyms,
     clock: Clock,
     turn: Turn,
+    destinations: Destinations,
+    is_gateway: bool,
 ) -> LogOperations:
     """Return the operations; keys other than for pseudonyms are read when they are asked for."""
     return LogOperations(
@@ -55,6 +59,9 @@ def log_operations(
             kept=kept_checkpoint(settings),
         ),
         back_up=back_up_journal(settings, store, journal, clock),
+        doubt_restored=DoubtRestored(
+            journal=journal, destinations=destinations, clock=clock, is_gateway=is_gateway
+        ),
         report=ReportLog(
             journal=journal,
             destinations={

@@ -74,7 +74,7 @@ def build_operate(  # noqa: PLR0913 - what a gateway process has beside its sett
     """
     clock = SystemClock()
     at_rest = WordsAtRest(store.private(PSEUDONYM_KEY))
-    flow = flow or Flow(clock=clock)
+    flow, is_gateway = flow or Flow(clock=clock), destinations is not None
     destinations = destinations or Destinations(policies(settings), journal=journal, clock=clock)
     pseudonyms = Pseudonyms(store.private(PSEUDONYM_KEY))
     webhooks = OperateWebhooks(journal=journal, clients=with_endpoint(settings), clock=clock)
@@ -88,7 +88,16 @@ def build_operate(  # noqa: PLR0913 - what a gateway process has beside its sett
     )
     log_keys = ShowLogKeys(journal=journal, signing=lambda: log_signing(store))
     turn = Turn()
-    log = log_operations(settings, store, journal, pseudonyms=pseudonyms, clock=clock, turn=turn)
+    log = log_operations(
+        settings,
+        store,
+        journal,
+        pseudonyms=pseudonyms,
+        clock=clock,
+        turn=turn,
+        destinations=destinations,
+        is_gateway=is_gateway,
+    )
     verify_log = VerifyLog(
         journal=journal, clock=clock, signing=lambda: log_signing(store), turn=turn
     )

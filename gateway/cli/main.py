@@ -50,6 +50,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "audit": ("gateway.cli.commands.audit", "The audit log: search, verify, export, report."),
     "backup": ("gateway.cli.commands.backup", "Copy the embedded journal while it is in use."),
+    "restored": ("gateway.cli.commands.restored", "The journal was put back: before the start."),
     "retention": (
         "gateway.cli.commands.retention",
         "How long things are kept: show, forget what is over its term.",

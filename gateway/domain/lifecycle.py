@@ -53,6 +53,8 @@ class Event(StrEnum):
     """The broker gave the copy up: it kept killing its workers."""
     ABANDONED = "abandoned"
     """Whoever claimed it has not been heard of for longer than a send may take."""
+    RESTORED = "restored"
+    """The journal was put back to a time before it was, perhaps, sent."""
     DUE = "due"
     """The wait is over; a new attempt begins."""
     REPLAYED = "replayed"
@@ -92,6 +94,9 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.SENDING, Event.UNRESOLVED): State.PARKED,
     (State.SENDING, Event.ABANDONED): State.IN_DOUBT,
     (State.IN_DOUBT, Event.ABANDONED): State.IN_DOUBT,
+    (State.PENDING, Event.RESTORED): State.IN_DOUBT,
+    (State.QUEUED, Event.RESTORED): State.IN_DOUBT,
+    (State.RETRYING, Event.RESTORED): State.IN_DOUBT,
     (State.PENDING, Event.CRASH_LOOPED): State.PARKED,
     (State.QUEUED, Event.CRASH_LOOPED): State.PARKED,
     (State.SENDING, Event.CRASH_LOOPED): State.IN_DOUBT,

@@ -112,6 +112,18 @@ class PostgresNode:
         self._run("createdb", *self._address, "-U", "postgres", name)
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
+    def dump(self, url: str) -> None:
+        """Write one moment of a database beside the data, as an operator would (``pg_dump``)."""
+        self._run("pg_dump", "--format=custom", "--file", str(self._dump_of(url)), url)
+
+    def restore(self, url: str, into: str) -> None:
+        """Read what ``dump`` wrote of ``url`` into an empty database."""
+        dumped = str(self._dump_of(url))
+        self._run("pg_restore", "--exit-on-error", "--dbname", into, dumped)
+
+    def _dump_of(self, url: str) -> Path:
+        return self.folder / f"{url.rpartition('/')[2]}.dump"
+
     @property
     def _data(self) -> Path:
         return self.folder / "data"

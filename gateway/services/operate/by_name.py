@@ -16,6 +16,7 @@ from gateway.services.operate.client_keys import ClientKeys
 from gateway.services.operate.decide import Decide
 from gateway.services.operate.decide_each import DecideEach
 from gateway.services.operate.destinations import OperateDestinations
+from gateway.services.operate.doubt_restored import DoubtRestored
 from gateway.services.operate.examine_log import ExamineLog
 from gateway.services.operate.export_log import ExportLog
 from gateway.services.operate.four_eyes import FourEyes
@@ -58,6 +59,7 @@ class LogOperations:
     report: ReportLog
     accept_restore: AcceptRestore
     back_up: BackUpJournal
+    doubt_restored: DoubtRestored
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "audit.accept_restore": _deciding(operate.log.accept_restore.__call__),
         # Of no role: it writes where a path on this machine says, so only the socket offers it.
         "journal.backup": _deciding(operate.log.back_up.__call__),
+        "journal.doubt_restored": _deciding(operate.log.doubt_restored.__call__),
         "retention.show": _reading(operate.retention.show),
         "retention.plan": _reading(operate.retention.plan),
         "retention.run": _deciding(operate.retention.run),
