@@ -1,7 +1,7 @@
 """``python -m benchmarks``: measure, keep the figures, write the page.
 
 Beside a peer, or with ``find``, ``backlog`` or ``bulkhead`` at scale (``at_scale``), or with
-``audit`` the audit log (``audit``).
+``audit`` the audit log (``audit``), or with ``sizes`` what a journal is made of (``sizes``).
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from benchmarks import at_scale
+from benchmarks import at_scale, sizes
 from benchmarks.audit import measure as audit
 from benchmarks.page import page
 from benchmarks.processes import ROOT, FailedError
@@ -26,7 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="try everything; keep nothing")
     parser.add_argument("--page", type=Path, help="write the page of these figures; no measuring")
-    parser.add_argument("what", nargs="?", choices=[*at_scale.NAMES, "audit"])
+    parser.add_argument("what", nargs="?", choices=[*at_scale.NAMES, "audit", "sizes"])
     at_scale.add_to(parser)
     audit.add_to(parser)
     arguments = parser.parse_args()
@@ -38,6 +38,9 @@ def main() -> int:
     try:
         if arguments.what == "audit":
             audit.measure_and_keep(arguments, _say)
+            return 0
+        if arguments.what == "sizes":
+            sizes.measure_and_keep(arguments, _say)
             return 0
         if arguments.what is not None:
             at_scale.run(arguments, _say)
