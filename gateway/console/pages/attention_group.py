@@ -108,12 +108,20 @@ async def resubmissions(page: Page) -> web.Response:
 
 
 async def resubmissions_csv(page: Page) -> web.Response:
-    """Return the same as a file, all of it, for the front ends' people."""
+    """Return the same as a file, all of it, once it is written down who takes it."""
     with page.rooms.exports.place(page.person.name):
         return await _resubmissions_csv(page)
 
 
 async def _resubmissions_csv(page: Page) -> web.Response:
+    group = (await page.ask("attention.show", group=_id(page), limit=1))["group"]
+    among: dict[str, object] = {
+        "destination": group["destination"],
+        "states": (group["state"],),
+        "code": group["code"],
+        "municipality": _filters(page.query).get("municipality"),
+    }
+    await page.ask("messages.export", where={key: said for key, said in among.items() if said})
     text = io.StringIO()
     # Excel reads UTF-8 by its mark only.
     text.write("\ufeff")

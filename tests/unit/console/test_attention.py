@@ -166,6 +166,12 @@ async def test_resubmissions_are_listed_and_downloaded(
 
     assert lines[0].lstrip("\ufeff").startswith("client,application,")
     assert lines[1].startswith(f"portal,{one.application_id},")
+    taken = [
+        each for each in await world.log() if each["facts"].get("purpose") == "messages.export"
+    ]
+    assert [(each["actor"]["name"], each["facts"]["filter"]) for each in taken] == [
+        ("hanako", "destination states code")
+    ]
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
