@@ -8,6 +8,7 @@ journal.
 import asyncio
 import base64
 import os
+import runpy
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
@@ -19,7 +20,7 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from gateway.audit import proof
+from gateway.audit import proof, tiles
 from gateway.crypto.detail import conceal
 from gateway.domain.entry import Action, Actor, ActorKind, Detail, Entry
 from gateway.domain.errors import NodeNameTakenError
@@ -33,6 +34,7 @@ from gateway.services.retain import Retain
 from gateway.testing.builders import DESTINATION, MUNICIPALITY, an_acceptance
 from gateway.testing.notes import verify
 from gateway.testing.postgres import PostgresNode
+from tests.integration.intruder import tile_ids
 from tests.integration.lives import (
     AUDITOR,
     SetClock,
@@ -44,6 +46,7 @@ from tests.integration.lives import (
 )
 
 ROOT: Final = Path(__file__).parents[2]
+STANDALONE: Final = ROOT / "gateway/audit/standalone/verify.py"
 SLOW: Final = MunicipalityCode("271004")
 """Keeps everything for longer."""
 NAMES: Final = [f"{of}{what}" for of in (MUNICIPALITY, SLOW, "waits") for what in ("", " payload")]
@@ -161,7 +164,7 @@ def searched(url: str, request: pytest.FixtureRequest) -> Callable[[], Awaitable
 
 
 async def test_what_has_aged_leaves_no_copy_and_all_else_goes_on(
-    url: str, request: pytest.FixtureRequest
+    url: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     journal, clock = journal_at(url, "gw-1"), SetClock()
     await journal.open()
@@ -220,6 +223,7 @@ async def test_what_has_aged_leaves_no_copy_and_all_else_goes_on(
     prove = ProveEntry(journal=journal, clock=clock)
     handed_out = await prove(application=str(gone.id), actor=AUDITOR)
     check_proof(handed_out)
+    await check_export(journal, tmp_path / "export")
     again = an_acceptance(idempotency_mac=gone.idempotency_mac, receipt_mac=gone.receipt_mac)
     assert isinstance(await journal.accept(again), Accepted)
     await journal.close()
@@ -231,10 +235,29 @@ def check_proof(handed_out: Mapping[str, object]) -> None:
     assert proof.verify(proof.parse(text.encode()), entry, note_keys(1), verify).size > 0
 
 
+async def check_export(journal: Journal, folder: Path) -> None:
+    """Let the stand-alone verifier judge the whole log."""
+    head = await journal.log_head()
+    assert head is not None
+    files = {"checkpoint": head.checkpoint.encode()}
+    lines = [entry.data + b"\n" async for entry in journal.sealed_entries()]
+    files["entries/0.jsonl"] = b"".join(lines)
+    for tile, data in (await journal.tiles(tile_ids(head.size))).items():
+        files[tiles.path(tile.level, tile.position, len(data) // 32)] = data
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    standalone = runpy.run_path(str(STANDALONE), run_name="standalone")
+    export = standalone["Export"](folder, [standalone["Key"](key.vkey()) for key in note_keys(1)])
+    export.add_checkpoints()
+    assert export.verify().bad == []
+
+
 FORGET: Final = """
 import asyncio, sys
 from datetime import timedelta
 from gateway.services import retain
+from tests.integration.intruder import tile_ids
 from tests.integration.lives import SetClock, journal_at
 from tests.integration.test_retention import TERMS
 
