@@ -254,6 +254,16 @@ def test_the_operations_port_is_let_through_for_people_and_monitoring_only() -> 
     assert labels == [{"kakehashi/ingress", "kakehashi/monitoring"}]
 
 
+def test_both_namespaces_refuse_what_no_policy_lets_through() -> None:
+    closed = {
+        one["metadata"]["namespace"]
+        for one in of_kind("NetworkPolicy")
+        if one["spec"]["podSelector"] == {} and set(one["spec"]) == {"podSelector", "policyTypes"}
+    }
+
+    assert closed == {"kakehashi", "kakehashi-workers"}
+
+
 def test_a_worker_has_a_way_to_the_broker_and_none_to_the_journal() -> None:
     policies = {
         one["metadata"]["name"]: one["spec"]["egress"]
