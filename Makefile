@@ -21,12 +21,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet insta
 PARALLEL_TESTS := tests/unit tests/property tests/docs tests/test_house.py adapters
 SERVER_TESTS := tests/fault tests/acceptance tests/integration tests/contract
 SERVER_JOBS ?= 2
+# One browser and one gateway for all of them.
+BROWSER_TESTS := tests/browser
 pytest = $(BIN)/python tools/run_pytest.py
 
 CHECKS := check-format check-lint check-types check-imports check-dependencies check-dead-code \
 	check-spelling check-dockerfile check-compose check-kubernetes check-schemas check-adapters
 
-.PHONY: help demo test check bench scale bench-log crash audit docs lock clean rabbitmq go promtool $(CHECKS)
+.PHONY: help demo test check bench scale bench-log crash audit docs screens lock clean rabbitmq go promtool chromium $(CHECKS)
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -34,10 +36,11 @@ help: ## Show this list
 demo: $(VENV)/.runtime ## Set up and show applications on their way into three simulated core systems
 	@$(BIN)/kakehashi demo
 
-test: $(VENV)/.dev rabbitmq go promtool ## Install what the tests need (RabbitMQ, Go and promtool by apt-get) and run them all
+test: $(VENV)/.dev rabbitmq go promtool chromium ## Install what the tests need (RabbitMQ, Go, promtool and Chromium by apt-get) and run them all
 	@failed=0
 	$(pytest) -n $(JOBS) $(PARALLEL_TESTS) || failed=1
 	$(pytest) -n $(SERVER_JOBS) --dist loadfile --no-loadscope-reorder --timeout=240 $(SERVER_TESTS) || failed=1
+	$(pytest) $(BROWSER_TESTS) || failed=1
 	exit $$failed
 
 check: $(VENV)/.dev ## Run every check that is not a test, and report all that fail
@@ -64,6 +67,9 @@ audit: $(VENV)/.dev ## The long run of the audit log: a million entries and 200 
 docs: $(VENV)/.runtime ## Generate the reference pages and the example configuration
 	@$(BIN)/python tools/generate_docs.py
 	@$(BIN)/python tools/life_of_a_message.py >/dev/null
+
+screens: $(VENV)/.dev chromium ## Draw every page of the console into docs/console, in both languages
+	@$(BIN)/python tools/console_screens.py >/dev/null
 
 lock: $(VENV)/.runtime ## Resolve the dependencies anew and write the hash-pinned requirement files
 	@$(PIP) --require-hashes -r requirements-lock.txt
@@ -103,6 +109,9 @@ go: | rabbitmq
 
 promtool: $(VENV)/.dev | go
 	@tools/install_promtool.sh $(BIN)
+
+chromium: | promtool
+	@tools/install_chromium.sh
 
 # The checks, one a target: `make check-types` runs one alone.
 

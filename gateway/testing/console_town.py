@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway import __version__
+from gateway.bootstrap.gateway import Gateway
 from gateway.bootstrap.key_names import GATEWAY_KEY, destination_key, worker_key
 from gateway.bootstrap.worker import new_instance
 from gateway.crypto import keys
 from gateway.crypto.seal import Opener
 from gateway.crypto.sign import Signer, Verifier
 from gateway.domain.account import Role
-from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.identifiers import (
     ApplicationId,
     ClientName,
@@ -221,6 +222,7 @@ async def console_town(folder: Path, *, delivered: int = 60) -> AsyncIterator[To
     ):
         town, gateway = Town(world), world.gateway
         await gateway.seal_log.check()
+        await gateway.journal.record([_started(gateway)])
         await gateway.seal_log.begin()
         for service in (gateway.seal_log.run, gateway.carry_out_replays.run, gateway.sessions.run):
             stack.push_async_callback(_end, asyncio.create_task(service()))
@@ -235,6 +237,15 @@ async def console_town(folder: Path, *, delivered: int = 60) -> AsyncIterator[To
         await _settle_people(town)
         await _let_things_happen(town, delivered)
         yield town
+
+
+def _started(gateway: Gateway) -> Entry:
+    return Entry(
+        action=Action.NODE_STARTED,
+        at=datetime.now(UTC),
+        actor=Actor(ActorKind.GATEWAY, "process"),
+        facts={"version": __version__, "configuration": gateway.configuration},
+    )
 
 
 async def _settle_people(town: Town) -> None:
