@@ -1,7 +1,7 @@
 """Whether a person may do what they ask for; every denial is written down."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from gateway.domain.account import Person, Role
 from gateway.domain.entry import Action, Actor, ActorKind, Entry
@@ -12,6 +12,8 @@ from gateway.services.operate.by_name import Operation
 from gateway.services.operate.four_eyes import DECIDED_FOR_OTHERS
 from gateway.services.operate.permissions import PERMITTED
 from gateway.services.operate.refusals import NotFoundError
+
+_NOBODY: Final[frozenset[Role]] = frozenset()
 
 
 class NotPermittedError(PermanentError):
@@ -32,12 +34,15 @@ class Guard:
         self._clock = clock
 
     def may(self, person: Person, operation: str) -> bool:
-        """Tell whether ``person`` may ask for ``operation``; writes nothing."""
-        return not PERMITTED[operation].isdisjoint(person.roles)
+        """Tell whether ``person`` may ask for ``operation``; writes nothing.
+
+        What has no line in the table is for nobody.
+        """
+        return not PERMITTED.get(operation, _NOBODY).isdisjoint(person.roles)
 
     def needs(self, operation: str) -> list[Role]:
         """Return the roles of which one is needed, for whoever has to say why not."""
-        return sorted(PERMITTED[operation])
+        return sorted(PERMITTED.get(operation, _NOBODY))
 
     async def perform(self, person: Person, operation: str, **arguments: object) -> Any:
         """Do ``operation`` and return its answer, as ``services.operate.by_name`` documents it.
