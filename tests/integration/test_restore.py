@@ -12,7 +12,9 @@ from gateway.bootstrap.operate import build_operate
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.identifiers import DeliveryId
 from gateway.domain.lifecycle import State
+from gateway.domain.records import DeliveryRecord
 from gateway.drivers.memory_keys import MemoryKeys
+from gateway.sdk import Receipt
 from gateway.services.accept import AcceptanceReceipt
 from gateway.services.operate.by_name import Operations
 from gateway.services.operate.refusals import OperationError
@@ -83,16 +85,15 @@ async def seal(world: World) -> None:
     await world.gateway.seal_log.finish()
 
 
-@pytest.mark.parametrize("idempotency", ["native", "lookup", "none"])
-async def test_what_a_backup_holds_goes_on_after_a_restore_and_nothing_doubles(
-    footing: Footing, idempotency: str
-) -> None:
-    store = MemoryKeys()
+async def backed_up_and_delivered(
+    footing: Footing, store: MemoryKeys, idempotency: str
+) -> tuple[list[DeliveryRecord], list[DeliveryRecord], dict[str, Receipt]]:
+    """Back up under load, then deliver everything; return what waited before, what came later."""
     async with footing.world(store, idempotency) as world:
         waiting = [await world.accepted() for _ in range(WAITING)]
         await seal(world)
-        backup = asyncio.create_task(footing.back_up(world))
-        meanwhile = []
+        backup = asyncio.ensure_future(footing.back_up(world))
+        meanwhile: list[DeliveryRecord] = []
         while not backup.done() or len(meanwhile) < WAITING:
             meanwhile.append(await world.accepted())
             await asyncio.sleep(0)
@@ -102,7 +103,15 @@ async def test_what_a_backup_holds_goes_on_after_a_restore_and_nothing_doubles(
         for record in (*waiting, *meanwhile):
             await world.until(record, State.DELIVERED)
         await seal(world)
-        core = world.adapter.held
+        return waiting, meanwhile, world.adapter.held
+
+
+@pytest.mark.parametrize("idempotency", ["native", "lookup", "none"])
+async def test_what_a_backup_holds_goes_on_after_a_restore_and_nothing_doubles(
+    footing: Footing, idempotency: str
+) -> None:
+    store = MemoryKeys()
+    waiting, meanwhile, core = await backed_up_and_delivered(footing, store, idempotency)
     footing.url = footing.put_back()
 
     restored = footing.world(store, idempotency)

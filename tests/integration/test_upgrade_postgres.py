@@ -1,6 +1,8 @@
 """An upgrade of PostgreSQL: who may still be connected, and who waits for whom."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -8,14 +10,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.domain.errors import JournalUnusableError
-from gateway.domain.identifiers import NodeName
+from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_postgres import PostgresJournal, schema
-from gateway.drivers.journal_postgres.schema import SCHEMA_LOCK
+from gateway.drivers.journal_postgres.schema import LAST_STOPPED, SCHEMA_LOCK, Migration
+from gateway.testing.builders import an_acceptance
 from gateway.testing.postgres import PostgresNode
 
 pytestmark = pytest.mark.postgres
 
 RELEASE_1 = Path(__file__).parents[1] / "data" / "release-1" / "postgres" / "journal.sql"
+LATEST = [script.version for script in schema.shipped()]
 MIGRATED = "SELECT version FROM schema_migrations ORDER BY version"
 
 
@@ -53,9 +57,9 @@ async def test_an_upgrade_beside_a_gateway_that_runs_is_refused_and_changes_noth
     await journal.close()
 
     assert refused == [1]
-    assert await versions(url) == [1, 2, 3, 4, 5, 6]
+    assert await versions(url) == LATEST
     migrated = [one["versions"] for one in logs if one["event"] == "journal.migrating"]
-    assert migrated == [[2, 3, 4, 5, 6]]
+    assert migrated == [LATEST[1:]]
 
 
 async def test_gateways_that_start_together_upgrade_once_and_all_open(url: str) -> None:
@@ -66,7 +70,7 @@ async def test_gateways_that_start_together_upgrade_once_and_all_open(url: str) 
         await journal.ping()
         await journal.close()
 
-    assert await versions(url) == [1, 2, 3, 4, 5, 6]
+    assert await versions(url) == LATEST
 
 
 async def test_who_waits_for_another_to_migrate_waits_longer_than_for_a_statement(
@@ -83,3 +87,99 @@ async def test_who_waits_for_another_to_migrate_waits_longer_than_for_a_statemen
     await journal.close()
 
     assert not waited
+
+
+# Beside a gateway that runs
+
+NEXT = [
+    Migration(LATEST[-1] + 1, "next", "ALTER TABLE applications ADD COLUMN next text;"),
+    Migration(
+        LATEST[-1] + 2,
+        "next_index",
+        "CREATE INDEX CONCURRENTLY applications_next ON applications (next, id);",
+    ),
+]
+"""What a release after this one may bring."""
+
+
+@asynccontextmanager
+async def accepting(journal: PostgresJournal) -> AsyncIterator[list[ApplicationId]]:
+    """Accept all the while; yields what was accepted so far. Whatever fails fails the test."""
+    accepted: list[ApplicationId] = []
+    stop = asyncio.Event()
+
+    async def accept() -> None:
+        while not stop.is_set():
+            acceptance = an_acceptance()
+            await journal.accept(acceptance)
+            accepted.append(acceptance.application.id)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(accept())
+        yield accepted
+        stop.set()
+
+
+async def more(accepted: list[ApplicationId]) -> None:
+    """Wait until twenty more were accepted."""
+    goal = len(accepted) + 20
+    async with asyncio.timeout(20):
+        while len(accepted) < goal:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+
+
+async def test_a_new_release_joins_while_the_old_one_goes_on_accepting(
+    postgres_node: PostgresNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, scripts = postgres_node.database(), schema.shipped()
+    monkeypatch.setattr(schema, "shipped", lambda: scripts[:LAST_STOPPED])
+    old = PostgresJournal(url, node=NodeName("gw-1"))
+    await old.open()
+    new = PostgresJournal(url, node=NodeName("gw-2"))
+
+    async with accepting(old) as accepted:
+        await more(accepted)
+        monkeypatch.setattr(schema, "shipped", lambda: [*scripts, *NEXT])
+        await new.open()
+        await more(accepted)
+        async with accepting(new) as by_new:
+            await more(by_new)
+    found = [await new.dossier(each) for each in (*accepted, *by_new)]
+    counted = await new.unfinished()
+    await old.close()
+    await new.close()
+
+    assert None not in found
+    assert counted == len(found)
+    assert await versions(url) == [*LATEST, *(script.version for script in NEXT)]
+
+
+async def test_a_script_that_waits_for_a_table_lets_traffic_pass_and_tries_again(
+    postgres_node: PostgresNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, scripts = postgres_node.database(), schema.shipped()
+    old = PostgresJournal(url, node=NodeName("gw-1"))
+    await old.open()
+    monkeypatch.setattr(schema, "shipped", lambda: [*scripts, *NEXT])
+    new = PostgresJournal(url, node=NodeName("gw-2"))
+    report = await asyncpg.connect(url)
+
+    async with accepting(old) as accepted:
+        with capture_logs() as logs:
+            async with report.transaction():
+                # Somebody's long report: nobody may change the table while it is read.
+                await report.execute("LOCK TABLE applications IN ACCESS SHARE MODE")
+                opening = asyncio.create_task(new.open())
+                while not any("put_off" in one["event"] for one in logs):  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.01)
+                await more(accepted)
+                waited = not opening.done()
+            await opening
+        await more(accepted)
+    await report.close()
+    await old.close()
+    await new.close()
+
+    assert waited
+    assert await versions(url) == [*LATEST, *(script.version for script in NEXT)]

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
@@ -11,12 +10,16 @@ import structlog
 from asyncpg import Connection
 
 from gateway.domain.errors import JournalUnusableError
+from gateway.drivers.journal_postgres import beside
 from gateway.drivers.journal_postgres.connections import SESSION
 
 log = structlog.get_logger()
 
 LONGEST_S: Final = 3600.0
 """How long a script may take: some read every row of a large journal."""
+LAST_STOPPED: Final = 8
+"""Scripts up to this one are for gateways that are stopped: what ran before does not write what
+they add (8: whose feedback it is). Later ones only add what older gateways need not know of."""
 SCHEMA_LOCK: Final = 0x6B616B65_68617368
 """Advisory lock of migrations: two processes that start together migrate one by one."""
 _LOOKS: Final = 30
@@ -26,7 +29,8 @@ _PAUSE_S: Final = 0.1
 
 # Of the session's statement and lock timeouts; whoever waits is bounded by its client.
 _NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
-_LOCK_SCHEMA: Final = "SELECT pg_advisory_xact_lock($1)"
+_LOCK_SCHEMA: Final = "SELECT pg_advisory_lock($1)"
+_UNLOCK_SCHEMA: Final = "SELECT pg_advisory_unlock($1)"
 _CREATE_MIGRATIONS: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL
@@ -45,7 +49,7 @@ AND NOT EXISTS (
 )
 ORDER BY application_name
 """
-_INSERT_MIGRATION: Final = """
+INSERT_MIGRATION: Final = """
 INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)
 """
 
@@ -63,6 +67,11 @@ class Migration:
         """What tells that it is still what it was when it was applied."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
+    @property
+    def row(self) -> tuple[int, str, str]:
+        """What is stored of it."""
+        return self.version, self.name, self.sha256
+
 
 def shipped() -> list[Migration]:
     """Return the scripts of this version of the gateway, in order."""
@@ -74,15 +83,31 @@ def shipped() -> list[Migration]:
 
 
 async def migrate(connection: Connection) -> None:
-    """Apply the scripts that are missing, in one transaction, while nobody else writes.
+    """Apply the scripts that are missing.
+
+    A new database gets all of them in one transaction. An older one gets those up to
+    ``LAST_STOPPED`` while no gateway runs, and each one after it beside gateways that go on
+    (``beside``).
 
     Raises:
         JournalUnusableError: A script was changed after it had been applied, the database
             was written by a newer gateway, or gateways use it that know nothing of a script.
+        JournalUnavailableError: A table was in use all the time.
     """
     async with connection.transaction():
         await connection.execute(_NO_TIMEOUT)
+        # The session's: scripts that are applied beside others have transactions of their own.
         await connection.execute(_LOCK_SCHEMA, SCHEMA_LOCK, timeout=LONGEST_S)
+    try:
+        await _migrate(connection)
+    finally:
+        if not connection.is_closed():
+            await connection.execute(_UNLOCK_SCHEMA, SCHEMA_LOCK)
+
+
+async def _migrate(connection: Connection) -> None:
+    async with connection.transaction():
+        await connection.execute(_NO_TIMEOUT)
         await connection.execute(_CREATE_MIGRATIONS)
         found = await connection.fetch(_MIGRATIONS)
         applied = {row["version"]: row["sha256"] for row in found}
@@ -94,9 +119,17 @@ async def migrate(connection: Connection) -> None:
                 raise JournalUnusableError("migration_changed", script.version)
         missing = [script for script in scripts if script.version not in applied]
         if missing and applied:
-            await _require_alone(connection)
             log.info("journal.migrating", versions=[script.version for script in missing])
-        await _apply(connection, missing)
+        # Nobody has anything in a new one. CONCURRENTLY is for those that are in use.
+        at_once = [each for each in missing if not applied or each.version <= LAST_STOPPED]
+        if at_once and applied:
+            await _require_alone(connection)
+        for script in at_once:
+            sql = script.sql if applied else beside.in_a_transaction(script.sql)
+            await connection.execute(sql, timeout=LONGEST_S)
+            await connection.execute(INSERT_MIGRATION, *script.row)
+    for script in missing[len(at_once) :]:
+        await beside.apply(connection, script.sql, INSERT_MIGRATION, script.row)
 
 
 async def _require_alone(connection: Connection) -> None:
@@ -114,9 +147,3 @@ async def _require_alone(connection: Connection) -> None:
             return
         await asyncio.sleep(_PAUSE_S)
     raise JournalUnusableError("gateways_running", ", ".join(names))
-
-
-async def _apply(connection: Connection, scripts: Sequence[Migration]) -> None:
-    for script in scripts:
-        await connection.execute(script.sql, timeout=LONGEST_S)
-        await connection.execute(_INSERT_MIGRATION, script.version, script.name, script.sha256)
