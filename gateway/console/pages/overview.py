@@ -23,6 +23,8 @@ ERRORS_WARN: Final = 0.05
 _PLACES: Final[Mapping[str, str]] = {
     "parked": "/attention",
     "in_doubt": "/attention",
+    "replay_halted": "/replays",
+    "approval": "/attention",
     "core_down": "/destinations/{subject}",
     "paused": "/destinations/{subject}",
     "late": "/destinations/{subject}",
@@ -32,6 +34,9 @@ _PLACES: Final[Mapping[str, str]] = {
     "webhook_failing": "/keys#webhooks",
 }
 """Where a finding is seen to; others have no page."""
+
+_SINCE: Final = frozenset({"parked", "in_doubt", "replay_halted", "approval"})
+"""Those that begin with something that somebody did or has to do; others with an acceptance."""
 
 _OF_TIME: Final = frozenset({"late", "log_not_sealed"})
 
@@ -75,7 +80,7 @@ def _finding(page: Page, found: Mapping[str, Any]) -> dict[str, str | None]:
             )
         )
     if found["since"] is not None:
-        word = "overview.waiting_since" if most is None else "overview.since"
+        word = "overview.since" if code in _SINCE else "overview.waiting_since"
         more.append(page.say(word, at=jst(found["since"])))
     return {
         "level": found["level"],

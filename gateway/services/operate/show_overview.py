@@ -11,7 +11,7 @@ from typing import Any, Final
 from gateway.domain.claim import BreakerState, Heartbeat
 from gateway.domain.identifiers import DestinationName
 from gateway.domain.lifecycle import NEEDS_A_PERSON, UNFINISHED, State
-from gateway.domain.repair import WaitingFilter, WaitingGroup
+from gateway.domain.repair import ReplayState, WaitingFilter, WaitingGroup
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
@@ -72,6 +72,8 @@ FINDINGS: Final[Mapping[str, str]] = {
     "core_down": "bad",
     "no_worker": "bad",
     "parked": "bad",
+    "replay_halted": "bad",
+    "approval": "warn",
     "late": "warn",
     "paused": "warn",
     "webhook_disabled": "warn",
@@ -150,7 +152,8 @@ class ShowOverview:
         view["log"], view["storage"] = log, storage
         view["broker"] = None if self._is_connected is None else self._is_connected()
         order = list(FINDINGS)
-        found = sorted(_findings(view), key=lambda each: order.index(each.code))
+        found = [*_findings(view), *await self._undecided()]
+        found.sort(key=lambda each: order.index(each.code))
         found = [await self._explained(each) for each in found]
         view["findings"] = [
             {
@@ -166,6 +169,28 @@ class ShowOverview:
         levels = {FINDINGS[each.code] for each in found}
         view["verdict"] = next((level for level in ("bad", "warn") if level in levels), "well")
         return view
+
+    async def _undecided(self) -> list[Finding]:
+        """Return what somebody began and another decision must go on with."""
+        orders, requests = await asyncio.gather(
+            self._journal.replay_orders(), self._journal.approvals(waiting=True)
+        )
+        halted = [order for order in orders if order.state == ReplayState.HALTED]
+        asked = [each.requested_at for each in requests if each.expires_at > self._clock.now()]
+        found = []
+        if halted:
+            since = min(order.ordered_at for order in halted)
+            found.append(
+                Finding(
+                    "replay_halted", number=len(halted), since=since.isoformat(timespec="seconds")
+                )
+            )
+        if asked:
+            since = min(asked)
+            found.append(
+                Finding("approval", number=len(asked), since=since.isoformat(timespec="seconds"))
+            )
+        return found
 
     async def _explained(self, finding: Finding) -> Finding:
         """Return what waits for a person with its largest group, and since when it waits."""
