@@ -1,5 +1,6 @@
 """Search applications: what an operator knows of one, and a page of those it may be."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -109,6 +110,8 @@ class SearchApplications:
         self._pseudonyms = pseudonyms
         self._known = known
         self._clock = clock
+        # A count of seconds keeps one of the journal's few readers, which front ends need, too.
+        self._counting = asyncio.Lock()
 
     async def choices(self) -> dict[str, object]:
         """Return what may be chosen: ``municipalities`` and ``procedures`` with their names,
@@ -205,9 +208,10 @@ class SearchApplications:
         wanted = self._filter(where)
         counted = ApplicationCount(0, is_all=True)
         if wanted is not None:
-            counted = await self._journal.count_applications(
-                wanted, at_most=MOST_EXPORTED, patience_s=_COUNTING_S
-            )
+            async with self._counting:
+                counted = await self._journal.count_applications(
+                    wanted, at_most=MOST_EXPORTED, patience_s=_COUNTING_S
+                )
         await self._journal.record([self._noted(where, counted, actor)])
         return {"applications": counted.applications, "is_all": counted.is_all}
 

@@ -1,5 +1,6 @@
 """Searching applications: what was typed, and the pages beside the one that is answered."""
 
+import asyncio
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -7,8 +8,11 @@ import pytest
 
 from gateway.domain.entry import Action, Actor, ActorKind
 from gateway.domain.lifecycle import State
+from gateway.drivers.system_clock import SystemClock
+from gateway.ports.applications import ApplicationCount
 from gateway.services.operate.by_name import operations
 from gateway.services.operate.refusals import OperationError
+from gateway.services.operate.search_applications import Known, SearchApplications
 from gateway.testing.world import World
 
 ME = Actor(ActorKind.OPERATOR, "sato")
@@ -116,3 +120,34 @@ async def test_what_can_be_chosen_has_names_for_people(world: World) -> None:
     assert choices["municipalities"] == {"131016": "千代田区"}
     assert choices["procedures"]["childcare/allowance-claim"].keys() == {"ja", "en"}
     assert (choices["clients"], choices["destinations"]) == (["portal"], ["core"])
+
+
+class Counting:
+    """A journal that only counts, and knows how many counts go on at once."""
+
+    def __init__(self) -> None:
+        self.running = self.most = 0
+
+    async def count_applications(self, *_: object, **__: object) -> ApplicationCount:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await asyncio.sleep(0)
+        self.running -= 1
+        return ApplicationCount(3, is_all=True)
+
+    async def record(self, _: object) -> None:
+        return
+
+
+async def test_many_who_take_lists_away_leave_the_journal_to_others() -> None:
+    journal: Any = Counting()
+    known = Known(municipalities={}, procedures={}, clients=[], destinations=[])
+    pseudonyms: Any = None
+    applications = SearchApplications(
+        journal=journal, pseudonyms=pseudonyms, known=known, clock=SystemClock()
+    )
+
+    found = await asyncio.gather(*(applications.export(actor=ME) for _ in range(5)))
+
+    assert [one["applications"] for one in found] == [3] * 5
+    assert journal.most == 1
