@@ -50,8 +50,8 @@ check: $(VENV)/.dev ## Run every check that is not a test, and report all that f
 bench: $(VENV)/.dev $(VENV)/.bench rabbitmq ## Measure beside a peer in the same run (minutes)
 	@$(BIN)/python -m benchmarks
 
-scale: $(VENV)/.dev $(VENV)/.bench rabbitmq ## Measure with a million applications: finding, memory, bulkheads (an hour)
-	@for what in find backlog bulkhead; do $(BIN)/python -m benchmarks $$what --keep; done
+scale: $(VENV)/.dev $(VENV)/.bench rabbitmq ## Measure with a million applications: finding, pages, memory, bulkheads (an hour)
+	@for what in find console backlog bulkhead; do $(BIN)/python -m benchmarks $$what --keep; done
 
 bench-log: $(VENV)/.dev $(VENV)/.bench ## Measure the audit log with a million entries: append, prove, verify, search (half an hour)
 	@$(BIN)/python -m benchmarks audit --keep

@@ -1,7 +1,8 @@
 """``python -m benchmarks``: measure, keep the figures, write the page.
 
-Beside a peer, or with ``find``, ``backlog`` or ``bulkhead`` at scale (``at_scale``), or with
-``audit`` the audit log (``audit``), or with ``sizes`` what a journal is made of (``sizes``).
+Beside a peer, or with ``find``, ``console``, ``backlog`` or ``bulkhead`` at scale (``at_scale``),
+or with ``audit`` the audit log (``audit``), or with ``sizes`` what a journal is made of
+(``sizes``).
 """
 
 import argparse

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from benchmarks import backlog, bulkhead, find, machine
+from benchmarks import backlog, bulkhead, console, find, machine
 from benchmarks.at_scale_page import SECTIONS, page
 from benchmarks.processes import ROOT, Others
 from benchmarks.site import FOOTINGS, Say
@@ -20,6 +20,10 @@ PAGE: Final = ROOT / "docs" / "reference" / "at-scale.md"
 
 def _find(arguments: argparse.Namespace, say: Say) -> dict[str, Any]:
     return find.measure(arguments.applications or 1_000_000, arguments.footings, say)
+
+
+def _console(arguments: argparse.Namespace, say: Say) -> dict[str, Any]:
+    return console.measure(arguments.applications or 1_000_000, say)
 
 
 def _backlog(arguments: argparse.Namespace, say: Say) -> dict[str, Any]:
@@ -40,6 +44,7 @@ def _bulkhead(arguments: argparse.Namespace, say: Say) -> dict[str, Any]:
 
 MEASUREMENTS: Final[Mapping[str, Callable[[argparse.Namespace, Say], dict[str, Any]]]] = {
     "find": _find,
+    "console": _console,
     "backlog": _backlog,
     "bulkhead": _bulkhead,
 }
