@@ -21,7 +21,9 @@ attention_since
 compared_with
 first_seen_at
 last_accepted_at
+last_ended_at
 last_error
+class_  # the member `class`, which is no name in Python
 same_version
 started_at
 ja  # members of a manifest, read from TOML

@@ -290,6 +290,12 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
     "replays.put_off": _event(
         "warning", "code", "an order to send again could not go on; tried again"
     ),
+    "retention.done": _event(
+        "info", "payloads applications details", "what was kept for long enough was deleted"
+    ),
+    "retention.not_done": _event(
+        "warning", "code", "what was kept for long enough is not all deleted; tried again"
+    ),
     "return.not_recorded": _event(
         "warning", "code", "that a copy came back could not be written down"
     ),

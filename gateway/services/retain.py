@@ -122,7 +122,12 @@ class Retain:
             await self._journal.let_go()
         await self._journal.end_turn(self._clock.now())
         if any(counts.values()):
-            log.info("retention.done", **{kept.value: sum(counts[kept].values()) for kept in Kept})
+            log.info(
+                "retention.done",
+                payloads=counts[Kept.PAYLOADS].total(),
+                applications=counts[Kept.APPLICATIONS].total(),
+                details=counts[Kept.WORDS].total(),
+            )
         return counts
 
     async def run(self) -> None:

@@ -58,20 +58,16 @@ def terms(
         own: By municipality.
     """
     return {
-        kept: Term(
-            days=getattr(settings, name),
-            own={
-                MunicipalityCode(code): days
-                for code, each in own.items()
-                if (days := getattr(each, name)) is not None
-            },
-        )
-        for kept, name in _NAMES.items()
+        Kept.PAYLOADS: _term(
+            settings.payload_days, {code: each.payload_days for code, each in own.items()}
+        ),
+        Kept.APPLICATIONS: _term(
+            settings.application_days, {code: each.application_days for code, each in own.items()}
+        ),
+        Kept.WORDS: _term(settings.word_days, {code: each.word_days for code, each in own.items()}),
     }
 
 
-_NAMES: Mapping[Kept, str] = {
-    Kept.PAYLOADS: "payload_days",
-    Kept.APPLICATIONS: "application_days",
-    Kept.WORDS: "word_days",
-}
+def _term(days: int, own: Mapping[str, int | None]) -> Term:
+    said = {MunicipalityCode(code): each for code, each in own.items() if each is not None}
+    return Term(days=days, own=said)
