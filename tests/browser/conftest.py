@@ -8,13 +8,16 @@ from typing import Any, Final
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, async_playwright
+from playwright.async_api import Browser, BrowserContext, async_playwright, expect
 
 from gateway.testing.console_town import PASSWORD, Town, console_town
 from tests.browser.window import TELL_VIOLATIONS, TOWN_HALL, Door, Entered, Opened, Window
 
 CHROMIUM: Final = which("chromium") or "/usr/bin/chromium"
 FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+
+# How long a busy machine takes is no verdict on a page.
+expect.set_options(timeout=15_000)
 
 session = pytest_asyncio.fixture(loop_scope="session", scope="session")
 
