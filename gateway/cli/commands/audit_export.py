@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from gateway.cli import screen, words
 from gateway.cli.exporting import Export, Exported
 from gateway.cli.failures import ExitCode
 from gateway.cli.invocation import Invocation
+from gateway.cli.progress import progress
 from gateway.cli.reach import perform
 
 
@@ -26,9 +26,7 @@ def export(
     if it disagrees with the log, or if the log itself is not what was sealed.
     """
     invocation = Invocation.of(context)
-    shown = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=shown, disable=not shown.is_terminal) as bar:
+    with progress(invocation) as bar:
         task = bar.add_task("")
 
         def ask(operation: str, **arguments: object) -> object:

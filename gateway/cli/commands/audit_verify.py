@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from gateway.audit import note
 from gateway.audit.exported import ExportedLog
@@ -17,6 +16,7 @@ from gateway.audit.tiles import WIDTH, leaf_in
 from gateway.cli import screen
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
+from gateway.cli.progress import progress
 from gateway.cli.reach import perform
 from gateway.cli.receipts import Receipt, read_receipt, read_receipt_keys, receipt_keys
 from gateway.crypto.log_keys import verify as verify_signature
@@ -155,9 +155,9 @@ def _verify_export(
     sealed = {each: leaf_in(log.tile(TileId(0, each // WIDTH), b""), each) for each in known}
     verifier = LogVerifier(checkpoints=good, receipts=leaves, known=sealed)
     total = max((each.size for each in good), default=None)
-    with _progress(invocation) as progress:
-        task = progress.add_task("entries", total=total)
-        _feed(log, verifier, lambda done: progress.update(task, completed=done))
+    with progress(invocation) as bar:
+        task = bar.add_task("entries", total=total)
+        _feed(log, verifier, lambda done: bar.update(task, completed=done))
     report = verifier.finish()
     faults = (*report.faults, *(each for each in found if isinstance(each, Fault)))
     return {
@@ -200,14 +200,6 @@ def _feed(log: ExportedLog, verifier: LogVerifier, told: Callable[[int], None]) 
         verifier.feed_all(batch)
         compare(all_of_them=False)
     compare(all_of_them=True)
-
-
-def _progress(invocation: Invocation) -> Progress:
-    """Return a bar that is drawn on a terminal only, and never beside JSON."""
-    console = Console(stderr=True)
-    return Progress(
-        console=console, transient=True, disable=invocation.json or not console.is_terminal
-    )
 
 
 _WHOSE = {

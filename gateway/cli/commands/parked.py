@@ -12,6 +12,7 @@ from gateway.cli.commands import replays
 from gateway.cli.commands.status import show_delivery
 from gateway.cli.failures import ExitCode, failure
 from gateway.cli.invocation import Invocation
+from gateway.cli.progress import progress
 from gateway.cli.reach import RefusedByGatewayError, perform
 from gateway.domain.errors import PermanentError
 
@@ -181,16 +182,17 @@ def cancel(context: typer.Context, ids: Ids, *, reason: Reason) -> None:
 def _decide(invocation: Invocation, operation: str, ids: list[str], **arguments: object) -> None:
     """Do it for each delivery; one that refuses does not keep the others from it."""
     results: list[dict[str, Any]] = []
-    for delivery_id in dict.fromkeys(ids):
-        try:
-            done = perform(invocation, operation, delivery=delivery_id, **arguments)
-        except (PermanentError, RefusedByGatewayError) as error:
-            refused = failure(error)
-            if refused is None or refused.exit_code is not ExitCode.NOT_WELL:
-                raise
-            results.append({"id": delivery_id, "done": False, "error": refused.lines[0]})
-        else:
-            results.append({"id": delivery_id, "done": True, "delivery": done})
+    with progress(invocation) as bar:
+        for delivery_id in bar.track(list(dict.fromkeys(ids)), description=operation):
+            try:
+                done = perform(invocation, operation, delivery=delivery_id, **arguments)
+            except (PermanentError, RefusedByGatewayError) as error:
+                refused = failure(error)
+                if refused is None or refused.exit_code is not ExitCode.NOT_WELL:
+                    raise
+                results.append({"id": delivery_id, "done": False, "error": refused.lines[0]})
+            else:
+                results.append({"id": delivery_id, "done": True, "delivery": done})
     screen.show(invocation, results, lambda console: _show_results(console, results))
     if not all(result["done"] for result in results):
         raise typer.Exit(ExitCode.NOT_WELL)

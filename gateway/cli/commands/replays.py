@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from gateway.cli import reach, screen, words
 from gateway.cli.failures import ExitCode
 from gateway.cli.invocation import Invocation
+from gateway.cli.progress import progress
 from gateway.cli.reach import perform
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -177,18 +177,11 @@ def _goes_on(order: Mapping[str, Any]) -> bool:
 
 
 def _follow(invocation: Invocation, order: Mapping[str, Any]) -> Mapping[str, Any]:
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
+    with progress(invocation) as bar:
         task = bar.add_task("", total=order["total"])
         while _goes_on(order):
-            progress = order["progress"]
-            ended = order["total"] - progress["waiting"] - progress["on_the_way"]
+            so_far = order["progress"]
+            ended = order["total"] - so_far["waiting"] - so_far["on_the_way"]
             bar.update(task, completed=ended, description=_state(order).plain)
             time.sleep(FOLLOW_S)
             found: Mapping[str, Any] = perform(invocation, "replay.show", order=order["id"])
