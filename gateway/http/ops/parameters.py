@@ -93,6 +93,7 @@ MEANINGS: Final[dict[str, str]] = {
     "receipts": "Applications to the leaf hashes that their receipts name, in hexadecimal.",
     "reference": "The core system's own number (整理番号).",
     "reset": "Names of settings that shall be as configured again; `*` for all but `paused`.",
+    "rewrite": "Whether the journal is written anew afterwards; nothing is accepted meanwhile.",
     "roles": "What it may do.",
     "session": "A session's id.",
     "settings": "Names of settings to new values.",
