@@ -36,5 +36,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 NOT_OFFERED: Final[Mapping[str, str]] = {
     "messages.list": "messages.search finds more, in pages",
+    "journal.backup": "it writes where a path on the gateway's machine says: the socket only",
+    "journal.doubt_restored": "no gateway runs when it is done",
 }
 """Operation to why no route asks for it."""
