@@ -234,6 +234,9 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
     ),
     "journal.lost": _event("error", "code reason", "the journal cannot be written"),
     "journal.migrating": _event("info", "versions", "the journal gets a newer schema"),
+    "journal.migration_put_off": _event(
+        "info", "version", "a newer schema waits until others leave its tables to it for a moment"
+    ),
     "journal.reconnect_failed": _event(
         "warning", "code", "the journal's database cannot be reached; tried again"
     ),

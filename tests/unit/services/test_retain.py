@@ -72,6 +72,7 @@ async def test_an_application_that_has_expired_is_gone_and_the_log_is_whole(
 
     assert counts is not None
     assert sum(counts[Kept.APPLICATIONS].values()) == 3
+    assert "payloads.expired" in await old.actions()
     assert await failures(old) == []
     with pytest.raises(NotFoundError):
         await old.gateway.operate.look.status(str(delivery.application_id), actor=ME)
@@ -163,6 +164,7 @@ async def test_words_expire_without_their_application_and_nobody_is_blamed(
 
     assert counts is not None
     assert sum(counts[Kept.WORDS].values()) == 1
+    assert "words.expired" in await old.actions()
     found: Any = await old.gateway.operate.log.search(
         where=Sought(actions=("destination.changed",)), actor=ME
     )
