@@ -55,7 +55,7 @@ def test_doctor_says_what_is_parked_and_what_to_do(journal: Terminal) -> None:
     found = journal.ask("doctor", code=1)
 
     levels = {line["level"] for line in found["lines"] if line["subject"] == "operation"}
-    parked = [line for line in found["lines"] if "deliveries are parked" in line["said"]]
+    parked = [line for line in found["lines"] if "Parked deliveries: " in line["said"]]
     assert levels >= {"bad"}
     assert parked[0]["action"].startswith("Find the cause")
     assert "None runs here" in journal.run("doctor", code=1)

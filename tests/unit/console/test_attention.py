@@ -213,7 +213,7 @@ async def test_what_one_person_asks_for_another_approves_on_the_same_page(
         async with console_site(world.gateway, name="jiro") as url:
             site = Site(browser, url)
             overview = await site.get("/")
-            assert "1 requests wait for a second person. Since 20" in overview
+            assert "Requests that wait for a second person: 1. Since 20" in overview
             refused = await site.post("/attention", own, 422, reason=" ")
             assert "reason of 1 to 200" in refused
             assert "An order to send again" in await site.post("/attention", own, reason="seen")
@@ -243,7 +243,7 @@ async def test_an_order_that_has_halted_is_resumed_with_a_reason(
         # What is streamed cannot hold the form, and leads to it.
         assert f"{order}?halted=1#change" in halted
         overview = await site.get("/")
-        assert "1 orders to send again have halted. Since 20" in overview
+        assert "Orders to send again that have halted: 1. Since 20" in overview
         assert 'href="/replays"' in overview
         assert "a reason of 1 to 200" in await site.post(order, f"{order}/resume", 422, reason="")
         assert "Resumed." in await site.post(order, f"{order}/resume", reason="one mistake")
