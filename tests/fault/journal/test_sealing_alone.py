@@ -140,6 +140,9 @@ async def test_a_log_whose_tables_somebody_wrote_into_stops_no_gateway(tmp_path:
                 held_up = await sealer.standing()
                 execute(path, "DROP TRIGGER refuses")
                 await until_sealed(sealer)
+                async with asyncio.timeout(PATIENCE_S):  # It is told after it was sealed.
+                    while not any(each["event"] == "log.sealed_again" for each in events):  # noqa: ASYNC110 - a log
+                        await asyncio.sleep(0.01)
 
         assert town.refused == []
         assert (held_up.size, held_up.usable) == (before.size, False)
