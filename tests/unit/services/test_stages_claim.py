@@ -13,6 +13,7 @@ from gateway.domain.identifiers import CopyId, DeliveryId, DestinationName, Work
 from gateway.domain.lifecycle import State
 from gateway.drivers.system_clock import new_id
 from gateway.ports.broker import CLAIMS
+from gateway.services.stages import claim
 from gateway.services.wire import CLAIMS_CODEC, Claims
 from gateway.testing.faults import FlakyBroker, FlakyJournal
 from gateway.testing.world import DESTINATION, World, eventually
@@ -39,6 +40,13 @@ async def test_nothing_is_opened_while_the_journal_cannot_commit_the_claim(
     assert len(flaky.adapter.sent) == 1
 
 
+@pytest.fixture
+def patient(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - it comes after
+    """An answer is waited for as long as a busy machine may take; what is lost is lost anyway."""
+    monkeypatch.setattr(claim, "_ANSWER_TIMEOUT_S", 0.5)
+
+
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("committed", [True, False])
 async def test_a_claim_whose_commit_is_unknown_leads_to_one_send(
     flaky: World, journal: FlakyJournal, *, committed: bool
@@ -50,8 +58,7 @@ async def test_a_claim_whose_commit_is_unknown_leads_to_one_send(
 
     assert journal._unknown == []
     assert len(flaky.adapter.sent) == 1
-    # On a slow machine an answer comes too late for this world in a hurry, and is asked for again.
-    assert (await flaky.actions()).count("delivery.claimed") >= 1 + committed
+    assert (await flaky.actions()).count("delivery.claimed") == 1 + committed
 
 
 async def test_an_instance_that_got_no_answer_asks_again_and_may_go(
@@ -66,6 +73,7 @@ async def test_an_instance_that_got_no_answer_asks_again_and_may_go(
     assert "delivery.claimed" in await flaky.actions()
 
 
+@pytest.mark.usefixtures("patient")
 async def test_unanswered_claims_are_told_once_and_so_is_that_they_are_answered_again(
     flaky: World, broker: FlakyBroker
 ) -> None:
@@ -75,9 +83,8 @@ async def test_unanswered_claims_are_told_once_and_so_is_that_they_are_answered_
     with capture_logs() as logs:
         await flaky.until(await flaky.accepted(), State.DELIVERED)
 
-    told = len(events(logs, "claims.unanswered"))
-    assert 1 <= told < 3  # On a slow machine one comes too late once more, after it was answered.
-    assert len(events(logs, "claims.answered_again")) == told
+    assert len(events(logs, "claims.unanswered")) == 1
+    assert len(events(logs, "claims.answered_again")) == 1
 
 
 async def test_many_copies_are_claimed_in_few_messages_and_sent_once_each(flaky: World) -> None:
