@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 import structlog
 from asyncpg import Connection
 
-from gateway.domain.errors import JournalUnusableError
+from gateway.domain.errors import JournalUnavailableError, JournalUnusableError
 from gateway.drivers.journal_postgres import beside
 from gateway.drivers.journal_postgres.connections import SESSION
 
@@ -22,6 +23,9 @@ LAST_STOPPED: Final = 8
 they add (8: whose feedback it is). Later ones only add what older gateways need not know of."""
 SCHEMA_LOCK: Final = 0x6B616B65_68617368
 """Advisory lock of migrations: two processes that start together migrate one by one."""
+WAITING_LOCK: Final = SCHEMA_LOCK + 1
+"""Shared by all who hold or want the other one. Nobody waits in a statement for that one: an index
+that grows beside them would wait for that statement in its turn."""
 _LOOKS: Final = 30
 _PAUSE_S: Final = 0.1
 """A session that begins, or whose process has just ended, is gone from the list within this."""
@@ -29,7 +33,9 @@ _PAUSE_S: Final = 0.1
 
 # Of the session's statement and lock timeouts; whoever waits is bounded by its client.
 _NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
-_LOCK_SCHEMA: Final = "SELECT pg_advisory_lock($1)"
+_WANT_SCHEMA: Final = "SELECT pg_advisory_lock_shared($1)"
+_WANT_NO_MORE: Final = "SELECT pg_advisory_unlock_shared($1)"
+_TRY_SCHEMA: Final = "SELECT pg_try_advisory_lock($1)"
 _UNLOCK_SCHEMA: Final = "SELECT pg_advisory_unlock($1)"
 _CREATE_MIGRATIONS: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -37,7 +43,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 )
 """
 _MIGRATIONS: Final = "SELECT version, sha256 FROM schema_migrations"
-# Who is about to migrate too holds the lock or waits for it, and writes nothing yet. The view is
+# Who is about to migrate too holds a lock or waits for one, and writes nothing yet. The view is
 # read once a transaction, unless it is cleared.
 _FORGET_ACTIVITY: Final = "SELECT pg_stat_clear_snapshot()"
 _RUNNING_GATEWAYS: Final = """
@@ -45,7 +51,7 @@ SELECT DISTINCT application_name FROM pg_stat_activity a
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE $1
 AND NOT EXISTS (
     SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory'
-    AND l.classid::bigint << 32 | l.objid::bigint = $2 AND l.objsubid = 1
+    AND l.classid::bigint << 32 | l.objid::bigint IN ($2, $3) AND l.objsubid = 1
 )
 ORDER BY application_name
 """
@@ -94,15 +100,26 @@ async def migrate(connection: Connection) -> None:
             was written by a newer gateway, or gateways use it that know nothing of a script.
         JournalUnavailableError: A table was in use all the time.
     """
-    async with connection.transaction():
-        await connection.execute(_NO_TIMEOUT)
-        # The session's: scripts that are applied beside others have transactions of their own.
-        await connection.execute(_LOCK_SCHEMA, SCHEMA_LOCK, timeout=LONGEST_S)
+    # The session's: scripts that are applied beside others have transactions of their own.
+    await connection.execute(_WANT_SCHEMA, WAITING_LOCK)
     try:
-        await _migrate(connection)
+        await _have_turn(connection)
+        try:
+            await _migrate(connection)
+        finally:
+            if not connection.is_closed():
+                await connection.execute(_UNLOCK_SCHEMA, SCHEMA_LOCK)
     finally:
         if not connection.is_closed():
-            await connection.execute(_UNLOCK_SCHEMA, SCHEMA_LOCK)
+            await connection.execute(_WANT_NO_MORE, WAITING_LOCK)
+
+
+async def _have_turn(connection: Connection) -> None:
+    given_up_at = time.monotonic() + LONGEST_S
+    while not await connection.fetchval(_TRY_SCHEMA, SCHEMA_LOCK):
+        if time.monotonic() > given_up_at:
+            raise JournalUnavailableError("schema_in_use")
+        await asyncio.sleep(_PAUSE_S)
 
 
 async def _migrate(connection: Connection) -> None:
@@ -141,7 +158,7 @@ async def _require_alone(connection: Connection) -> None:
     names = [""]
     for _ in range(_LOOKS):
         await connection.execute(_FORGET_ACTIVITY)
-        found = await connection.fetch(_RUNNING_GATEWAYS, f"{SESSION}%", SCHEMA_LOCK)
+        found = await connection.fetch(_RUNNING_GATEWAYS, f"{SESSION}%", SCHEMA_LOCK, WAITING_LOCK)
         names = [row["application_name"].removeprefix(SESSION) for row in found]
         if not names:
             return
