@@ -65,10 +65,12 @@ from gateway.services.routing import RoutingTable
 from gateway.services.seal_log import SealLog
 from gateway.services.send_webhooks import SendWebhooks
 from gateway.services.sessions import Sessions
+from gateway.services.share_flow import ShareFlow
 from gateway.services.spans import Spans
 from gateway.services.tally import Commits
 from gateway.services.track import Track
 from gateway.services.watch_backlog import WatchBacklog
+from gateway.services.watch_growth import WatchGrowth
 from gateway.services.watch_loop import WatchLoop
 from gateway.services.workers import WorkerGrant, WorkerRegister
 from gateway.settings.model import Settings
@@ -104,6 +106,8 @@ class Gateway:
     reconcile: Reconcile
     destinations: Destinations
     hops: Hops
+    share_flow: ShareFlow
+    watch_growth: WatchGrowth
     watch_loop: WatchLoop
     seal_log: SealLog
     observe_clock: ObserveClock
@@ -317,6 +321,8 @@ def build_gateway(
             commits=commits,
             late_s=watch_loop.late_s,
         ),
+        share_flow=ShareFlow(flow=flow, journal=journal, clock=clock),
+        watch_growth=WatchGrowth(journal=journal, clock=clock),
         watch_loop=watch_loop,
         seal_log=seal_log,
         observe_clock=ObserveClock(

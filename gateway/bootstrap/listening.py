@@ -71,6 +71,7 @@ async def listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Addr
         clock=SystemClock(),
         log=gateway.seal_log.standing,
         machine=look_at_machine(gateway.settings),
+        journal_disk_bytes=gateway.settings.journal.disk_bytes,
     )
 
     async def ready() -> Mapping[str, bool]:

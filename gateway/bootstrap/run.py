@@ -111,6 +111,8 @@ async def _run(
                 gateway.seal_log.run,
                 gateway.observe_clock.run,
                 gateway.retain.run,
+                gateway.share_flow.run,
+                gateway.watch_growth.run,
                 gateway.watch_loop.run,
             )
         ]
@@ -127,6 +129,7 @@ async def _run(
             service.cancel()
     with suppress(JournalUnavailableError):
         await gateway.denials.write()
+        await gateway.share_flow.finish()
         await gateway.journal.record([_node_entry(Action.NODE_STOPPED)])
     with suppress(TimeoutError):
         async with asyncio.timeout(_SEAL_S):

@@ -74,6 +74,7 @@ def watch_operations(
             clock=clock,
             version=__version__,
             disk=_disk(settings),
+            disk_bytes=settings.journal.disk_bytes,
             is_connected=watched.is_connected,
         ),
         events=RecentEvents(journal=journal),

@@ -199,6 +199,11 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
     "file.results_unreadable": _event("warning", "errno", "the folder of results cannot be read"),
     "gateway.stop_cut_short": _event("warning", "", "something hung while the process stopped"),
     "gateway.stopped_at_start": _event("info", "", "the process was stopped before it ran"),
+    "flow.not_shared": _event(
+        "warning",
+        "code",
+        "what flowed cannot be told to other gateways; it is once the journal is back",
+    ),
     "heartbeat.not_answered": _event(
         "debug", "code", "no gateway answered a heartbeat; the last terms hold"
     ),
@@ -237,6 +242,7 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
     "journal.migration_put_off": _event(
         "info", "version", "a newer schema waits until others leave its tables to it for a moment"
     ),
+    "journal.not_measured": _event("debug", "code", "how large the journal is could not be noted"),
     "journal.reconnect_failed": _event(
         "warning", "code", "the journal's database cannot be reached; tried again"
     ),

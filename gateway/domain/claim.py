@@ -97,6 +97,10 @@ class Heartbeat:
         answers: The last request for a check (``Terms.check``) that ``healthy`` answers.
         said: What the adapter said of its core system then: one line, at most 200 characters,
             no secrets.
+        down_s: How long ago the breaker stopped sending, and has not sent freely since; ``None``
+            while it sends, and from workers that do not say it. A span: clocks need not agree.
+        trial_in_s: When an open breaker asks the core system next, in seconds from then;
+            ``None`` if it is not open, or asks at this moment.
     """
 
     worker: WorkerName
@@ -112,6 +116,8 @@ class Heartbeat:
     heard_at: datetime | None = None
     answers: datetime | None = None
     said: str = ""
+    down_s: float | None = None
+    trial_in_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from gateway.ports.approvals import Approvals
 from gateway.ports.attention import Attention
 from gateway.ports.audit_log import AuditLog
 from gateway.ports.controls import Controls
+from gateway.ports.measured import Measured
 from gateway.ports.repairs import Repairs
 from gateway.ports.retention import Retention
 from gateway.ports.webhooks import Webhooks
@@ -169,6 +170,7 @@ class Journal(
     Applications,
     AuditLog,
     Controls,
+    Measured,
     Repairs,
     Retention,
     Webhooks,

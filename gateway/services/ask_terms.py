@@ -126,6 +126,8 @@ class AskTerms:
             unclaimed=in_hand.unclaimed,
             answers=self._health.answers,
             said=self._health.said,
+            down_s=self._gate.down_s,
+            trial_in_s=self._gate.trial_in_s,
         )
 
 

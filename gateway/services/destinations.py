@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import groupby
 from time import monotonic
 from typing import Final
@@ -27,6 +28,21 @@ CHECK_S: Final = 60.0
 """So long workers are told that a check is wanted; by then each was answered many times."""
 
 _Mark = tuple[datetime, datetime | None]
+_BETWEEN: Final = timedelta(seconds=60)
+"""A worker that is gone, and one that is heard within that time: the second goes on for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A core system that workers do not send to freely.
+
+    Attributes:
+        since: Since when, by the gateways' clocks.
+        trial_at: When a worker asks it next; ``None`` if that is not known, or it is now.
+    """
+
+    since: datetime
+    trial_at: datetime | None
 
 
 class Destinations(Mapping[DestinationName, DestinationPolicy]):
@@ -152,6 +168,32 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         """Tell whether a worker is counted on for a destination, by what was read last."""
         _, at = self._heard.get((beat.destination, beat.worker), (None, None))
         return at is not None and self._monotonic() - at <= ALIVE_S
+
+    def down(self, name: DestinationName) -> Down | None:
+        """Return since when a living worker's breaker lets nothing through, or only one to try.
+
+        What an earlier worker said before it ended goes before, if it found it down until then.
+        ``None`` if all send freely, or none says since when.
+        """
+        beats = [
+            (heard, heard - timedelta(seconds=beat.down_s), beat)
+            for beat in self._beats.get(name, ())
+            if beat.breaker != BreakerState.CLOSED and beat.down_s is not None
+            for heard in [beat.heard_at or beat.at]
+        ]
+        alive = [one for one in beats if self.is_alive(one[2])]
+        if not alive:
+            return None
+        since = min(began for _, began, _ in alive)
+        for heard, began, _ in sorted(beats, key=lambda one: one[0], reverse=True):
+            if heard >= since - _BETWEEN:
+                since = min(since, began)
+        trials = [
+            heard + timedelta(seconds=beat.trial_in_s)
+            for heard, _, beat in alive
+            if beat.trial_in_s is not None
+        ]
+        return Down(since, min(trials, default=None))
 
     def heartbeats(self) -> list[Heartbeat]:
         """Return the last heartbeats of all workers, also of those that do not live."""

@@ -1,62 +1,45 @@
-"""What flows to each destination through this process, minute by minute, for the last day.
+"""What flows to each destination, minute by minute, for the last day.
 
-Two gateways of one journal each keep what they did themselves: an application counts where it
-was accepted, its outcome where that was written down. It is gone with the process; what must
-last stands in the journal and, for longer charts, in Prometheus.
+Each gateway of a journal counts what it does itself: an application counts where it was accepted,
+its outcome where that was written down. ``share_flow`` tells it to the others by the journal, and
+to whoever runs in its place later; so what is asked here is what all of them did. What stays with
+the process is what it tells Prometheus, which asks each of them.
 
 All times but one are by this gateway's clock, so that a worker's, which may be off by seconds,
 spoils none of them. Only the send time is the worker's own: both its ends are told by the same
 clock. What comes out below 0, because a clock was set back, counts as 0.
 """
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from enum import IntEnum
-from itertools import repeat
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from gateway.domain.identifiers import DestinationName
+from gateway.domain.measured import FlowMinute
 from gateway.domain.outcome import Outcome, OutcomeKind
 from gateway.domain.records import DeliveryRecord
 from gateway.ports.clock import Clock
-from gateway.services.tally import WAY_S, Histogram, quantile
+from gateway.services.flow_ring import (
+    MINUTE_S,
+    MINUTES,
+    NOTHING,
+    Counted,
+    Day,
+    Lasting,
+    SinceStart,
+    Summed,
+    minute_of,
+    summed,
+)
 
-MINUTES: Final = 24 * 60
-"""How far back it goes."""
-
-_MINUTE_S: Final = 60
-_BUCKETS: Final = len(WAY_S) + 1
 _TIMESTAMP_BIT: Final = 80
 """UUIDv7 has its Unix time in milliseconds above its 80 lower bits (RFC 9562, 5.7)."""
-
-
-class Counted(IntEnum):
-    """What is counted of a destination; the place of each in a minute's row."""
-
-    ACCEPTED = 0
-    DELIVERED = 1
-    REJECTED = 2
-    DEFERRED = 3
-    IN_DOUBT = 4
-
-
-class Lasting(IntEnum):
-    """What is timed of a destination.
-
-    ``SEND``: from calling the core system to its answer, by the worker's clock.
-    ``WAITING``: until a worker was given it: from its acceptance for a first attempt, for a later
-    one from when its copy lay in the queue.
-    ``CRITICAL``: from its acceptance until it was written down that it is delivered.
-    """
-
-    SEND = 0
-    WAITING = 1
-    CRITICAL = 2
-
+_GRACE_S: Final = 15
+"""So long after a minute's end something may still be counted in it: it had begun to commit."""
+_AHEAD: Final = 2
+"""Minutes by which another gateway's clock may be ahead of ours."""
 
 _KINDS: Final[Mapping[OutcomeKind, Counted]] = {
     OutcomeKind.DELIVERED: Counted.DELIVERED,
@@ -64,27 +47,6 @@ _KINDS: Final[Mapping[OutcomeKind, Counted]] = {
     OutcomeKind.DEFERRED: Counted.DEFERRED,
     OutcomeKind.IN_DOUBT: Counted.IN_DOUBT,
 }
-_ROW: Final = len(Counted) + len(Lasting) * _BUCKETS
-
-BYTES_A_DESTINATION: Final = MINUTES * (4 * _ROW + 8 * len(Lasting) + 8)
-"""What a destination's day takes, 403 kB, from its first application on and never more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summed:
-    """How long something took, all times of a while together.
-
-    Attributes:
-        count: How many.
-        mean_s: Seconds; ``None`` where nothing was counted, as in those below.
-        p50_s: The median, as well as buckets tell.
-        p95_s: What one in twenty exceeded.
-    """
-
-    count: int
-    mean_s: float | None
-    p50_s: float | None
-    p95_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +84,19 @@ class Flow:
     def __init__(self, *, clock: Clock) -> None:
         """Start with nothing counted."""
         self._clock = clock
-        self._days: dict[DestinationName, _Day] = {}
+        self._days: dict[DestinationName, Day] = {}
+        self._others: dict[DestinationName, Day] = {}
+        self._known: dict[tuple[str, DestinationName, int], FlowMinute] = {}
+        self._others_began: datetime | None = None
         self.began_at = clock.now()
         self.since_start: dict[DestinationName, SinceStart] = {}
         """What was counted and timed since the process began, for Prometheus."""
+
+    @property
+    def known_since(self) -> datetime:
+        """Since when something is known of what flows: a day at most."""
+        earliest = min(self.began_at, self._others_began or self.began_at)
+        return max(earliest, self._clock.now() - timedelta(minutes=MINUTES))
 
     def accepted(self, destination: DestinationName, at: datetime) -> None:
         """Count an application that was accepted for ``destination``."""
@@ -163,127 +134,155 @@ class Flow:
 
     def history(self, destination: DestinationName, minutes: int = 60) -> History:
         """Return the last ``minutes`` (1 to ``MINUTES``) of a destination, the running one last."""
-        last = _minute(self._clock.now())
-        span = range(last - minutes + 1, last + 1)
-        day = self._days.get(destination)
-        rows = list(repeat(None, minutes)) if day is None else [day.found(each) for each in span]
+        span = self._span(minutes)
+        rows = [list(self._rows(destination, [minute])) for minute in span]
         return History(
-            at=[minute * _MINUTE_S for minute in span],
+            at=[minute * MINUTE_S for minute in span],
             counts={
-                kind: [0 if row is None or day is None else day.counts[row + kind] for row in rows]
+                kind: [sum(day.counts[row + kind] for day, row in found) for found in rows]
                 for kind in Counted
             },
             lasting={
-                what: [
-                    _NOTHING if row is None or day is None else day.summed(what, [row])
-                    for row in rows
-                ]
+                what: [summed(what, found) if found else NOTHING for found in rows]
                 for what in Lasting
             },
         )
 
-    def totals(self, minutes: int = 60) -> dict[DestinationName, Total]:
-        """Return the last ``minutes`` of every destination that something went to since start."""
-        last = _minute(self._clock.now())
-        found: dict[DestinationName, Total] = {}
-        for name, day in self._days.items():
-            span = range(last - minutes + 1, last + 1)
-            rows = [row for each in span if (row := day.found(each)) is not None]
-            counts = [sum(day.counts[row + kind] for row in rows) for kind in Counted]
-            found[name] = Total(
-                accepted=counts[Counted.ACCEPTED],
-                delivered=counts[Counted.DELIVERED],
-                rejected=counts[Counted.REJECTED],
-                deferred=counts[Counted.DEFERRED],
-                in_doubt=counts[Counted.IN_DOUBT],
-                send=day.summed(Lasting.SEND, rows),
-                waiting=day.summed(Lasting.WAITING, rows),
-                critical=day.summed(Lasting.CRITICAL, rows),
-            )
-        return found
+    def total(self, destination: DestinationName, minutes: int = 60) -> Total | None:
+        """Return a destination's last ``minutes``; ``None`` if nothing is known to have flowed."""
+        if destination not in self._days and destination not in self._others:
+            return None
+        rows = list(self._rows(destination, self._span(minutes)))
+        counts = _counts(rows)
+        return Total(
+            accepted=counts[Counted.ACCEPTED],
+            delivered=counts[Counted.DELIVERED],
+            rejected=counts[Counted.REJECTED],
+            deferred=counts[Counted.DEFERRED],
+            in_doubt=counts[Counted.IN_DOUBT],
+            send=summed(Lasting.SEND, rows),
+            waiting=summed(Lasting.WAITING, rows),
+            critical=summed(Lasting.CRITICAL, rows),
+        )
 
-    def _day(self, destination: DestinationName) -> "_Day":
+    def totals(self, minutes: int = 60) -> dict[DestinationName, Total]:
+        """Return the last ``minutes`` of every destination that something is known of."""
+        found = {name: self.total(name, minutes) for name in self._days | self._others}
+        return {name: total for name, total in found.items() if total is not None}
+
+    def counts(self, minutes: int = 60) -> dict[DestinationName, list[int]]:
+        """Return how many, by ``Counted``; costs much less than ``totals``."""
+        span = self._span(minutes)
+        return {name: _counts(self._rows(name, span)) for name in self._days | self._others}
+
+    # What gateways tell one another
+
+    def untold(self, series: str, *, is_last: bool = False) -> list[FlowMinute]:
+        """Return what was counted here since it was last asked, as it shall stand in the journal.
+
+        Args:
+            series: This process.
+            is_last: Nothing will be counted any more.
+        """
+        before = minute_of(self._clock.now() - timedelta(seconds=_GRACE_S))
+        said = []
+        for name, day in self._days.items():
+            untold, day.untold = day.untold, {}
+            for minute, told in sorted(untold.items()):
+                numbers, ended = day.written(minute), is_last or minute < before
+                if numbers is None:
+                    continue
+                if not ended:
+                    # It is told once more, at least that it has ended.
+                    day.untold[minute] = numbers
+                    if numbers == told:
+                        continue
+                said.append(
+                    FlowMinute(
+                        series=series,
+                        destination=name,
+                        minute=minute,
+                        ended=ended,
+                        numbers=numbers,
+                    )
+                )
+            day.ended = max(day.ended, before - 1)
+        return said
+
+    def not_told(self, said: Iterable[FlowMinute]) -> None:
+        """Take back that it was told."""
+        for each in said:
+            self._days[each.destination].untold[each.minute] = None
+
+    def learn(self, said: Iterable[FlowMinute]) -> None:
+        """Add what other processes said, in place of what they said of the same minutes before."""
+        last = minute_of(self._clock.now())
+        told_of = range(last - MINUTES + 1, last + _AHEAD + 1)
+        for each in said:
+            one = (each.series, each.destination, each.minute)
+            before = self._known.get(one)
+            self._known[one] = each
+            if each.minute not in told_of:
+                continue
+            day = self._others.get(each.destination)
+            if day is None:
+                day = self._others[each.destination] = Day(SinceStart())
+            if before is not None and before.numbers != each.numbers:
+                day.add(each.minute, before.numbers, -1)
+            if before is None or before.numbers != each.numbers:
+                day.add(each.minute, each.numbers, 1)
+            self._note_start(each.series)
+
+    def forget(self, said: Iterable[FlowMinute]) -> None:
+        """Forget what was learnt in which way, of what nobody will say again.
+
+        Args:
+            said: All that others said since the time since which they will be asked: what has
+                ended and is not in it is never said again.
+        """
+        oldest = minute_of(self._clock.now()) - MINUTES
+        again = {(each.series, each.destination, each.minute) for each in said}
+        self._known = {
+            one: each
+            for one, each in self._known.items()
+            if one in again or (each.minute >= oldest and not each.ended)
+        }
+
+    def _note_start(self, series: str) -> None:
+        try:
+            began = datetime.fromtimestamp(int(series.rpartition("/")[2], 16) / 1000, UTC)
+        except (ValueError, OverflowError, OSError):
+            return
+        if self._others_began is None or began < self._others_began:
+            self._others_began = began
+
+    def _span(self, minutes: int) -> range:
+        last = minute_of(self._clock.now())
+        return range(last - minutes + 1, last + 1)
+
+    def _rows(
+        self, destination: DestinationName, minutes: Iterable[int]
+    ) -> Iterator[tuple[Day, int]]:
+        days = [days[destination] for days in (self._days, self._others) if destination in days]
+        for minute in minutes:
+            for day in days:
+                if (row := day.found(minute)) is not None:
+                    yield day, row
+
+    def _day(self, destination: DestinationName) -> Day:
         day = self._days.get(destination)
         if day is None:
             since = self.since_start[destination] = SinceStart()
-            day = self._days[destination] = _Day(since)
+            day = self._days[destination] = Day(since)
         return day
 
 
-class SinceStart:
-    """A destination's counts and times since the process began.
-
-    Attributes:
-        counts: By ``Counted``.
-        times: By ``Lasting``.
-    """
-
-    __slots__ = ("counts", "times")
-
-    def __init__(self) -> None:
-        """Start at zero."""
-        self.counts = array("Q", [0]) * len(Counted)
-        self.times = tuple(Histogram(WAY_S) for _ in Lasting)
-
-
-class _Day:
-    """One destination's ring of minutes: rows of numbers, overwritten a day later."""
-
-    __slots__ = ("_minutes", "_sums", "counts", "since_start")
-
-    def __init__(self, since_start: SinceStart) -> None:
-        self._minutes = array("q", [-1]) * MINUTES
-        self._sums = array("d", [0.0]) * (MINUTES * len(Lasting))
-        self.counts = array("I", [0]) * (MINUTES * _ROW)
-        self.since_start = since_start
-
-    def row(self, at: datetime) -> int:
-        """Return where the row of this minute begins in ``counts``, emptied if it is another's."""
-        minute = _minute(at)
-        place = minute % MINUTES
-        begin = place * _ROW
-        if self._minutes[place] != minute:
-            self._minutes[place] = minute
-            self.counts[begin : begin + _ROW] = _EMPTY_ROW
-            of_sums = place * len(Lasting)
-            self._sums[of_sums : of_sums + len(Lasting)] = _EMPTY_SUMS
-        return begin
-
-    def found(self, minute: int) -> int | None:
-        """Return where a minute's row begins in ``counts``; ``None`` if nothing happened."""
-        place = minute % MINUTES
-        return place * _ROW if self._minutes[place] == minute else None
-
-    def time(self, what: Lasting, at: datetime, seconds: float) -> None:
-        """Count how long something took that ended at ``at``."""
-        seconds = max(0.0, seconds)
-        begin = self.row(at)
-        self.counts[begin + len(Counted) + what * _BUCKETS + bisect_left(WAY_S, seconds)] += 1
-        self._sums[begin // _ROW * len(Lasting) + what] += seconds
-        self.since_start.times[what].observe(seconds)
-
-    def summed(self, what: Lasting, rows: list[int]) -> Summed:
-        """Return how long something took in these rows together."""
-        first = len(Counted) + what * _BUCKETS
-        buckets = [0] * _BUCKETS
-        for row in rows:
-            for bucket, count in enumerate(self.counts[row + first : row + first + _BUCKETS]):
-                buckets[bucket] += count
-        count = sum(buckets)
-        if not count:
-            return _NOTHING
-        sum_s = sum(self._sums[row // _ROW * len(Lasting) + what] for row in rows)
-        p50_s, p95_s = (quantile(WAY_S, buckets, share) for share in (0.5, 0.95))
-        return Summed(count, sum_s / count, p50_s, p95_s)
-
-
-_NOTHING: Final = Summed(0, None, None, None)
-_EMPTY_ROW: Final = array("I", [0]) * _ROW
-_EMPTY_SUMS: Final = array("d", [0.0]) * len(Lasting)
-
-
-def _minute(at: datetime) -> int:
-    return int(at.timestamp()) // _MINUTE_S
+def _counts(rows: Iterable[tuple[Day, int]]) -> list[int]:
+    counts = [0] * len(Counted)
+    for day, row in rows:
+        for kind, count in enumerate(day.counts[row : row + len(Counted)]):
+            counts[kind] += count
+    return counts
 
 
 def accepted_at(id_: UUID) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.domain.identifiers import ClientName, DestinationName
-from gateway.services.flow import SinceStart
+from gateway.services.flow_ring import SinceStart
 from gateway.services.tally import Commits, Histogram
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -15,7 +15,7 @@ from gateway.domain.webhook import EndpointStanding
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
-from gateway.services.machine import Machine
+from gateway.services.machine import Disk, Machine
 from gateway.services.seal_log import LogStanding
 
 HOLDS: Final = ("destination.paused", "destination.closed", "destination.unavailable")
@@ -82,11 +82,14 @@ class Observe:
         clock: Clock,
         log: Callable[[], Awaitable[LogStanding]] | None = None,
         machine: Callable[[], Awaitable[Machine]] | None = None,
+        journal_disk_bytes: int | None = None,
     ) -> None:
         """Keep what it works with; opens nothing.
 
-        ``log`` tells how the audit log stands, ``machine`` what this process stands on.
+        ``log`` tells how the audit log stands, ``machine`` what this process stands on;
+        ``journal_disk_bytes`` is what the journal may take on a disk that is not seen from here.
         """
+        self._journal_disk_bytes = journal_disk_bytes
         self._machine = machine
         self._log = log
         self._journal = journal
@@ -130,8 +133,15 @@ class Observe:
             endpoints={one.endpoint.client: _endpoint(one, now) for one in endpoints or ()},
             is_readable=deliveries is not None,
             journal_bytes=size,
-            machine=machine or Machine(),
+            machine=self._with_journal(machine or Machine(), size),
         )
+
+    def _with_journal(self, machine: Machine, size: int | None) -> Machine:
+        most = self._journal_disk_bytes
+        if most is None or size is None or "journal" in machine.disks:
+            return machine
+        disk = Disk(free_bytes=max(0, most - size), size_bytes=most)
+        return replace(machine, disks={**machine.disks, "journal": disk})
 
 
 def _endpoint(standing: EndpointStanding, now: datetime) -> ObservedEndpoint:

@@ -92,6 +92,7 @@ class WorkerGate:
         self._most_in_flight = min(most_in_flight, MOST_COPIES)
         self._monotonic = monotonic
         self._breaker = Breaker(state=BreakerState.OPEN)
+        self._down_since: float | None = monotonic()
         self._epoch = 0
         self._bucket = _Bucket()
         self._through = 0
@@ -109,6 +110,19 @@ class WorkerGate:
     def epoch(self) -> int:
         """Counts the changes of the breaker's state."""
         return self._epoch
+
+    @property
+    def down_s(self) -> float | None:
+        """How long nothing, or only one to try, was let through by the breaker; ``None`` if all."""
+        if self._down_since is None:
+            return None
+        return max(0.0, self._monotonic() - self._down_since)
+
+    @property
+    def trial_in_s(self) -> float | None:
+        """In how many seconds an open breaker asks the core system; ``None`` if nobody knows."""
+        at = self._breaker.probe_at
+        return None if at is None else max(0.0, at - self._monotonic())
 
     @property
     def closed_by(self) -> str | None:
@@ -165,6 +179,7 @@ class WorkerGate:
     def open(self) -> None:
         """Let copies through: the adapter is open and its core system is there."""
         self._breaker, self._epoch = Breaker(), self._epoch + 1
+        self._down_since = None
         self._announce()
 
     def learn(self, sign: Sign, *, epoch: int, code: str | None = None) -> None:
@@ -239,6 +254,10 @@ class WorkerGate:
         if breaker.state == before:
             return
         self._epoch += 1
+        if breaker.state == BreakerState.CLOSED:
+            self._down_since = None
+        elif before == BreakerState.CLOSED:
+            self._down_since = self._monotonic()
         destination = self._settings.destination
         match breaker.state:
             case BreakerState.OPEN:

@@ -80,6 +80,12 @@ class JournalSettings(Section):
         ge=1,
         description="Deliveries that may be unfinished before new applications get 503.",
     )
+    disk_bytes: int | None = Field(
+        None,
+        ge=1,
+        description="What a PostgreSQL database may grow to on its server's disk, which cannot be "
+        "seen from here: for the days until it is full. SQLite's disk is looked at.",
+    )
 
 
 class AuditSettings(Section):

@@ -15,7 +15,7 @@ from gateway.http.metrics import Metrics
 from gateway.http.protocol import Answered
 from gateway.http.worker_metrics import WorkerMetrics
 from gateway.services.attempts import Attempts
-from gateway.services.flow import SinceStart
+from gateway.services.flow_ring import SinceStart
 from gateway.services.hops import Hops
 from gateway.services.machine import Disk, Machine
 from gateway.services.observe import HOLDS, Observed, ObservedEndpoint

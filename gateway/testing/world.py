@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Final, Self
 from uuid import UUID
 
+from gateway import __version__
 from gateway.audit.verify import EntryMembers, read
 from gateway.bootstrap.embedded import make_missing_keys
 from gateway.bootstrap.gateway import Gateway, build_gateway
@@ -179,7 +180,7 @@ class World:
     _submitted: int = 0
 
     @classmethod
-    def make(
+    def make(  # noqa: PLR0913 - what tests vary
         cls,
         folder: Path,
         *,
@@ -190,6 +191,7 @@ class World:
         key_memory_s: float = 3600.0,
         send_timeout_s: float = 5.0,
         spans: Spans | None = None,
+        worker_version: str = __version__,
         **over: object,
     ) -> Self:
         """Put a world together; ``over`` overrides its configuration, section or destination.
@@ -218,7 +220,7 @@ class World:
                 municipality=MunicipalityCode(MUNICIPALITY),
                 worker=WorkerName(f"w1/{new_instance()}"),
                 adapter="scripted 1.0.0",
-                version="0",
+                version=worker_version,
                 idempotency=settings.destinations[DESTINATION].idempotency,
                 max_in_flight=4,
                 send_timeout_s=send_timeout_s,

@@ -25,6 +25,7 @@ from gateway.testing.contracts.journal import (
 from gateway.testing.contracts.journal_accounts import SharedAccountsContract
 from gateway.testing.contracts.journal_attention import SharedAttentionContract
 from gateway.testing.contracts.journal_controls import SharedControlsContract
+from gateway.testing.contracts.journal_measured import MeasuredContract
 from gateway.testing.contracts.journal_order import SharedOrderContract
 from gateway.testing.contracts.journal_repairs import SharedRepairsContract
 from gateway.testing.contracts.journal_retention import SharedRetentionContract
@@ -52,6 +53,7 @@ class TestPostgresJournal(
     SharedJournalContract,
     SharedOrderContract,
     SharedControlsContract,
+    MeasuredContract,
     SharedRepairsContract,
     SharedRetentionContract,
     SearchContract,

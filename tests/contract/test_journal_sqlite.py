@@ -28,6 +28,7 @@ from gateway.testing.contracts.journal import (
 from gateway.testing.contracts.journal_accounts import AccountsContract
 from gateway.testing.contracts.journal_attention import AttentionContract
 from gateway.testing.contracts.journal_controls import ControlsContract
+from gateway.testing.contracts.journal_measured import MeasuredContract
 from gateway.testing.contracts.journal_order import OrderContract
 from gateway.testing.contracts.journal_repairs import RepairsContract
 from gateway.testing.contracts.journal_retention import RetentionContract
@@ -48,6 +49,7 @@ class TestSQLiteJournal(
     JournalContract,
     OrderContract,
     ControlsContract,
+    MeasuredContract,
     RepairsContract,
     RetentionContract,
     SearchContract,

@@ -1,8 +1,8 @@
 """One destination: how it stands, what may be changed, how fast it is, what fails there."""
 
 import re
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -14,10 +14,9 @@ from gateway.console.live import stream
 from gateway.console.page import HEADERS, Page
 from gateway.services.advice import advice_on
 from gateway.services.operate.refusals import ChangedMeanwhileError, OperationError
+from gateway.services.operate.watch_destinations import RETRYING
 
 _PREFIX: Final = "set."
-_LATEST: Final = 200
-"""So many of those that are tried again are counted by their codes."""
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _DONE: Final = frozenset({"paused", "resumed", "changed", "reset", "checked"})
 _NUMBER: Final = re.compile(r"\d{1,9}")
@@ -103,6 +102,7 @@ async def _values(
     may_read = page.may("destination.history")
     done = page.query.get("done")
     history = await page.ask("destination.history", destination=name) if may_read else None
+    flowed = await page.ask("destination.flow", destination=name, minutes=minutes)
     return {
         "standing": await page.ask("destination.standing", destination=name),
         "settings": {
@@ -116,9 +116,9 @@ async def _values(
         "minutes": minutes,
         "periods": PERIODS,
         "charts": CHARTS,
-        "tables": flow_tables(
-            await page.ask("destination.flow", destination=name, minutes=minutes)
-        ),
+        "tables": flow_tables(flowed),
+        "retrying_most": RETRYING,
+        "known_since": datetime.fromtimestamp(flowed["began_at"], UTC),
         "done": done if done in _DONE else None,
         "dropped": [day for day in page.query.getall("dropped", []) if _DAY.fullmatch(day)],
         "problem": problem,
@@ -132,24 +132,13 @@ async def _errors(page: Page, name: str) -> list[dict[str, object]] | None:
     if not page.may("parked.groups"):
         return None
     groups = await page.ask("parked.groups", where={"destination": name})
-    retrying = await page.ask(
-        "messages.list", destination=name, states=("retrying",), limit=_LATEST
-    )
-    again = Counter(
-        delivery["code"]
-        for application in retrying
-        for delivery in application["deliveries"]
-        if delivery["destination"] == name and delivery["state"] == "retrying"
-    )
+    retrying = await page.ask("destination.retrying", destination=name)
     found = [
         *(
             {key: group[key] for key in ("id", "state", "code", "deliveries", "last_at")}
             for group in groups
         ),
-        *(
-            {"id": None, "state": "retrying", "code": code, "deliveries": count, "last_at": None}
-            for code, count in again.most_common()
-        ),
+        *({"id": None, "state": "retrying", **each} for each in retrying),
     ]
     index = 0 if page.language == "ja" else 1
     for each in found:

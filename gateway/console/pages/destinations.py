@@ -1,6 +1,7 @@
 """Destinations: all of them, and how each fares."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -19,7 +20,15 @@ async def part(page: Page) -> str:
 
 
 async def _values(page: Page) -> dict[str, object]:
-    return {"destinations": await page.ask("destination.overview")}
+    found = await page.ask("destination.overview")
+    return {"destinations": sorted(found, key=_rank)}
+
+
+def _rank(each: Mapping[str, Any]) -> int:
+    """Rank what nothing can be sent to first, then what is held, then what is well."""
+    if each["health"] not in ("well", "partly") or each["breaker"] == "open":
+        return 0
+    return 1 if each["health"] == "partly" or each["breaker"] == "half_open" or each["hold"] else 2
 
 
 ROUTES: Final = (("GET", "/destinations", show), ("GET", "/live/destinations", stream(part)))

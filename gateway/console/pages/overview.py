@@ -17,6 +17,8 @@ from gateway.services.operate.show_overview import (
 )
 
 EVENTS: Final = 10
+OTHERS: Final = 5
+"""Findings beside the worst that are told at once: the figures must stay on the first screen."""
 ERRORS_WARN: Final = 0.05
 """A share of failed attempts that somebody should look at."""
 
@@ -35,8 +37,11 @@ _PLACES: Final[Mapping[str, str]] = {
 }
 """Where a finding is seen to; others have no page."""
 
-_SINCE: Final = frozenset({"parked", "in_doubt", "replay_halted", "approval"})
-"""Those that begin with something that somebody did or has to do; others with an acceptance."""
+_SINCE: Final = frozenset({"parked", "in_doubt", "replay_halted", "approval", "core_down"})
+"""Those that begin when something was found or done; others with an acceptance."""
+
+_UNAVAILABLE: Final = "destination.unavailable"
+_TONES: Final = ("bad", "warn", "good")
 
 _OF_TIME: Final = frozenset({"late", "log_not_sealed"})
 
@@ -57,11 +62,28 @@ async def _values(page: Page) -> dict[str, object]:
     overview = await page.ask("overview")
     return {
         "overview": overview,
+        "destinations": sorted(map(_line, overview["destinations"]), key=lambda line: line["rank"]),
         "findings": [_finding(page, each) for each in overview["findings"]],
+        "at_once": 1 + OTHERS,
         "tiles": list(_tiles(page, overview)),
         "events": await page.ask("events.recent", limit=EVENTS),
         "actions": action_words(page.language),
     }
+
+
+def _line(each: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a destination with its standing in one word; what is worst ranks first."""
+    if not each["configured"]:
+        standing, tone = "unconfigured", "warn"
+    elif each["hold"]:
+        standing, tone = each["hold"], "bad" if each["hold"] == _UNAVAILABLE else "warn"
+    elif not each["workers"]:
+        standing, tone = "no_worker", "bad" if each["waiting"] else "warn"
+    elif each["breaker"] == "half_open":
+        standing, tone = "half_open", "warn"
+    else:
+        standing, tone = "open", "good"
+    return {**each, "standing": standing, "tone": tone, "rank": _TONES.index(tone)}
 
 
 def _finding(page: Page, found: Mapping[str, Any]) -> dict[str, str | None]:
@@ -82,6 +104,8 @@ def _finding(page: Page, found: Mapping[str, Any]) -> dict[str, str | None]:
     if found["since"] is not None:
         word = "overview.since" if code in _SINCE else "overview.waiting_since"
         more.append(page.say(word, at=jst(found["since"])))
+    if found["trial_at"] is not None:
+        more.append(page.say("overview.trial", at=jst(found["trial_at"])))
     return {
         "level": found["level"],
         "text": page.say(f"overview.finding.{code}", **values),
@@ -122,14 +146,19 @@ def _tiles(page: Page, overview: Mapping[str, Any]) -> Iterator[Tile]:
     broker = overview["broker"]
     word = {True: "connected", False: "disconnected", None: "unknown"}[broker]
     tone = {True: "good", False: "bad", None: ""}[broker]
-    yield tile("broker", page.say(f"overview.broker.{word}"), tone)
+    hint = page.say("overview.seen_from", node=overview["node"])
+    yield tile("broker", page.say(f"overview.broker.{word}"), tone, hint)
 
 
 def _storage(page: Page, storage: Mapping[str, Any]) -> Tile:
-    days = storage["days_left"]
+    days, a_day = storage["days_left"], storage["bytes_a_day"]
     free = storage["free_bytes"]
     if days is not None:
         value = page.say("overview.days", n=number(round(days)))
+    elif a_day is not None and free is None:
+        value = page.say("overview.a_day", size=size(a_day))
+    elif a_day is not None:
+        value = page.say("overview.no_growth")
     else:
         value = page.say("overview.unknown_days")
     tone = ""

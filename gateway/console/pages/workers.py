@@ -1,11 +1,13 @@
 """Workers: who is there, which version they run, what they hold."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from aiohttp import web
 
 from gateway.console.live import stream
 from gateway.console.page import Page
+from gateway.ports.clock import APART
 
 
 async def show(page: Page) -> web.Response:
@@ -24,10 +26,20 @@ async def _values(page: Page) -> dict[str, object]:
     alive = [each for each in workers if each["alive"]]
     return {
         "version": found["version"],
-        "workers": workers,
+        "workers": sorted((each for each in workers if not each["replaced"]), key=_rank),
+        "replaced": [each for each in workers if each["replaced"]],
+        "clock_s": APART.total_seconds(),
         "alive": len({(each["worker"], each["instance"]) for each in alive}),
         "others": any(not each["same_version"] for each in alive),
     }
+
+
+def _rank(each: Mapping[str, Any]) -> int:
+    """Rank those first that somebody should look at, and those that are gone last."""
+    if not each["alive"]:
+        return 2
+    is_well = each["healthy"] and each["breaker"] == "closed" and each["same_version"]
+    return 1 if is_well and abs(each["clock_off_s"]) <= APART.total_seconds() else 0
 
 
 ROUTES: Final = (("GET", "/workers", show), ("GET", "/live/workers", stream(part)))

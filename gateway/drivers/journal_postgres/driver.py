@@ -46,6 +46,7 @@ from gateway.drivers.journal_postgres.connections import (
     connect,
     subject,
 )
+from gateway.drivers.journal_postgres.measured import PostgresMeasured
 from gateway.drivers.journal_postgres.reading import Readers
 from gateway.drivers.journal_postgres.retention import PostgresRetention
 from gateway.drivers.journal_postgres.schema import migrate
@@ -89,6 +90,7 @@ class PostgresJournal(
     PostgresAttention,
     PostgresApprovals,
     PostgresChecks,
+    PostgresMeasured,
     PostgresRetention,
 ):
     """Keeps the journal in a PostgreSQL database that several processes share.

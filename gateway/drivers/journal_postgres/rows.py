@@ -241,6 +241,8 @@ def from_heartbeat(heartbeat: Heartbeat) -> Row:
         heartbeat.heard_at,
         heartbeat.answers,
         heartbeat.said,
+        heartbeat.down_s,
+        heartbeat.trial_in_s,
     )
 
 
@@ -260,6 +262,8 @@ def to_heartbeat(row: Record) -> Heartbeat:
         heard_at=row["heard_at"],
         answers=row["answers"],
         said=row["said"],
+        down_s=row["down_s"],
+        trial_in_s=row["trial_in_s"],
     )
 
 

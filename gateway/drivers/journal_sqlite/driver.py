@@ -40,6 +40,7 @@ from gateway.drivers.journal_sqlite.audit_log import PAGE_ENTRIES, SQLiteAuditLo
 from gateway.drivers.journal_sqlite.checkpointing import Checkpointer
 from gateway.drivers.journal_sqlite.checks import SQLiteChecks
 from gateway.drivers.journal_sqlite.database import FileLock, open_database, size_bytes
+from gateway.drivers.journal_sqlite.measured import SQLiteMeasured
 from gateway.drivers.journal_sqlite.reading import Readers
 from gateway.drivers.journal_sqlite.retention import SQLiteRetention
 from gateway.drivers.journal_sqlite.webhooks import SQLiteWebhooks
@@ -75,6 +76,7 @@ class SQLiteJournal(
     SQLiteAttention,
     SQLiteApprovals,
     SQLiteChecks,
+    SQLiteMeasured,
     SQLiteRetention,
 ):
     """Keeps the journal in one SQLite database (WAL, ``synchronous=FULL``).

@@ -280,6 +280,8 @@ def from_heartbeat(heartbeat: Heartbeat) -> tuple[Value, ...]:
         None if heartbeat.heard_at is None else from_time(heartbeat.heard_at),
         None if heartbeat.answers is None else from_time(heartbeat.answers),
         heartbeat.said,
+        heartbeat.down_s,
+        heartbeat.trial_in_s,
     )
 
 
@@ -299,4 +301,6 @@ def to_heartbeat(row: sqlite3.Row) -> Heartbeat:
         heard_at=None if row["heard_at"] is None else to_time(row["heard_at"]),
         answers=None if row["answers"] is None else to_time(row["answers"]),
         said=row["said"],
+        down_s=row["down_s"],
+        trial_in_s=row["trial_in_s"],
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.core import Metric
 
 from gateway.http.exposed.families import counter, gauge, histogram
-from gateway.services.flow import Counted, Lasting
+from gateway.services.flow_ring import Counted, Lasting
 from gateway.services.hops import Hops
 from gateway.services.tally import Histogram
 

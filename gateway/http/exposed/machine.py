@@ -20,7 +20,8 @@ def families(machine: Machine) -> Iterator[Metric]:
     )
     yield gauge(
         "disk_free_bytes",
-        "Room left on the file system where this lies; missing where it cannot be seen from here.",
+        "Room left on the file system where this lies; of a database elsewhere "
+        "what journal.disk_bytes leaves it. Missing where it cannot be seen from here.",
         ("folder",),
         {(name,): disk.free_bytes for name, disk in machine.disks.items()},
     )

@@ -168,6 +168,7 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
         "destination.overview": _reading(operate.watch_destinations.all),
         "destination.standing": _reading(operate.watch_destinations.one),
         "destination.check": _deciding(operate.watch_destinations.check),
+        "destination.retrying": _reading(operate.watch_destinations.retrying),
         "destination.history": _deciding(operate.watch_destinations.history),
         "adapter.list": _reading(operate.adapters.all),
         "adapter.show": _reading(operate.adapters.one),

@@ -55,6 +55,7 @@ PERMITTED: Final[Mapping[str, frozenset[Role]]] = {
     "destination.overview": _EVERYBODY,
     "destination.standing": _EVERYBODY,
     "destination.check": _REPAIRING,
+    "destination.retrying": _WATCHING,
     "destination.history": _WATCHING | _AUDITING,
     "adapter.list": _EVERYBODY,
     "adapter.show": _EVERYBODY,

@@ -1,4 +1,4 @@
-"""Show what flows to destinations through this process, for charts and for an overview."""
+"""Show what flows to destinations through all gateways, for charts and for an overview."""
 
 from dataclasses import asdict
 from typing import Annotated, Final
@@ -7,7 +7,8 @@ from pydantic import Field
 
 from gateway.domain.identifiers import DestinationName
 from gateway.services.destinations import Destinations
-from gateway.services.flow import MINUTES, Flow, Summed
+from gateway.services.flow import Flow
+from gateway.services.flow_ring import MINUTES, Summed
 from gateway.services.operate.refusals import NotFoundError
 
 Minutes = Annotated[int, Field(ge=1, le=MINUTES)]
@@ -28,7 +29,7 @@ class ShowFlow:
         """Return a destination's last minutes as columns, one place a minute, the oldest first.
 
         Returns:
-            ``destination``; ``began_at`` (Unix seconds: before it this process knows nothing);
+            ``destination``; ``began_at`` (Unix seconds: before it nothing is known);
             ``at`` (Unix seconds at which each minute began; the last one is running);
             ``accepted``, ``delivered``, ``rejected``, ``deferred``, ``in_doubt`` (how many); and
             ``send``, ``waiting``, ``critical``, each with the columns ``count``, ``mean_s``,
@@ -43,7 +44,7 @@ class ShowFlow:
         history = self._flow.history(name, minutes)
         return {
             "destination": destination,
-            "began_at": int(self._flow.began_at.timestamp()),
+            "began_at": int(self._flow.known_since.timestamp()),
             "at": history.at,
             **{kind.name.lower(): counts for kind, counts in history.counts.items()},
             **{what.name.lower(): _columns(times) for what, times in history.lasting.items()},
@@ -55,13 +56,13 @@ class ShowFlow:
         Returns:
             ``minutes``; ``began_at`` (Unix seconds); ``destinations``: by name ``accepted``,
             ``delivered``, ``rejected``, ``deferred``, ``in_doubt``, and ``send``, ``waiting``,
-            ``critical`` with ``count``, ``mean_s``, ``p50_s``, ``p95_s``; ``None`` for one that
-            nothing went to since this process began.
+            ``critical`` with ``count``, ``mean_s``, ``p50_s``, ``p95_s``; ``None`` for one of which
+            nothing is known.
         """
         totals = self._flow.totals(minutes)
         return {
             "minutes": minutes,
-            "began_at": int(self._flow.began_at.timestamp()),
+            "began_at": int(self._flow.known_since.timestamp()),
             "destinations": {
                 name: None if (total := totals.get(name)) is None else asdict(total)
                 for name in self._destinations

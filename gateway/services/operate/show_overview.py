@@ -15,9 +15,11 @@ from gateway.domain.repair import ReplayState, WaitingFilter, WaitingGroup
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
-from gateway.services.flow import MINUTES, Flow, Total
+from gateway.services.flow import Flow
+from gateway.services.flow_ring import Counted
 from gateway.services.operate.look import Look
 from gateway.services.operate.selection import group_id
+from gateway.services.watch_growth import bytes_a_day
 
 WAITING: Final = UNFINISHED - NEEDS_A_PERSON
 """On their way, or about to be."""
@@ -37,9 +39,6 @@ DISK_BAD_SHARE: Final = 0.05
 """Of the disk; whatever flows, a database must not come near its end."""
 
 _HOUR: Final = 60
-_DAY_S: Final = 86_400.0
-_LEAST_S: Final = 3600.0
-"""What flowed in less than an hour tells nothing of a day."""
 
 _OPERATED: Final = "destination.paused"
 _UNAVAILABLE: Final = "destination.unavailable"
@@ -54,6 +53,7 @@ class Finding:
         subject: Which destination, client or worker, if it is one's.
         number: How many, or how long in days or seconds, as the code says.
         since: Since when, ISO 8601, where that is known.
+        trial_at: When what is down is tried next, ISO 8601, where that is known.
         most: Of what waits for a person, the largest group.
     """
 
@@ -61,6 +61,7 @@ class Finding:
     subject: str | None = None
     number: float | None = None
     since: str | None = None
+    trial_at: str | None = None
     most: WaitingGroup | None = None
 
 
@@ -87,7 +88,7 @@ FINDINGS: Final[Mapping[str, str]] = {
 class ShowOverview:
     """Looks at everything that can be asked quickly; changes nothing."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         *,
         look: Look,
@@ -97,6 +98,7 @@ class ShowOverview:
         clock: Clock,
         version: str,
         disk: Path | None,
+        disk_bytes: int | None = None,
         is_connected: Callable[[], bool] | None = None,
     ) -> None:
         """Keep what it works with; opens nothing.
@@ -105,10 +107,11 @@ class ShowOverview:
             look: Tells what stands in the journal.
             journal: Where the log and the totals are.
             destinations: As they stand now.
-            flow: What this process counts.
+            flow: What all gateways count.
             clock: The time of day.
             version: Of this gateway; workers of another one are told of.
             disk: A file or folder on the journal's disk; ``None`` if that is another machine's.
+            disk_bytes: What the journal may take there, as configured; for another machine's.
             is_connected: Whether the broker could carry something; ``None`` where nobody asks it.
         """
         self._look = look
@@ -118,6 +121,7 @@ class ShowOverview:
         self._clock = clock
         self._version = version
         self._disk = disk
+        self._disk_bytes = disk_bytes
         self._is_connected = is_connected
 
     async def __call__(self) -> dict[str, Any]:
@@ -126,16 +130,19 @@ class ShowOverview:
         Returns:
             ``node``, ``version``, ``workers`` and ``webhooks``. ``destinations``: beside what
             ``track.destination_view`` returns ``waiting`` (how many), ``oldest_at``, ``oldest_s``,
-            ``workers`` (how many live), ``breaker`` (``None`` where none lives), ``in_per_min``
-            and ``out_per_min`` (mean of the last five minutes through this process). ``totals``:
+            ``workers`` (how many live), ``breaker`` (``None`` where none lives), ``down_since``
+            and ``trial_at`` (since when its core system is down and when it is tried next, as
+            workers say; ``None`` where it is not, or none says so), ``in_per_min``
+            and ``out_per_min`` (mean of the last five minutes, of all gateways). ``totals``:
             ``parked``, ``in_doubt``, ``waiting``, ``oldest_s``, and of the last hour
             ``outcomes``, ``failed`` and ``error_rate`` (0 to 1, ``None`` without any). ``log``:
             ``size``, ``unsealed``, ``seal_age_s``, ``anchor_age_s``. ``storage``: ``bytes``,
             ``free_bytes``, ``disk_bytes``, ``bytes_a_day``, ``days_left``, ``None`` each where it
             is not known. ``broker``: whether it is connected, ``None`` if nobody asks.
             ``findings``: ``code``, ``level`` (``bad``, ``warn``), ``subject``, ``number``,
-            ``since`` (``None`` where it is not known) and ``most`` (of what waits for a person,
-            the largest group: ``group``, ``destination``, ``code``, ``deliveries``), what is worst
+            ``since`` and ``trial_at`` (of a core system that is down, when it is tried next; each
+            ``None`` where it is not known) and ``most`` (of what waits for a person, the largest
+            group: ``group``, ``destination``, ``code``, ``deliveries``), what is worst
             first; ``verdict``: ``well``, ``warn`` or ``bad``.
         """
         seen, oldest, log, storage = await asyncio.gather(
@@ -143,9 +150,9 @@ class ShowOverview:
         )
         view: dict[str, Any] = {**seen}
         now = self._clock.now()
-        totals = self._flow.totals(RECENT_MINUTES)
+        flowed = self._flow.counts(RECENT_MINUTES)
         view["destinations"] = [
-            {**each, **self._standing(each, oldest, totals, now)} for each in view["destinations"]
+            {**each, **self._standing(each, oldest, flowed, now)} for each in view["destinations"]
         ]
         view["version"] = self._version
         view["totals"] = self._totals(view["destinations"])
@@ -162,6 +169,7 @@ class ShowOverview:
                 "subject": each.subject,
                 "number": each.number,
                 "since": each.since,
+                "trial_at": each.trial_at,
                 "most": None if each.most is None else _group(each.most),
             }
             for each in found
@@ -208,7 +216,7 @@ class ShowOverview:
         self,
         view: Mapping[str, Any],
         oldest: Mapping[DestinationName, Mapping[State, datetime]],
-        totals: Mapping[DestinationName, Total],
+        flowed: Mapping[DestinationName, Sequence[int]],
         now: datetime,
     ) -> dict[str, Any]:
         name = view["destination"]
@@ -216,21 +224,29 @@ class ShowOverview:
             (at for state, at in oldest.get(name, {}).items() if state in WAITING), default=None
         )
         alive = self._destinations.alive(name) if view["configured"] else []
-        flowed = totals.get(name)
+        counts = flowed.get(name)
+        down = self._destinations.down(name) if view["configured"] else None
         return {
             "waiting": sum(view["deliveries"].get(state.value, 0) for state in WAITING),
             "oldest_at": None if since is None else since.isoformat(timespec="seconds"),
             "oldest_s": None if since is None else max(0.0, (now - since).total_seconds()),
             "workers": len(alive),
             "breaker": _breaker(alive),
-            "in_per_min": 0.0 if flowed is None else flowed.accepted / RECENT_MINUTES,
-            "out_per_min": 0.0 if flowed is None else flowed.delivered / RECENT_MINUTES,
+            "down_since": None if down is None else down.since.isoformat(timespec="seconds"),
+            "trial_at": None
+            if down is None or down.trial_at is None
+            else down.trial_at.isoformat(timespec="seconds"),
+            "in_per_min": 0.0 if counts is None else counts[Counted.ACCEPTED] / RECENT_MINUTES,
+            "out_per_min": 0.0 if counts is None else counts[Counted.DELIVERED] / RECENT_MINUTES,
         }
 
     def _totals(self, destinations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        hour = self._flow.totals(_HOUR).values()
-        failed = sum(each.rejected + each.deferred + each.in_doubt for each in hour)
-        outcomes = failed + sum(each.delivered for each in hour)
+        hour = self._flow.counts(_HOUR).values()
+        failed = sum(
+            each[Counted.REJECTED] + each[Counted.DEFERRED] + each[Counted.IN_DOUBT]
+            for each in hour
+        )
+        outcomes = failed + sum(each[Counted.DELIVERED] for each in hour)
         ages = [each["oldest_s"] for each in destinations if each["oldest_s"] is not None]
         return {
             **{
@@ -256,10 +272,11 @@ class ShowOverview:
         }
 
     async def _storage(self) -> dict[str, Any]:
-        size, counts = await asyncio.gather(self._journal.size_bytes(), self._journal.counts())
+        size, sizes = await asyncio.gather(self._journal.size_bytes(), self._journal.sizes())
         disk = None if self._disk is None else await asyncio.to_thread(_usage, self._disk)
-        deliveries = sum(sum(states.values()) for states in counts.values())
-        a_day = self._bytes_a_day(size, deliveries)
+        if disk is None and self._disk_bytes is not None:
+            disk = self._disk_bytes, max(0, self._disk_bytes - size)
+        a_day = bytes_a_day(sizes, self._clock.now(), size)
         free = None if disk is None else disk[1]
         return {
             "bytes": size,
@@ -268,14 +285,6 @@ class ShowOverview:
             "bytes_a_day": a_day,
             "days_left": None if free is None or not a_day else free / a_day,
         }
-
-    def _bytes_a_day(self, size: int, deliveries: int) -> float | None:
-        """Return how fast the journal grows if it goes on as in the last day of this process."""
-        known_s = min((self._clock.now() - self._flow.began_at).total_seconds(), _DAY_S)
-        if known_s < _LEAST_S or not deliveries:
-            return None
-        accepted = sum(each.accepted for each in self._flow.totals(MINUTES).values())
-        return size / deliveries * accepted * _DAY_S / known_s
 
 
 def _group(group: WaitingGroup) -> dict[str, object]:
@@ -316,7 +325,7 @@ def _findings(view: Mapping[str, Any]) -> Iterator[Finding]:
 def _of_destination(each: Mapping[str, Any]) -> Iterator[Finding]:
     name, since = each["destination"], each["oldest_at"]
     if each["hold"] == _UNAVAILABLE:
-        yield Finding("core_down", name, each["waiting"], since)
+        yield Finding("core_down", name, each["waiting"], each["down_since"], each["trial_at"])
     elif each["hold"] == _OPERATED:
         yield Finding("paused", name, each["waiting"], since)
     if not each["workers"] and each["waiting"]:

@@ -1,6 +1,6 @@
 """Which workers are there, which version they run, and what they hold."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from gateway.domain.claim import Heartbeat
@@ -26,19 +26,28 @@ class ShowWorkers:
         Returns:
             ``version`` (the gateway's) and ``workers``: ``worker`` (its name), ``instance``,
             ``started_at`` (by the worker's own clock; ``None`` if the instance does not say),
-            ``destination``, ``configured`` (whether the destination is), ``alive``, ``version``,
-            ``same_version``, ``adapter``, ``in_flight``, ``unclaimed``, ``breaker``, ``healthy``,
-            ``checked_at``, ``said`` and ``last_seen_s``.
+            ``destination``, ``configured`` (whether the destination is), ``alive``, ``replaced``
+            (it is gone, and one of its name lives), ``version``, ``same_version``, ``adapter``,
+            ``in_flight``, ``unclaimed``, ``breaker``, ``healthy``,
+            ``checked_at``, ``said``, ``down_since`` (by the gateways' clock; ``None`` while it
+            sends), ``last_seen_s`` and ``clock_off_s`` (by how much its clock was ahead of the
+            gateway's when it was heard, below 0 for behind).
         """
         await self._destinations.refresh()
         now = self._clock.now()
         workers = [self._view(beat, now) for beat in self._destinations.heartbeats()]
+        living = {(each["worker"], each["destination"]) for each in workers if each["alive"]}
+        for each in workers:
+            there = (each["worker"], each["destination"]) in living
+            each["replaced"] = there and not each["alive"]
         workers.sort(key=lambda each: (not each["alive"], each["destination"], each["worker"]))
         return {"version": self._version, "workers": workers}
 
     def _view(self, beat: Heartbeat, now: datetime) -> dict[str, Any]:
         name, _, instance = beat.worker.partition("/")
-        age_s = (now - (beat.heard_at or beat.at)).total_seconds()
+        heard_at = beat.heard_at or beat.at
+        age_s = (now - heard_at).total_seconds()
+        down_at = None if beat.down_s is None else heard_at - timedelta(seconds=beat.down_s)
         return {
             "worker": name,
             "instance": instance or None,
@@ -55,7 +64,9 @@ class ShowWorkers:
             "healthy": beat.healthy,
             "checked_at": beat.checked_at.isoformat(timespec="seconds"),
             "said": beat.said,
+            "down_since": None if down_at is None else down_at.isoformat(timespec="seconds"),
             "last_seen_s": round(max(0.0, age_s), 1),
+            "clock_off_s": round((beat.at - heard_at).total_seconds(), 1),
         }
 
 

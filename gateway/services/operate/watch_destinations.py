@@ -1,6 +1,7 @@
 """Everything an operator wants to know of destinations at a glance, and having one checked."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Final
@@ -23,6 +24,8 @@ from gateway.services.track import words_of
 
 _WEEK: Final = 7
 _HISTORY: Final = 20
+RETRYING: Final = 1_000
+"""Deliveries that are looked at to tell why they are tried again; whoever looks waits for it."""
 _PAGE: Final = 200
 _MOST_PAGES: Final = 5
 """A municipality's last 1,000 changes: who wants older ones searches the audit log."""
@@ -58,21 +61,16 @@ class WatchDestinations:
             Of each ``destination``; ``municipality``; ``adapter`` (its configured name);
             ``adapters`` and ``versions`` (of its living workers); ``health`` (``well``,
             ``partly``, ``not_well`` or ``no_worker``); ``said`` (of those that are not
-            well); ``breaker`` (the worst of its workers', ``None`` without any); ``hold``,
-            ``opens_at``; ``paused`` (``by``, ``at``, ``reason``; or ``None``); ``workers``
+            well); ``breaker`` (the worst of its workers', ``None`` without any); ``down_since``,
+            ``trial_at`` (since when that is not closed, and when its core system is asked next;
+            ``None`` where it is, or is not known); ``hold``, ``opens_at``; ``paused`` (``by``,
+            ``at``, ``reason``; or ``None``); ``workers``
             (how many live); ``waiting``, ``parked``, ``in_doubt`` (how many);
             ``oldest_at`` (acceptance of the oldest that waits); ``hour`` (``accepted``,
             ``delivered``, … as ``flow.totals``; ``None`` if nothing went there).
         """
         await self._destinations.refresh()
-        counts, oldest = await self._journal.counts(), await self._journal.oldest()
-        totals = self._flow.totals()
-        found: list[dict[str, object]] = []
-        for name in self._destinations:
-            total = totals.get(name)
-            line = self._line(name, counts.get(name, {}), oldest.get(name, {}))
-            found.append({**line, "hour": None if total is None else asdict(total)})
-        return found
+        return await self._lines(self._destinations)
 
     async def one(self, destination: str) -> dict[str, object]:
         """Return one destination as ``all`` does, and more of it.
@@ -87,7 +85,8 @@ class WatchDestinations:
             NotFoundError: It is not configured.
         """
         name = self._known(destination)
-        [line] = [line for line in await self.all() if line["destination"] == name]
+        await self._destinations.refresh()
+        [line] = await self._lines([name])
         return {
             **line,
             "workers_alive": [_worker(beat) for beat in self._destinations.alive(name)],
@@ -166,6 +165,32 @@ class WatchDestinations:
         await self._journal.record([read_it])
         return found[:_HISTORY]
 
+    async def retrying(self, destination: str) -> list[dict[str, object]]:
+        """Return for which codes deliveries are tried again: of the last thousand that are.
+
+        Returns:
+            Of each ``code`` (``None`` where there is none), ``deliveries`` and ``last_at``, the
+            most frequent first.
+
+        Raises:
+            NotFoundError: It is not configured.
+        """
+        name = self._known(destination)
+        found = await self._journal.retrying_codes(name, at_most=RETRYING)
+        return [
+            {"code": each.code, "deliveries": each.deliveries, "last_at": _iso(each.last_at)}
+            for each in found
+        ]
+
+    async def _lines(self, names: Iterable[DestinationName]) -> list[dict[str, object]]:
+        counts, oldest = await asyncio.gather(self._journal.counts(), self._journal.oldest())
+        found: list[dict[str, object]] = []
+        for name in names:
+            total = self._flow.total(name)
+            line = self._line(name, counts.get(name, {}), oldest.get(name, {}))
+            found.append({**line, "hour": None if total is None else asdict(total)})
+        return found
+
     def _line(
         self,
         name: DestinationName,
@@ -175,7 +200,7 @@ class WatchDestinations:
         alive, hold = self._destinations.alive(name), self._destinations.hold(name)
         control, policy = self._destinations.control(name), self._destinations[name]
         since = [oldest[state] for state in _WAITING if state in oldest]
-        states = {beat.breaker for beat in alive}
+        states, down = {beat.breaker for beat in alive}, self._destinations.down(name)
         return {
             "destination": name,
             "municipality": policy.municipality,
@@ -185,6 +210,8 @@ class WatchDestinations:
             "health": _health(alive),
             "said": sorted({beat.said for beat in alive if not beat.healthy and beat.said}),
             "breaker": next((state.value for state in _WORST if state in states), None),
+            "down_since": None if down is None else _iso(down.since),
+            "trial_at": None if down is None else _iso(down.trial_at),
             "hold": None if hold is None else hold.code,
             "opens_at": None if hold is None else _iso(hold.until),
             "paused": None

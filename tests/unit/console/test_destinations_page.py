@@ -237,11 +237,12 @@ async def test_the_charts_are_told_as_json_and_as_tables(browser: Browser, world
     assert " style=" not in page
 
 
-async def test_an_adapter_is_shown_with_its_readme_as_text(browser: Browser) -> None:
+async def test_an_adapter_is_shown_with_its_readme(browser: Browser) -> None:
     adapters = await browser.get("/adapters")
     page = await browser.get("/adapters/file")
 
     assert 'href="/adapters/http"' in adapters
     assert f'href="/destinations/{DESTINATION}"' in page
     assert 'href="#readme-1"' in page
-    assert '<pre class="readme">' in page
+    assert '<div class="readme">' in page
+    assert "<h4 id=" in page

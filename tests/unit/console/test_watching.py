@@ -20,7 +20,7 @@ PAGES = ("/", "/workers", "/procedures", "/procedures/childcare/allowance-claim/
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with World.make(tmp_path) as world:
+    async with World.make(tmp_path, worker_version="0") as world:
         yield world
 
 

@@ -345,3 +345,28 @@ async def test_a_holiday_can_be_made_a_working_day_while_all_runs(world: World) 
     )
 
     assert (closed["hold"], opened["open"]) == ("destination.closed", True)
+
+
+async def test_since_when_a_core_system_is_down_is_known_though_its_worker_is_started_anew(
+    world: World,
+) -> None:
+    destinations, now = world.gateway.destinations, datetime.now(UTC)
+    open_ = BreakerState.OPEN
+    gone, lives = WorkerName("w1/1"), WorkerName("w1/2")
+    beat = a_heartbeat(destination=NAME, breaker=open_, worker=gone, at=now)
+    long_ago = replace(beat, heard_at=now - timedelta(minutes=2), down_s=1_500.0)
+    young = replace(beat, worker=lives, heard_at=now, down_s=110.0, trial_in_s=20.0)
+
+    await world.gateway.journal.put_heartbeat(long_ago)
+    await world.gateway.journal.put_heartbeat(young)
+    await destinations.refresh()
+    down = destinations.down(NAME)
+    await world.gateway.journal.put_heartbeat(
+        replace(young, at=now + timedelta(seconds=1), breaker=BreakerState.CLOSED, down_s=None)
+    )
+    await destinations.refresh()
+
+    assert down is not None
+    assert down.since == now - timedelta(seconds=120 + 1_500)
+    assert down.trial_at == now + timedelta(seconds=20)
+    assert destinations.down(NAME) is None

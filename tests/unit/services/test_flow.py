@@ -13,8 +13,9 @@ from gateway.domain.identifiers import CopyId, DeliveryId, DestinationName, Work
 from gateway.domain.lifecycle import State
 from gateway.domain.outcome import Outcome, OutcomeKind
 from gateway.domain.records import DeliveryRecord
-from gateway.services import flow as flow_module
-from gateway.services.flow import BYTES_A_DESTINATION, MINUTES, Counted, Flow, Lasting
+from gateway.services import flow_ring as flow_module
+from gateway.services.flow import Flow
+from gateway.services.flow_ring import BYTES_A_DESTINATION, MINUTES, Counted, Lasting
 from gateway.services.operate.by_name import operations
 from gateway.services.tally import Histogram, quantile
 from gateway.testing.builders import a_delivery, an_application, an_id

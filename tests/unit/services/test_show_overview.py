@@ -49,7 +49,7 @@ async def test_the_worst_comes_first(tmp_path: Path):
     def refuse(_application: Application, _delivery: Delivery) -> Receipt:
         raise RejectedError("E-1")
 
-    async with World.make(tmp_path) as world:
+    async with World.make(tmp_path, worker_version="0") as world:
         world.adapter.script.append(refuse)
         world.start_worker()
         await world.until(await world.accepted(), State.PARKED)

@@ -49,6 +49,8 @@ class DestinationHealth(Answer):
     adapter: str
     health: str = Field(description="`well`, `partly`, `not_well` or `no_worker`.")
     breaker: str | None
+    down_since: Moment | None
+    trial_at: Moment | None
     hold: str | None
     workers: Count
     waiting: Count
@@ -63,6 +65,14 @@ class Check(Answer):
     asked_by: str
     waits: bool
     workers: list[dict[str, Any]]
+
+
+class Retrying(Answer):
+    """Why deliveries are tried again."""
+
+    code: str | None
+    deliveries: Count
+    last_at: Moment
 
 
 class DestinationChange(Answer):
@@ -161,6 +171,15 @@ ROUTES: Final = (
         does=WatchDestinations.check,
         summary="Have its workers check their core system; answers come in a few seconds.",
         answer=Check,
+    ),
+    Route(
+        method="GET",
+        path="/destinations/{destination}/retrying",
+        operation="destination.retrying",
+        does=WatchDestinations.retrying,
+        summary="For which codes its deliveries are tried again, of the last thousand that are.",
+        answer=Retrying,
+        shape=Items(),
     ),
     Route(
         method="GET",

@@ -30,7 +30,9 @@ class Worker(Answer):
     adapter: str
     in_flight: Count
     healthy: bool
+    down_since: Moment | None
     last_seen_s: float
+    clock_off_s: float
 
 
 class DestinationLine(Answer):
