@@ -74,8 +74,8 @@ FROM places JOIN entries e ON e.node = places.node AND e.nseq = places.next - 1
 WHERE places.node = ANY($1)
 """  # noqa: S608 - put together from constants
 COUNT_UNSEALED: Final = f"""{_KNOWN}
-SELECT coalesce(sum((
-    SELECT count(*) FROM entries e WHERE e.node = places.node AND e.nseq >= places.next
+SELECT coalesce(sum(greatest(
+    0, 1 + (SELECT max(nseq) FROM entries e WHERE e.node = places.node) - places.next
 )), 0)::bigint
 FROM places
 """  # noqa: S608 - put together from constants

@@ -13,9 +13,9 @@ from gateway.ports.audit_log import Run
 
 _CHECKPOINTS: Final = "SELECT checkpoint FROM log_checkpoints ORDER BY size"
 _UNSEALED: Final = f"""
-SELECT coalesce(sum(
-    (SELECT count(*) FROM entries e WHERE e.node = n.node AND e.nseq >= n.next)
-), 0) AS entries
+SELECT coalesce(sum(max(
+    0, 1 + (SELECT max(nseq) FROM entries e WHERE e.node = n.node) - n.next
+)), 0) AS entries
 FROM ({NODES}) n
 """  # noqa: S608 - put together from constants
 _INDEX: Final = """
