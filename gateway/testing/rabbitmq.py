@@ -22,6 +22,7 @@ from gateway.testing.ports import held_ports
 SERVER: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The script itself: the wrapper in ``sbin`` insists on root or the system's user."""
 _CTL: Final = SERVER.with_name("rabbitmqctl")
+_ERLANG: Final = Path("/usr/lib/erlang")
 
 START_TIMEOUT_S: Final = 90.0
 _STOP_TIMEOUT_S: Final = 20.0
@@ -188,16 +189,34 @@ class RabbitNode:
         ).stdout
 
     def evaluate(self, expression: str) -> str:
-        """Evaluate Erlang on this node and return what it shows; takes about a second."""
-        return self.ctl("eval", expression)
+        """Evaluate Erlang on this node and return what it shows; takes a hundredth of ``ctl``.
+
+        Raises:
+            subprocess.CalledProcessError: It failed; ``output`` says why.
+        """
+        # Erlang's own C program: rabbitmqctl starts a whole Erlang and Elixir for each question.
+        [program] = _ERLANG.glob("erts-*/bin/erl_call")
+        command = [program, "-R", "-address", f"127.0.0.1:{self._dist_port}", "-e"]
+        done = subprocess.run(
+            command,
+            input=f"{expression}\n",
+            env=self._environment(),
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT_S,
+        )
+        if not done.stdout.startswith("{ok,"):
+            raise subprocess.CalledProcessError(0, command, done.stdout, done.stderr)
+        return done.stdout
 
     def raise_memory_alarm(self) -> None:
         """Make the server believe that it is out of memory, until ``clear_alarms``."""
-        self.ctl("set_vm_memory_high_watermark", "0.0000001")
+        self.evaluate("ok = vm_memory_monitor:set_vm_memory_high_watermark(0.0000001).")
 
     def raise_disk_alarm(self) -> None:
         """Make the server believe that its disk is nearly full, until ``clear_alarms``."""
-        self.ctl("set_disk_free_limit", "1000000GB")
+        self.evaluate('ok = rabbit_disk_monitor:set_disk_free_limit("1000000GB").')
 
     def clear_alarms(self) -> None:
         """Give it back the limits that it started with."""
@@ -214,6 +233,13 @@ class RabbitNode:
             "rabbit_auth_backend_internal:set_permissions("
             '<<"guest">>, Name, <<".*">>, <<".*">>, <<".*">>, <<"test">>) '
             f"end || Name <- [{listed}]]."
+        )
+
+    def import_definitions(self, file: Path) -> None:
+        """Add the virtual hosts, users and permissions that a file describes (RabbitMQ's JSON)."""
+        self.evaluate(
+            f'{{ok, Definitions}} = file:read_file("{file}"), '
+            "ok = rabbit_definitions:import_raw(Definitions)."
         )
 
     def url_for(self, user: str, password: str) -> str:

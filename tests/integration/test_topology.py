@@ -183,8 +183,7 @@ async def test_what_an_interrupted_replacement_left_comes_home(
 
 async def test_an_exchange_of_another_type_is_replaced_too(node: RabbitNode) -> None:
     vhost = uuid4().hex
-    await asyncio.to_thread(node.ctl, "add_vhost", vhost)
-    await asyncio.to_thread(node.ctl, "set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
+    await asyncio.to_thread(node.add_vhosts, vhost)
     async with aiormq.connect(node.url + vhost) as connection:
         channel = await connection.channel()
         await channel.exchange_declare("kakehashi.gateway", exchange_type="fanout", durable=True)

@@ -154,7 +154,7 @@ class Production:
         }
         file = self.worker_machine.folder.parent / "definitions.json"
         file.write_text(json.dumps(definitions))
-        self.rabbit.ctl("import_definitions", str(file))
+        self.rabbit.import_definitions(file)
 
     def _user(self, kind: str) -> str:
         return f"{self.vhost}-{kind}"
