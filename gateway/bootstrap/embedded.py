@@ -12,7 +12,6 @@ from gateway.bootstrap.key_names import (
     log_key_numbers,
     worker_key,
 )
-from gateway.crypto import keys
 from gateway.domain.errors import KeyNotFoundError
 from gateway.ports.keys import KeyStore
 from gateway.settings.model import Settings
@@ -64,6 +63,9 @@ def make_missing_keys(settings: Settings, store: KeyStore) -> tuple[str, ...]:
     Returns:
         The names of what was made.
     """
+    # Commands ask a running gateway with the document above alone: cryptography takes a while.
+    from gateway.crypto import keys  # noqa: PLC0415
+
     wanted: dict[str, Callable[[], bytes]] = {
         GATEWAY_KEY: keys.new_signing_key,
         PSEUDONYM_KEY: keys.new_secret,

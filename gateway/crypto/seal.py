@@ -52,7 +52,7 @@ from gateway.crypto.algorithms import (
     SEAL_ENC,
     TAG_BYTES,
 )
-from gateway.domain.envelope import Envelope
+from gateway.domain.envelope import MAX_PLAINTEXT_BYTES, Envelope
 from gateway.domain.errors import SealInvalidError
 from gateway.domain.identifiers import (
     NAME_PATTERN,
@@ -62,9 +62,6 @@ from gateway.domain.identifiers import (
     MunicipalityCode,
     ProcedureName,
 )
-
-MAX_PLAINTEXT_BYTES: Final = 2 * 1024 * 1024
-"""Twice the door's limit for a body (1 MiB), which leaves room for what stands round it."""
 
 SEALED_TYPE: Final = "kakehashi-sealed-1"
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -60,6 +60,19 @@ class Person:
 
     name: str
     roles: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLimits:
+    """How long a session lasts.
+
+    Attributes:
+        unused: Without its person asking for anything.
+        longest: In any case.
+    """
+
+    unused: timedelta = timedelta(minutes=30)
+    longest: timedelta = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
-"""What stands in clear, and protected, on a sealed delivery."""
+"""What stands in clear, and protected, on a sealed delivery, and how much is in it."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from gateway.domain.identifiers import (
     ApplicationId,
@@ -10,6 +11,9 @@ from gateway.domain.identifiers import (
     MunicipalityCode,
     ProcedureName,
 )
+
+MAX_PLAINTEXT_BYTES: Final = 2 * 1024 * 1024
+"""Twice the door's limit for a body (1 MiB), which leaves room for what stands round it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,14 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 import structlog
 
-from gateway.domain.account import Account, Person, Session, Token
+from gateway.domain.account import Account, Person, Session, SessionLimits, Token
 from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.errors import JournalUnavailableError
 from gateway.ports.accounts import SessionEntry, SessionFilter
@@ -41,19 +41,6 @@ class Ended(StrEnum):
     DISABLED = "disabled"
     UNUSED = "unused"
     TOO_OLD = "too_old"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionLimits:
-    """How long a session lasts.
-
-    Attributes:
-        unused: Without its person asking for anything.
-        longest: In any case.
-    """
-
-    unused: timedelta = timedelta(minutes=30)
-    longest: timedelta = timedelta(hours=12)
 
 
 def digest_of(secret: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from yarl import URL
 
-from gateway.services.sessions import SessionLimits
+from gateway.domain.account import SessionLimits
 from gateway.settings.section import Section
 
 

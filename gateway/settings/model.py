@@ -13,7 +13,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.audit.note import NoteKey
-from gateway.crypto.seal import MAX_PLAINTEXT_BYTES
+from gateway.domain.envelope import MAX_PLAINTEXT_BYTES
 from gateway.domain.retry import RetryPolicy
 from gateway.domain.window import parse_openings
 from gateway.sdk import Idempotency

@@ -19,8 +19,8 @@ from joserfc.jwk import ECKey
 from joserfc.registry import HeaderParameter
 
 from gateway.crypto import keys
-from gateway.crypto.seal import MAX_PLAINTEXT_BYTES, Opener, Sealer, read_envelope
-from gateway.domain.envelope import Envelope
+from gateway.crypto.seal import Opener, Sealer, read_envelope
+from gateway.domain.envelope import MAX_PLAINTEXT_BYTES, Envelope
 from gateway.domain.errors import KeyUnusableError, SealInvalidError
 from gateway.domain.identifiers import (
     ApplicationId,

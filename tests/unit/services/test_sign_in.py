@@ -11,12 +11,12 @@ import argon2
 import pytest
 
 from gateway.crypto import password as argon2id
-from gateway.domain.account import Account, Person, Role
+from gateway.domain.account import Account, Person, Role, SessionLimits
 from gateway.domain.identifiers import NodeName
 from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.services.count_denials import CountDenials
 from gateway.services.passwords import MOST_WAITING, BusyError, Passwords, new_password
-from gateway.services.sessions import SessionLimits, Sessions
+from gateway.services.sessions import Sessions
 from gateway.services.sign_in import NotSignedIn, SignedIn, SignIn, WhyNot
 from gateway.services.throttle import OF_ACCOUNT, OF_ADDRESS, Patience, Throttle, network_of
 from gateway.testing.builders import NOW
