@@ -196,7 +196,8 @@ class RabbitNode:
         """
         # Erlang's own C program: rabbitmqctl starts a whole Erlang and Elixir for each question.
         [program] = _ERLANG.glob("erts-*/bin/erl_call")
-        command = [program, "-R", "-address", f"127.0.0.1:{self._dist_port}", "-e"]
+        address = f"127.0.0.1:{self._dist_port}"
+        command = [str(program), "-R", "-address", address, "-e"]
         done = subprocess.run(
             command,
             input=f"{expression}\n",
