@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.acceptance.harness.interruption import sent_and_in_hand
 from tests.acceptance.harness.landscape import CARELESS, Landscape
 from tests.acceptance.harness.load import Load
 from tests.acceptance.harness.verdict import judge, settled
+from tests.fault.restored import REASON, assert_goes_on, lost_under_load, quick_to_answer
 
 KILLS = int(os.environ.get("CRASH_KILLS", "5"))
 SEED = int(os.environ.get("CRASH_SEED", "20261123"))
@@ -39,6 +41,37 @@ async def test_what_was_accepted_survives_kills_of_up_and_nothing_arrives_twice(
             judge, load.sent, up.operator, landscape, settle_s=settle_s
         )
         report.append(f"embedded: {KILLS} kills of up: {verdict}")
+        assert await asyncio.to_thread(up.program.stop) is not None
+    finally:
+        up.program.kill()
+
+
+async def test_a_backup_of_what_runs_goes_on_in_another_place_and_nothing_arrives_twice(
+    tmp_path: Path, landscape: Landscape, report: list[str]
+) -> None:
+    up = Embedded(tmp_path / "up", quick_to_answer(landscape))
+    copy, journal = tmp_path / "copy.db", up.home / "journal.db"
+    up.start()
+    try:
+        async with up.front() as front:
+            async with lost_under_load(
+                front,
+                landscape,
+                back_up=lambda: up.operator.ask("backup", str(copy)),
+                kill=up.program.kill,
+            ) as before:
+                for part in up.home.glob("journal.db*"):
+                    part.unlink()
+                shutil.copyfile(copy, journal)
+                doubted = await asyncio.to_thread(up.operator.ask, "restored")
+                await asyncio.to_thread(up.start)
+                went_back = await asyncio.to_thread(
+                    up.operator.ask, "audit", "accept-restore", "--reason", REASON
+                )
+            states = await assert_goes_on(before, up.operator, landscape)
+        assert went_back["kept"] > went_back["size"]
+        assert CARELESS in doubted["doubted"]
+        report.append(f"embedded: restored, {doubted}: {dict(states)}; 0 lost, 0 doubled")
         assert await asyncio.to_thread(up.program.stop) is not None
     finally:
         up.program.kill()
