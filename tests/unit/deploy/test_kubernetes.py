@@ -210,9 +210,10 @@ def test_the_user_of_the_pods_is_that_of_the_image() -> None:
         assert f"USER {of_pod['runAsUser']}:{of_pod['runAsGroup']}" in dockerfile
 
 
-def test_gateways_are_replaced_by_hand_and_workers_one_after_another() -> None:
-    """Two releases never share a journal, and a worker's volume is mounted once."""
-    assert gateway()["spec"]["updateStrategy"] == {"type": "OnDelete"}
+def test_gateways_are_replaced_one_by_one_and_a_worker_ends_before_the_next_begins() -> None:
+    """Releases share a journal while it is migrated; a worker's volume is mounted once."""
+    assert gateway()["spec"]["updateStrategy"] == {"type": "RollingUpdate"}
+    assert gateway()["spec"]["minReadySeconds"] > 0
     assert worker()["spec"]["strategy"] == {"type": "Recreate"}
 
 
@@ -277,6 +278,22 @@ def test_a_worker_has_a_way_to_the_broker_and_none_to_the_journal() -> None:
     assert reached("worker") == {53, 5671}
     assert reached("gateway") == {53, 5432, 5671}
     assert reached("core-system") == {443}
+
+
+def test_the_database_and_the_broker_are_reached_by_those_whom_it_concerns() -> None:
+    entrances = {
+        (one["metadata"]["name"], rule["ports"][0]["port"]): {
+            peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for peer in rule["from"]
+        }
+        for one in of_kind("NetworkPolicy")
+        if one["metadata"].get("namespace") in {"kakehashi-journal", "kakehashi-broker"}
+        for rule in one["spec"]["ingress"][:1]
+    }
+
+    assert entrances == {
+        ("journal", 5432): {"kakehashi-gateway"},
+        ("broker", 5671): {"kakehashi-gateway", "kakehashi-worker"},
+    }
 
 
 # Keys: from a Secret's flat names to our folders, with the mode that is demanded.
