@@ -14,6 +14,7 @@ from gateway.domain.account import Account, Role
 from gateway.drivers.system_clock import SystemClock
 from gateway.http.ops.caller import Caller
 from gateway.http.ops.door import OperationsAPI, add_operations_api
+from gateway.http.ops.hosts import answering_to
 from gateway.services.accept import Refusal
 from gateway.services.operate.by_name import operations
 from gateway.services.operate.guard import Guard
@@ -50,7 +51,12 @@ def operators_door(gateway: Gateway, patience: Patience = OF_ACCOUNT) -> Operato
     clock, settings = SystemClock(), gateway.settings.console
     sessions = gateway.sessions
     return OperatorsDoor(
-        guard=Guard(operations(gateway.operate), journal=gateway.journal, clock=clock),
+        guard=Guard(
+            operations(gateway.operate),
+            journal=gateway.journal,
+            clock=clock,
+            denials=gateway.denials,
+        ),
         entry=Entry(
             sign_in=SignIn(
                 journal=gateway.journal,
@@ -80,6 +86,9 @@ def add_operators_door(
         stopping: Set when the process ends.
         patience: How guessing at an account is slowed down.
     """
+    app.middlewares.append(
+        answering_to({*gateway.settings.console.names, gateway.settings.http.operations_host})
+    )
     door = operators_door(gateway, patience)
     console = Console(
         guard=door.guard,
@@ -89,7 +98,8 @@ def add_operators_door(
         refused=partial(gateway.denials.count, door="operations"),
     )
     add_console(app, console)
-    add_operations_api(app, OperationsAPI(guard=door.guard, identify=door.identify))
+    api = OperationsAPI(guard=door.guard, identify=door.identify, cookie=door.entry.cookie.name)
+    add_operations_api(app, api)
 
 
 async def admitted_account(sessions: Sessions, name: str) -> str:

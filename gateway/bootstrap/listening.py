@@ -18,6 +18,7 @@ from gateway.domain.identifiers import ClientName
 from gateway.drivers.system_clock import SystemClock
 from gateway.http.body import BodyLimits
 from gateway.http.door import FrontServices, front_app
+from gateway.http.exposed.lost import Lost
 from gateway.http.metrics import Metrics
 from gateway.http.operations import operations_app
 from gateway.http.problems import AT_THE_DOOR, OPERATORS_ONLY
@@ -64,6 +65,10 @@ async def listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Addr
         gateway.hops,
         is_connected=lambda: gateway.broker.is_connected,
         most_unfinished=gateway.settings.journal.max_unfinished,
+        lost=lambda: Lost(
+            spans=gateway.spans.telemetry.dropped,
+            log_fields=0 if gateway.levels is None else gateway.levels.unknown_fields,
+        ),
     )
     observe_destinations = Observe(
         journal=gateway.journal,
@@ -111,9 +116,13 @@ async def listening(gateway: Gateway, stop: asyncio.Event) -> AsyncIterator[Addr
     )
     for_people, for_commands = (
         operations_app(
-            ready=ready, observe=observe_destinations, metrics=metrics, operations=offered
+            ready=ready,
+            observe=observe_destinations,
+            metrics=metrics,
+            operations=offered,
+            spans=gateway.spans,
         )
-        for offered in ({}, operations(gateway.operate))
+        for offered in ({}, operations(gateway.operate, at_the_machine=True))
     )
     add_operators_door(for_people, gateway, stop)
     health, commands = (

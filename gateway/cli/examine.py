@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cache, partial
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from gateway.bootstrap.field_mapping import require_fitting_mapping
@@ -63,6 +64,7 @@ def examine(settings: Settings, role: Role, *, makes_keys: bool) -> list[Problem
         *_drivers(settings),
         *_procedures(settings),
         *_destinations(settings),
+        *(_names(settings) if role is not Role.WORKER else ()),
         *_missing_keys(settings, open_keys(settings), role, _note if makes_keys else _fatal),
     ]
 
@@ -148,6 +150,8 @@ def _procedures(settings: Settings) -> Iterator[Problem]:
 def _destinations(settings: Settings) -> Iterator[Problem]:
     routed = {name for route in settings.routes for name in route.to}
     served = {name for worker in settings.workers.values() for name in worker.destinations}
+    if settings.broker.url.startswith("memory:"):
+        served |= settings.destinations.keys()  # `up` works for all of them.
     catalogue = cache(partial(open_catalogue, settings))
     for name in settings.destinations:
         yield from _refusals(partial(_fit, settings, name, catalogue))
@@ -158,6 +162,20 @@ def _destinations(settings: Settings) -> Iterator[Problem]:
             yield _note(f"destinations.{name}: no worker may work for it")
     if not settings.clients:
         yield _note("clients: nobody may send anything")
+
+
+def _names(settings: Settings) -> Iterator[Problem]:
+    """Yield a note on an operations port that people reach, but not by a name."""
+    host = settings.http.operations_host
+    try:
+        is_reached = not ip_address(host).is_loopback
+    except ValueError:
+        return  # A name: the port answers to it.
+    if is_reached and not settings.console.names:
+        yield _note(
+            f"http.operations_host: {host} answers to IP addresses only, and refuses every name "
+            "(421); set console.url to where browsers reach it, console.hosts for further names"
+        )
 
 
 def _small_batches(settings: Settings, name: str) -> Iterator[Problem]:

@@ -112,7 +112,10 @@ class Entry:
         if secret is None:
             return None
         person = await self.sessions.person_of_session(secret, is_use=not _renews_itself(request))
-        return None if person is None else Visit(person, secret)
+        if person is None:
+            return None
+        self.sign_in.recognise(self.address(request))
+        return Visit(person, secret)
 
 
 def _renews_itself(request: web.Request) -> bool:

@@ -243,7 +243,10 @@ CARRIED: Final[Mapping[Action, Carries]] = {
         }
     ),
     Action.SESSION_CLOSED: Carries({"account": "who", "code": "why"}),
-    Action.OPERATION_DENIED: Carries({"operation": "what was asked for"}),
+    Action.OPERATION_DENIED: Carries(
+        {"operation": "what was asked for"},
+        {"count": "how many times more within the second after the actor's last entry of these"},
+    ),
     Action.LOG_LEVEL_CHANGED: Carries(
         {
             "level": "the least severe that is written since; `configured`: as before",
@@ -317,6 +320,23 @@ CARRIED: Final[Mapping[Action, Carries]] = {
             "before": "entries from before this time have no words any more: this municipality's, "
             "or those that concern no single one",
             "term_days": _TERM,
+        }
+    ),
+    Action.RECORDS_EXPIRED: Carries(
+        {
+            "replays": "how many ended orders to send again",
+            "approvals": "how many decided requests for a second person",
+            "notes": "how many notes on what waits",
+            "before": "those from before this time",
+            "term_days": _TERM,
+        }
+    ),
+    Action.RETENTION_FINISHED: Carries(
+        {
+            "payloads": "how many payloads",
+            "applications": "how many applications",
+            "details": "how many keys of words by themselves, without their application",
+            "began_at": "when it was begun; what was kept for long enough then is gone",
         }
     ),
     Action.JOURNAL_REWRITTEN: Carries(),

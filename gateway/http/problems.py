@@ -32,6 +32,7 @@ TITLES: Final[dict[int, Sentence]] = {
     413: ("リクエストが大きすぎます。", "The request is too large."),
     415: ("この形式は受け付けられません。", "This format is not accepted."),
     417: ("この Expect には応じられません。", "This expectation cannot be met."),
+    421: ("宛先が違います。", "This request is for another host."),
     422: ("申請の内容を受け付けられません。", "The application cannot be accepted as it is."),
     429: ("リクエストが多すぎます。", "Too many requests."),
     500: ("処理できませんでした。", "Something went wrong."),
@@ -72,6 +73,7 @@ OPERATORS_ONLY: Final = frozenset(
         "operator.token_unknown",
         "operator.unauthenticated",
         "operator.unknown",
+        "request.misdirected",
     }
 )
 """Codes that only the operations door answers."""
@@ -228,6 +230,11 @@ DETAILS: Final[dict[str, tuple[int, str, str]]] = {
         417,
         "Expect に指定できるのは 100-continue だけです。",
         "The only expectation that can be met is 100-continue.",
+    ),
+    "request.misdirected": (
+        421,
+        "この名前では応じません。console.url か console.hosts の名前、または IP アドレスで。",
+        "It does not answer to this name: use one of console.url, console.hosts, or an address.",
     ),
     "application.invalid": (
         422,

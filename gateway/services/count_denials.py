@@ -1,7 +1,9 @@
 """Count who was turned away at the door, and write it down once a second.
 
 A flood of refusals must not become a flood of fsyncs (security model, A8): there is one
-audit entry a second for each reason and client, with the number.
+audit entry a second for each reason and client, with the number. Of people who have signed in
+the first denial is written at once, by ``services.operate.guard``, and what follows within a
+second counted here.
 """
 
 import asyncio
@@ -30,6 +32,7 @@ class CountDenials:
         self._clock = clock
         self._counted: Counter[tuple[str, ClientName | None, str]] = Counter()
         self._sign_ins: Counter[tuple[str, str | None]] = Counter()
+        self._operations: Counter[tuple[Actor, str]] = Counter()
 
     def count(
         self, code: str, client: ClientName | None = None, *, door: str = "front-end"
@@ -52,6 +55,15 @@ class CountDenials:
         """
         self._sign_ins[code, account] += 1
 
+    def count_operation(self, actor: Actor, operation: str) -> None:
+        """Count one operation that somebody who had signed in may not do.
+
+        Args:
+            actor: Who tried.
+            operation: Which; one that there is.
+        """
+        self._operations[actor, operation] += 1
+
     async def run(self) -> None:
         """Write every second until cancelled."""
         while True:
@@ -69,7 +81,8 @@ class CountDenials:
         """
         counted, self._counted = self._counted, Counter()
         sign_ins, self._sign_ins = self._sign_ins, Counter()
-        if not counted and not sign_ins:
+        operations, self._operations = self._operations, Counter()
+        if not counted and not sign_ins and not operations:
             return
         now = self._clock.now()
         entries = [
@@ -92,9 +105,19 @@ class CountDenials:
             )
             for (code, account), count in sign_ins.items()
         ]
+        entries += [
+            Entry(
+                action=Action.OPERATION_DENIED,
+                at=now,
+                actor=actor,
+                facts={"operation": operation, "count": count},
+            )
+            for (actor, operation), count in operations.items()
+        ]
         try:
             await self._journal.record(entries)
         except JournalUnavailableError:
+            self._operations.update(operations)
             self._counted.update(counted)
             self._sign_ins.update(sign_ins)
             raise

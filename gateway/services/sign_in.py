@@ -11,6 +11,7 @@ from gateway.ports.journal import Journal
 from gateway.services.count_denials import CountDenials
 from gateway.services.passwords import Passwords
 from gateway.services.sessions import Ended, Sessions
+from gateway.services.sign_in_line import RETRY_S, NetworkBusyError, SignInLine
 from gateway.services.throttle import OF_ACCOUNT, OF_ADDRESS, Patience, Throttle, network_of
 
 _LONGEST: Final = 1000
@@ -67,6 +68,11 @@ class SignIn:
         self._denials = denials
         self._accounts = Throttle(patience, time.monotonic)
         self._addresses = Throttle(OF_ADDRESS, time.monotonic)
+        self._line = SignInLine()
+
+    def recognise(self, address: str) -> None:
+        """Know where somebody comes from who has signed in: there they come first."""
+        self._line.know(network_of(address))
 
     async def __call__(
         self, name: str, password: str, *, address: str, before: str | None = None
@@ -91,11 +97,20 @@ class SignIn:
         wait_s = max(self._accounts.wait_s(name[:_LONGEST]), self._addresses.wait_s(where))
         if wait_s > 0:
             return self._refused(account, NotSignedIn(WhyNot.WAIT, wait_s))
-        self._accounts.note(name[:_LONGEST])
-        self._addresses.note(where)
-        secret = await self._let_in(account, password[:_LONGEST], address)
+        try:
+            async with self._line.turn(where):
+                # Others may have guessed while this one waited.
+                wait_s = max(self._accounts.wait_s(name[:_LONGEST]), self._addresses.wait_s(where))
+                if wait_s > 0:
+                    return self._refused(account, NotSignedIn(WhyNot.WAIT, wait_s))
+                self._accounts.note(name[:_LONGEST])
+                self._addresses.note(where)
+                secret = await self._let_in(account, password[:_LONGEST], address)
+        except NetworkBusyError:
+            return self._refused(account, NotSignedIn(WhyNot.WAIT, RETRY_S))
         if secret is None:
             return self._refused(account, NotSignedIn(WhyNot.WRONG))
+        self._line.know(where)
         self._accounts.forgive(name)
         self._addresses.take_back(where)
         if before:

@@ -1,8 +1,9 @@
 """Who may use the operations console and its API, and for how long."""
 
+import re
 from datetime import timedelta
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 from yarl import URL
@@ -41,6 +42,15 @@ def _network(value: str) -> str:
         raise ValueError("is neither an IP address nor a network, as 10.1.2.0/24") from None
 
 
+_HOST: Final = re.compile(r"(?!.*\.$)[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+def _host(value: str) -> str:
+    if _HOST.fullmatch(value) is None:
+        raise ValueError("must be a host's name, in lower case and without port, as gw-1.example")
+    return value
+
+
 class ConsoleSettings(Section):
     """The operations console and its API."""
 
@@ -67,6 +77,14 @@ class ConsoleSettings(Section):
         "https://traces.example.lg.jp/trace/{trace_id}; an application's page leads there.",
     )
 
+    hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = Field(
+        (),
+        max_length=32,
+        description="Further names by which the operations port is asked for, beside that of url, "
+        "as gw-1.example.lg.jp: of monitoring, or of a proxy that does not hand on Host. IP "
+        "addresses and localhost always do; every other name is refused (421), against pages "
+        "that have their own name lead here.",
+    )
     proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         (),
         max_length=32,
@@ -78,6 +96,12 @@ class ConsoleSettings(Section):
     def is_secure(self) -> bool:
         """Whether browsers reach the console by https."""
         return self.url is not None and self.url.startswith("https:")
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every configured name of the operations port."""
+        own = URL(self.url).raw_host if self.url is not None else None
+        return frozenset((*self.hosts, own.lower()) if own else self.hosts)
 
     def limits(self) -> SessionLimits:
         """Return the same as a value of the services."""

@@ -20,6 +20,7 @@ FourEyesName = Literal[
     "account.enable",
     "audit.shred",
     "audit.accept_restore",
+    "retention.run",
 ]
 
 
@@ -37,4 +38,10 @@ class OperationsSettings(Section):
         le=1_000_000,
         description="What concerns so many deliveries or fewer needs no second person; 0 means "
         "that it always does. Whoever does it one by one is then not held up.",
+    )
+    accounts_alone: bool = Field(
+        False,
+        description="Whether an administrator makes, changes and enables accounts and sets their "
+        "passwords alone, though something else needs a second person: who does could then be "
+        "both. Has no effect without four_eyes.",
     )

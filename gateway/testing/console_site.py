@@ -38,7 +38,12 @@ async def console_site(
         return visit
 
     app = web.Application()
-    guard = Guard(operations(gateway.operate), journal=gateway.journal, clock=SystemClock())
+    guard = Guard(
+        operations(gateway.operate),
+        journal=gateway.journal,
+        clock=SystemClock(),
+        denials=gateway.denials,
+    )
     add_console(app, Console(guard=guard, visitor=visitor, rooms=rooms or Rooms()))
     runner = FrontRunner(app, observe=lambda _answered: None, shutdown_timeout_s=0.1)
     await runner.setup()

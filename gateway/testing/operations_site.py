@@ -38,7 +38,12 @@ async def operations_site(
         return Caller(person, CSRF if AS_A_BROWSER in request.headers else None)
 
     app = web.Application(middlewares=[naming_its_route])
-    guard = Guard(operations(gateway.operate), journal=gateway.journal, clock=SystemClock())
+    guard = Guard(
+        operations(gateway.operate),
+        journal=gateway.journal,
+        clock=SystemClock(),
+        denials=gateway.denials,
+    )
     add_operations_api(app, OperationsAPI(guard=guard, identify=identify))
     runner = FrontRunner(app, shutdown_timeout_s=0.1)
     await runner.setup()

@@ -35,6 +35,7 @@ AT_THE_DOOR: Final[dict[str, str]] = {
     "procedure.not_offered": "If it is taken here: a route for it in `routes`.",
     "procedure.unknown": "If it should be there: `schemas.folders`; `kakehashi schema list`.",
     "proof.not_sealed_yet": "None; if it stays so, is sealing held up (`log.not_sealed`)?",
+    "request.misdirected": "If it is the gateway's name: `console.url`, or `console.hosts`.",
     "request.timeout": "None; if all clients have it, the network before the gateway is slow.",
     "request.too_large": "None; if they are lawful, raise `http.max_body_bytes`.",
 }
@@ -84,6 +85,8 @@ DELIVERIES: Final[dict[str, tuple[str, str, str]]] = {
 """Code to the delivery's state, what happened, and what to do."""
 
 INSIDE: Final[dict[str, str]] = {
+    "approval.own_request": "Another person approves or refuses it.",
+    "approval.waits_no_more": "Look at it; ask anew if it is still wanted.",
     "account.password_refused": "Choose another one: long, and not what everybody guesses first.",
     "broker.queue_full": "Is a worker running for it? The journal keeps the rest and goes on.",
     "broker.topology_mismatch": "Stop gateways and workers; `kakehashi topology apply --recreate`.",

@@ -84,11 +84,15 @@ def password(
     *,
     password_file: PasswordFile = None,
     ask: Ask = False,
+    revoke_tokens: Annotated[
+        bool, typer.Option("--revoke-tokens", help="Refuse its tokens from now on, too.")
+    ] = False,
 ) -> None:
     """Set an account's password and end its sessions."""
     invocation = Invocation.of(context)
     given = _password(password_file, ask=ask)
-    made = perform(invocation, "account.password", account=name, password=given)
+    said: dict[str, object] = {"account": name, "password": given, "revoke_tokens": revoke_tokens}
+    made = perform(invocation, "account.password", **said)
     screen.show(invocation, made, lambda console: _show_password(console, made))
 
 

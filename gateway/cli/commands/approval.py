@@ -62,6 +62,10 @@ def approve(context: typer.Context, request: ApprovalId, *, reason: Reason) -> N
 
     def show(console: Console) -> None:
         _show(console, answer)
+        done = answer.get("answer")
+        if isinstance(done, dict) and (half := done.get("second_half")):
+            told = words.of(("パスワードの後半", "The second half of the password"))
+            screen.plain(console, f"  {told}: {half}")
         if refused := answer.get("refused"):
             not_done = words.of(("実行できませんでした", "It could not be done"))
             console.print(f"{not_done}: {refused}", style="bold red")

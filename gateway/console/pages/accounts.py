@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.console.page import Page, see_other
 from gateway.domain.account import Role
+from gateway.services.operate.identities import HalfOfPasswordError
 from gateway.services.operate.refusals import NotFoundError
 
 PATH: Final = "/accounts"
@@ -19,7 +20,12 @@ async def show(page: Page) -> web.Response:
 
 async def add(page: Page) -> web.Response:
     """Make an account and show its password, this once."""
-    made = await page.ask("account.add", account=page.form.get("account", ""), roles=_roles(page))
+    name = page.form.get("account", "")
+    try:
+        made = await page.ask("account.add", account=name, roles=_roles(page))
+    except HalfOfPasswordError as waits:
+        half = {"account": name, "half": waits.half}
+        return page.show("accounts.html", {**await _all(page), "half": half})
     return page.show("accounts.html", {**await _all(page), "made": made})
 
 
@@ -36,7 +42,12 @@ async def change(page: Page) -> web.Response:
 
 async def new_password(page: Page) -> web.Response:
     """Give an account a new password and show it, this once."""
-    made = await page.ask("account.password", account=_name(page))
+    try:
+        made = await page.ask(
+            "account.password", account=_name(page), revoke_tokens="tokens" in page.form
+        )
+    except HalfOfPasswordError as waits:
+        return await _show_one(page, half={"account": _name(page), "half": waits.half})
     return await _show_one(page, made=made)
 
 
@@ -65,7 +76,7 @@ async def revoke_token(page: Page) -> web.Response:
 
 
 async def _all(page: Page) -> dict[str, object]:
-    return {"accounts": await page.ask("account.list"), "roles": _ROLES, "made": None}
+    return {"accounts": await page.ask("account.list"), "roles": _ROLES, "made": None, "half": None}
 
 
 async def _show_one(page: Page, **more: object) -> web.Response:
@@ -80,6 +91,7 @@ async def _show_one(page: Page, **more: object) -> web.Response:
         "tokens": await page.ask("token.list", account=name),
         "done": page.query.get("done"),
         "made": None,
+        "half": None,
         **more,
     }
     return page.show("account.html", values)

@@ -1,5 +1,7 @@
 """Attention: what waits for a person, by its cause, and what waits for a second one."""
 
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -10,6 +12,7 @@ from gateway.domain.errors import PermanentError
 from gateway.services.operate.four_eyes import WaitsForApprovalError
 from gateway.services.operate.guard import NotPermittedError
 
+_APPLICATION: Final = re.compile(r"/applications/[0-9a-f-]{36}")
 _DECISIONS: Final = {
     "approve": ("approval.approve", "approved"),
     "refuse": ("approval.refuse", "refused"),
@@ -40,27 +43,37 @@ async def decide(page: Page) -> web.Response:
     if refused := answer.get("refused"):
         told = page.say("attention.approved_but", detail=refused)
         return await _shown(page, failed=told, about=approval, status=422)
+    done_now = answer.get("answer")
+    if isinstance(done_now, dict) and (half := done_now.get("second_half")):
+        return await _shown(page, half={"account": done_now["account"], "half": half})
     if answer["operation"] == "replay.order" and answer["result"]:
         return (
             see_other(f"/replays/{answer['result']}?done=ordered")
             if done == "approved"
-            else _back(done)
+            else _back(page, done)
         )
-    return _back(done)
+    return _back(page, done)
 
 
-def _back(done: str) -> web.Response:
-    return see_other(f"/attention?done={done}")
+def _back(page: Page, done: str) -> web.Response:
+    then = page.form.get("then", "")
+    return see_other(f"{then if _APPLICATION.fullmatch(then) else '/attention'}?done={done}")
 
 
 async def _shown(
-    page: Page, *, failed: str | None = None, about: str | None = None, status: int = 200
+    page: Page,
+    *,
+    failed: str | None = None,
+    about: str | None = None,
+    half: Mapping[str, str] | None = None,
+    status: int = 200,
 ) -> web.Response:
     values = {
         **await _groups(page),
         "approvals": await page.ask("approval.list", waiting=True, limit=100),
         "failed": failed,
         "about": about,
+        "half": half,
         "typed": page.form,
         "done": done_of(page, "attention"),
     }
@@ -78,9 +91,9 @@ def done_of(page: Page, words: str) -> str | None:
     return page.say(name) if name in page.renderer.words else None
 
 
-def asked(error: WaitsForApprovalError) -> web.Response:
-    """Return the answer to what waits for a second person now."""
-    return see_other(f"/attention?done=asked#approval-{error.approval}")
+def asked(error: WaitsForApprovalError, page: str = "/attention") -> web.Response:
+    """Return the answer to what waits for a second person now: ``page`` shows it."""
+    return see_other(f"{page}?done=asked#approval-{error.approval}")
 
 
 ROUTES: Final = (

@@ -2,23 +2,34 @@
 
 import csv
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
+import structlog
 from aiohttp import web
 from yarl import URL
 
 from gateway.console.page import HEADERS, Page, see_other
 from gateway.console.pages.applications_csv import guarded
 from gateway.console.pages.attention import asked, done_of
-from gateway.domain.errors import PermanentError
+from gateway.console.pages.attention_csv import FILTERS, deliveries_csv
+from gateway.domain.errors import KakehashiError, PermanentError
 from gateway.services.operate.four_eyes import WaitsForApprovalError
 from gateway.services.operate.guard import NotPermittedError
 from gateway.services.operate.refusals import OperationError
 
-_FILTERS: Final = ("since", "until", "municipality")
+log = structlog.get_logger()
+
 _CHOSEN: Final = "d."
 """Before a delivery's id: the name of its checkbox."""
+_ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PAGE: Final = 100
+_ALL: Final = "all"
+"""In an address: everything that is shown is chosen."""
+_AT_ONCE: Final = 500
+"""So many are shown when all are chosen, and may be decided together."""
 _EACH: Final = {
     "replay": "parked.replay_each",
     "confirm": "parked.confirm_each",
@@ -57,8 +68,8 @@ async def acknowledge(page: Page) -> web.Response:
 
 
 async def each(page: Page) -> web.Response:
-    """Decide those that were chosen, and tell one by one what became of them."""
-    chosen = _chosen(page)
+    """Decide those that were chosen or pasted, and tell one by one what became of them."""
+    chosen = [*_chosen(page), *_pasted(page)]
     operation = _EACH.get(page.form.get("do", ""), "")
     if not operation:
         raise OperationError("nothing of this kind can be done")
@@ -107,13 +118,13 @@ async def resubmissions(page: Page) -> web.Response:
     return page.show("attention_resubmissions.html", {"group_id": _id(page), **found})
 
 
-async def resubmissions_csv(page: Page) -> web.Response:
-    """Return the same as a file, all of it, once it is written down who takes it."""
+async def resubmissions_csv(page: Page) -> web.StreamResponse:
+    """Stream the same as a file, all of it, once it is written down who takes it."""
     with page.rooms.exports.place(page.person.name):
         return await _resubmissions_csv(page)
 
 
-async def _resubmissions_csv(page: Page) -> web.Response:
+async def _resubmissions_csv(page: Page) -> web.StreamResponse:
     group = (await page.ask("attention.show", group=_id(page), limit=1))["group"]
     among: dict[str, object] = {
         "destination": group["destination"],
@@ -122,26 +133,43 @@ async def _resubmissions_csv(page: Page) -> web.Response:
         "municipality": _filters(page.query).get("municipality"),
     }
     await page.ask("messages.export", where={key: said for key, said in among.items() if said})
-    text = io.StringIO()
-    # Excel reads UTF-8 by its mark only.
-    text.write("\ufeff")
-    rows = csv.writer(text, lineterminator="\r\n")
-    rows.writerow(_COLUMNS)
-    before: str | None = None
-    while True:
-        found = await _resubmissions(page, before)
-        for one in found["applications"]:
-            rows.writerow([guarded(_text(one[column])) for column in _COLUMNS])
-        before = found["before"]
-        if before is None:
-            break
+    # The first part before anything is sent: what is refused is told as a page.
+    found = await _resubmissions(page, None)
     name = f"resubmissions-{_id(page)}.csv"
-    return web.Response(
-        text=text.getvalue(),
-        content_type="text/csv",
-        charset="utf-8",
-        headers={**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'},
+    answer = web.StreamResponse(
+        headers={
+            **HEADERS,
+            "Content-Type": "text/csv; charset=utf-8",
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        }
     )
+    await answer.prepare(page.request)
+    # Excel reads UTF-8 by its mark only.
+    await answer.write(b"\xef\xbb\xbf" + _lines([_COLUMNS]))
+    try:
+        while True:
+            rows = [[_text(one[column]) for column in _COLUMNS] for one in found["applications"]]
+            await answer.write(_lines(rows))
+            if found["before"] is None:
+                return answer
+            visit = await page.still()
+            if visit is None:
+                raise NotPermittedError
+            page = replace(page, visit=visit)
+            found = await _resubmissions(page, found["before"])
+    except KakehashiError as error:
+        # Too late for another status: the last line says that the file is not whole.
+        log.warning("console.export_broken_off", code=error.code)
+        await answer.write(f"# {page.say('applications.export_broken', n='?')}\r\n".encode())
+    return answer
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\r\n")
+    lines.writerows([guarded(cell) for cell in row] for row in rows)
+    return text.getvalue().encode()
 
 
 def _text(value: object) -> str:
@@ -161,21 +189,30 @@ async def _shown(
     error = None
     try:
         found = await page.ask(
-            "attention.show", group=_id(page), after=page.query.get("after"), **said
+            "attention.show",
+            group=_id(page),
+            after=page.query.get("after"),
+            limit=_AT_ONCE if _ALL in page.query else _PAGE,
+            **said,
         )
     except OperationError as refusal:
         error = str(refusal)
         found = await page.ask("attention.show", group=_id(page))
     values = {
         **found,
-        "filters": {name: page.query.get(name, "") for name in _FILTERS},
+        "filters": {name: page.query.get(name, "") for name in FILTERS},
         "filter_failed": error,
         "query": _query(said),
         "next_query": _query({**said, "after": found["next"]}) if found["next"] else None,
         "failed": failed,
         "about": about,
         "typed": page.form,
-        "chosen": frozenset(_chosen(page)),
+        "all_query": _query({**said, _ALL: "1"}),
+        "chosen": frozenset(
+            [each["id"] for each in found["deliveries"]]
+            if _ALL in page.query and not page.form
+            else _chosen(page)
+        ),
         "done": done_of(page, "attention"),
     }
     return page.show("attention_group.html", values, status=422 if failed or error else 200)
@@ -239,7 +276,7 @@ async def _where(page: Page, said: Mapping[str, str]) -> dict[str, object]:
 
 
 def _filters(said: Mapping[str, str]) -> dict[str, str]:
-    return {name: said[name].strip() for name in _FILTERS if said.get(name, "").strip()}
+    return {name: said[name].strip() for name in FILTERS if said.get(name, "").strip()}
 
 
 def _query(said: Mapping[str, object]) -> str:
@@ -248,6 +285,12 @@ def _query(said: Mapping[str, object]) -> str:
 
 def _chosen(page: Page) -> list[str]:
     return [name.removeprefix(_CHOSEN) for name in page.form if name.startswith(_CHOSEN)]
+
+
+def _pasted(page: Page) -> list[str]:
+    """Return the first id of each line: lines of the file that is downloaded may be pasted."""
+    lines = page.form.get("ids", "").splitlines()
+    return [match[0].lower() for line in lines if (match := _ID.search(line))]
 
 
 def _id(page: Page) -> str:
@@ -265,4 +308,5 @@ ROUTES: Final = (
     ("POST", f"{_GROUP}/replay", order),
     ("GET", f"{_GROUP}/resubmissions", resubmissions),
     ("GET", f"{_GROUP}/resubmissions.csv", resubmissions_csv),
+    ("GET", f"{_GROUP}/deliveries.csv", deliveries_csv),
 )

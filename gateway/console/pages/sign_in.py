@@ -1,6 +1,6 @@
 """Signing in and out; the only page for people who have not signed in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from math import ceil
 from typing import Final
@@ -21,6 +21,7 @@ from gateway.console.page import (
 from gateway.console.render import Renderer
 from gateway.domain.errors import TransientError
 from gateway.services.sign_in import NotSignedIn, SignedIn, WhyNot
+from gateway.services.sign_in_line import RETRY_S
 
 SIGN_IN: Final = "/sign-in"
 _ELSEWHERE: Final = ("/live/", SIGN_IN, "/sign-out")
@@ -61,12 +62,27 @@ class SignInPage:
             )
         except TransientError:
             busy = HTTPStatus.SERVICE_UNAVAILABLE
-            return self._form(request, then=then, name=name, code="busy", status=busy)
+            shown = self._form(request, then=then, name=name, code="busy", status=busy)
+            shown.headers["Retry-After"] = str(ceil(RETRY_S))
+            return shown
         if isinstance(answer, SignedIn):
             let_in = see_other(then)
             self._entry.cookie.give(let_in, answer.secret)
             return let_in
         return self._not_let_in(request, answer, then=then, name=name)
+
+    def once_more(
+        self, request: web.Request, then: str, typed: Sequence[tuple[str, str]]
+    ) -> web.Response:
+        """Show the form to whoever was signed out while another form stood open.
+
+        Args:
+            request: Posted that other form, of which nothing is done.
+            then: Where that stands.
+            typed: What was typed there, to be copied.
+        """
+        forbidden = HTTPStatus.FORBIDDEN
+        return self._form(request, then=_then(then), code="ended", typed=typed, status=forbidden)
 
     async def sign_out(self, page: Page) -> web.Response:
         """End the session; whoever shows its cookie again is nobody."""
@@ -100,7 +116,7 @@ class SignInPage:
     ) -> web.Response:
         address = str(URL(SIGN_IN).with_query(then=str(values["then"])))
         frame = frame_for_nobody(request, address)
-        shown = {"code": None, "done": None, "name": "", "wait_s": 0, **values}
+        shown = {"code": None, "done": None, "name": "", "wait_s": 0, "typed": (), **values}
         text = self._renderer("sign_in.html", language_of(request), {**frame, **shown})
         return html_response(text, status)
 

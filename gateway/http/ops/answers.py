@@ -58,6 +58,11 @@ class WaitsForApproval(Answer):
 
     code: str
     approval: UUID
+    half: str | None = Field(
+        default=None,
+        description="Of a password that will then be made: its first half, shown this once. "
+        "Who approves is shown the other.",
+    )
 
 
 class Line(Answer):

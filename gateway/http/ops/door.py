@@ -16,7 +16,7 @@ from gateway.http.headers import language
 from gateway.http.ops import cursor
 from gateway.http.ops.answers import Me
 from gateway.http.ops.caller import Caller, Identify, admit
-from gateway.http.ops.openapi import document
+from gateway.http.ops.openapi import SESSION_COOKIE, document
 from gateway.http.ops.problems import OpsProblem, OpsRefusedError, answer, problem_of
 from gateway.http.ops.reading import read
 from gateway.http.ops.route import PREFIX, First, Items, Pages, Route
@@ -25,6 +25,7 @@ from gateway.http.problems import RefusedError
 from gateway.http.whole_log import WHOLE_LOG, OneAtATime
 from gateway.services.operate.four_eyes import WaitsForApprovalError
 from gateway.services.operate.guard import Guard
+from gateway.services.operate.identities import HalfOfPasswordError
 
 log = structlog.get_logger()
 
@@ -41,11 +42,13 @@ class OperationsAPI:
     Attributes:
         guard: Does the operations.
         identify: Knows who calls.
+        cookie: What the cookie of the console's session is called.
         whole_log: Keeps callers from reading the whole log at the same time.
     """
 
     guard: Guard
     identify: Identify
+    cookie: str = SESSION_COOKIE
     whole_log: OneAtATime = field(default_factory=OneAtATime)
 
 
@@ -101,7 +104,7 @@ class _Door:
 
     @cached_property
     def _document(self) -> dict[str, object]:
-        return document()
+        return document(self._api.cookie)
 
     async def me(self, _request: web.Request, caller: Caller) -> web.Response:
         may = [route.id for route in ROUTES if self._guard.may(caller.person, route.operation)]
@@ -135,7 +138,8 @@ class _Door:
 
 def _waits(error: WaitsForApprovalError) -> web.Response:
     """Return that nothing was done yet: the request waits for a second person."""
-    response = _json({"code": error.code, "approval": error.approval}, status=202)
+    told = {"half": error.half} if isinstance(error, HalfOfPasswordError) else {}
+    response = _json({"code": error.code, "approval": error.approval, **told}, status=202)
     response.headers["Location"] = f"{PREFIX}/approvals/{error.approval}"
     return response
 

@@ -22,7 +22,7 @@ Node = dict[str, object]
 
 SESSION_COOKIE: Final = "kakehashi_session"
 _REF: Final = "#/components/schemas/{model}"
-_ALWAYS: Final = (400, 401, 404, 405, 417, 503)
+_ALWAYS: Final = (400, 401, 404, 405, 417, 421, 503)
 _BODY: Final = (408, 413, 415)
 _TEXT: Final[Node] = {"type": "string"}
 _HEADERS: Final[Mapping[int, tuple[str, str, Node]]] = {
@@ -46,8 +46,12 @@ _ONLY_AT_THE_FRONT: Final = (
 _OVER_THE_SOCKET: Final = frozenset({"operation.unknown", "operator.unknown"})
 
 
-def document() -> Node:
-    """Return the OpenAPI document of the operations API."""
+def document(cookie: str = SESSION_COOKIE) -> Node:
+    """Return the OpenAPI document of the operations API.
+
+    Args:
+        cookie: What the cookie of the console's session is called; behind https it has a prefix.
+    """
     paths: dict[str, Node] = {f"{PREFIX}/me": {"get": _me()}}
     for route in ROUTES:
         paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(route)
@@ -78,7 +82,7 @@ def document() -> Node:
                 "session": {
                     "type": "apiKey",
                     "in": "cookie",
-                    "name": SESSION_COOKIE,
+                    "name": cookie,
                     "description": "The console's session; where something changes, with "
                     f"`{CSRF_HEADER}` as `GET {PREFIX}/me` says.",
                 },
@@ -94,6 +98,8 @@ def refusals(route: Route) -> list[int]:
         found |= {*_BODY}
     if route.version is not None and _changes(route):
         found |= {409, 412}
+    if route.operation.startswith("approval.") and _changes(route):
+        found |= {409}
     if route.needs_version:
         found |= {428}
     return sorted(found)

@@ -19,8 +19,10 @@ from gateway.schema.errors import FieldError, Language
 from gateway.services.operate.guard import NotPermittedError
 from gateway.services.operate.refusals import (
     ChangedMeanwhileError,
+    DecidedError,
     NotFoundError,
     OperationError,
+    OwnRequestError,
 )
 
 REALM: Final = "kakehashi-operations"
@@ -51,6 +53,16 @@ DETAILS: Final[dict[str, tuple[int, str, str]]] = {
         403,
         "roles に挙げた役割のどれかが必要です。",
         "One of the roles in roles is needed.",
+    ),
+    "approval.own_request": (
+        403,
+        "自分の依頼は自分で承認・却下できません。別の人が判断してください。",
+        "You asked for it yourself: another person must decide it.",
+    ),
+    "approval.waits_no_more": (
+        409,
+        "この依頼はすでに判断されたか、取り下げられたか、期限が切れています。",
+        "This request was decided or withdrawn, or it has expired: it waits no more.",
     ),
     "operation.not_found": (404, "対象が見つかりません。", "There is no such thing."),
     "delivery.not_found": (
@@ -160,6 +172,10 @@ def problem_of(error: KakehashiError, *, conditional: bool) -> OpsProblem:
             return OpsProblem(412, "request.precondition_failed")
         case ChangedMeanwhileError():
             return OpsProblem(409, code)
+        case OwnRequestError():
+            status = 403
+        case DecidedError():
+            status = 409
         case NotFoundError() | DeliveryNotFoundError():
             status = 404
         case TransientError():

@@ -10,7 +10,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from gateway.http.ops.parameters import model_of, selection_of
-from gateway.services.operate.four_eyes import COVERS
+from gateway.services.operate.four_eyes_rule import COVERS
+from gateway.services.operate.identities import IDENTITIES
 
 PREFIX: Final = "/ops/v1"
 IDS: Final = frozenset({"application", "approval", "delivery", "order"})
@@ -131,7 +132,8 @@ class Route:
     @cached_property
     def may_wait(self) -> bool:
         """Whether a second person may have to approve it first."""
-        return any(self.operation in covered for covered in COVERS.values())
+        covered = (IDENTITIES, *COVERS.values())
+        return any(self.operation in each for each in covered)
 
     @cached_property
     def has_body(self) -> bool:

@@ -113,13 +113,19 @@ class OperateAccounts:
         return await self._changed(account, actor, "roles", lambda one: replace(one, roles=given))
 
     async def password(
-        self, account: str, password: str | None = None, *, actor: Actor
+        self,
+        account: str,
+        password: str | None = None,
+        *,
+        revoke_tokens: bool = False,
+        actor: Actor,
     ) -> dict[str, object]:
         """Set somebody's password; all their sessions end.
 
         Args:
             account: Whose.
             password: ``None`` has one made.
+            revoke_tokens: Whether its tokens are refused from now on, too.
             actor: Who asks.
 
         Returns:
@@ -138,10 +144,11 @@ class OperateAccounts:
             lambda one: replace(one, digest=digest, changed_at=now),
             ends=Ended.PASSWORD,
         )
-        return {**shown, "password": told}
+        revoked = await self._revoke_tokens(account, actor) if revoke_tokens else 0
+        return {**shown, "password": told, "tokens_revoked": revoked}
 
     async def disable(self, account: str, *, actor: Actor) -> dict[str, object]:
-        """Let nobody in with an account any more; its sessions end, its tokens are refused.
+        """Let nobody in with an account any more; its sessions end, its tokens are revoked.
 
         Raises:
             NotFoundError: There is no such account.
@@ -150,23 +157,42 @@ class OperateAccounts:
         if account == actor.name:
             raise OperationError("nobody disables their own account")
         now = self._clock.now()
-        return await self._changed(
+        shown = await self._changed(
             account,
             actor,
             "disabled",
             lambda one: replace(one, disabled_at=one.disabled_at or now),
             ends=Ended.DISABLED,
         )
+        # Refused already; but they must not come back to life with the account.
+        await self._revoke_tokens(account, actor)
+        return shown
 
     async def enable(self, account: str, *, actor: Actor) -> dict[str, object]:
-        """Let somebody in again, with the password that they had.
+        """Let somebody in again, with the password that they had; no token of before.
 
         Raises:
             NotFoundError: There is no such account.
         """
+        known = await self._journal.account(account)
+        if known is not None and known.disabled_at is not None:
+            # Those that a process left which ended while it disabled the account.
+            await self._revoke_tokens(account, actor)
         return await self._changed(
             account, actor, "enabled", lambda one: replace(one, disabled_at=None)
         )
+
+    async def _revoke_tokens(self, name: str, actor: Actor) -> int:
+        """Revoke what an account has, and return how many they were."""
+        account = await self._journal.account(name)
+        revoked = 0
+        for token in await self._journal.tokens(name):
+            if account is None or token.revoked_at is not None:
+                continue
+            now = self._clock.now()
+            entry = account_entry(self._clock, actor, account, "token_revoked", token=token.id)
+            revoked += await self._journal.revoke_token(token.id, now, entry, account=name)
+        return revoked
 
     async def _changed(
         self,

@@ -20,6 +20,7 @@ from gateway.services.operate.doubt_restored import DoubtRestored
 from gateway.services.operate.examine_log import ExamineLog
 from gateway.services.operate.export_log import ExportLog
 from gateway.services.operate.four_eyes import FourEyes
+from gateway.services.operate.identities import completed, under_four_eyes
 from gateway.services.operate.log_keys import ShowLogKeys
 from gateway.services.operate.log_level import OperateLogLevel
 from gateway.services.operate.log_standing import ShowLogStanding
@@ -118,11 +119,16 @@ class Operations:
     people: PeopleOperations
 
 
-def operations(operate: Operations) -> Mapping[str, Operation]:
+def operations(operate: Operations, *, at_the_machine: bool = False) -> Mapping[str, Operation]:
     """Return every operation: who asks and its arguments in, something JSON-like out.
 
-    Those that decide something are told who asks, as the operating system vouches for
-    it; nobody can name somebody else.
+    Those that decide something are told who asks, as the operating system or a sign-in
+    vouches for it; nobody can name somebody else.
+
+    Args:
+        operate: What does them.
+        at_the_machine: Whether who asks is the gateway's user on its machine, who gives out
+            accounts alone.
     """
     four_eyes = operate.attention.four_eyes
     plain: dict[str, Operation] = {
@@ -224,10 +230,12 @@ def operations(operate: Operations) -> Mapping[str, Operation]:
     }
 
     async def approve(approval: str, *, actor: Actor, reason: str) -> object:
-        return await four_eyes.approve(approval, actor=actor, reason=reason, do=plain)
+        return await four_eyes.approve(approval, actor=actor, reason=reason, do=completed(plain))
 
-    watched = {
-        name: four_eyes.watched(name, plain[name], plain["parked.plan"])
+    plan = plain["parked.plan"]
+    watched = {} if at_the_machine else under_four_eyes(four_eyes, plain, plan)
+    watched |= {
+        name: four_eyes.watched(name, plain[name], plan)
         for name in four_eyes.covered & plain.keys()
     }
     return {**plain, **watched, "approval.approve": _deciding(approve)}

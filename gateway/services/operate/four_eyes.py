@@ -1,8 +1,8 @@
 """Four eyes: what one person asks for is done once another person has approved it."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -14,41 +14,28 @@ from gateway.domain.entry import Action, Actor, ActorKind, Detail, Entry, Fact
 from gateway.domain.errors import PermanentError
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
+from gateway.services.operate.concerned import Concerned
+from gateway.services.operate.four_eyes_rule import FourEyesRule
 from gateway.services.operate.permissions import PERMITTED
-from gateway.services.operate.refusals import NotFoundError, OperationError, parse_id, printable
+from gateway.services.operate.refusals import (
+    DecidedError,
+    NotFoundError,
+    OperationError,
+    OwnRequestError,
+    parse_id,
+    printable,
+)
 from gateway.services.operate.wishes import ORDER, Operation, Wish, Wishes
 
 LIFETIME: Final = timedelta(hours=24)
 """After that nobody can approve a request: what it is about has changed meanwhile."""
-
-_CHANGE: Final = "destination.change"
-_PAUSED: Final = "paused"
-"""The setting that pauses and resumes, by whichever operation it is changed."""
-
-COVERS: Final[Mapping[str, frozenset[str]]] = {
-    "replay.order": frozenset({"replay.order", "parked.replay", "parked.replay_each"}),
-    "replay.resume": frozenset({"replay.resume"}),
-    "parked.confirm": frozenset({"parked.confirm", "parked.confirm_each"}),
-    "parked.cancel": frozenset({"parked.cancel", "parked.cancel_each"}),
-    "destination.pause": frozenset({"destination.pause", _CHANGE}),
-    "destination.resume": frozenset({"destination.resume", _CHANGE}),
-    "destination.change": frozenset({_CHANGE}),
-    "client.revoke": frozenset({"client.revoke"}),
-    "account.change": frozenset({"account.change"}),
-    "account.disable": frozenset({"account.disable"}),
-    "account.enable": frozenset({"account.enable"}),
-    "audit.shred": frozenset({"audit.shred"}),
-    "audit.accept_restore": frozenset({"audit.accept_restore"}),
-}
-"""What can be configured to need a second person, to the operations that are then covered: none
-of them is a way round another. None answers with a secret, for the answer is the second
-person's."""
 
 DECIDED_FOR_OTHERS: Final = frozenset({"approval.approve", "approval.refuse"})
 """Only for who may do themselves what was asked for."""
 
 _GATEWAY: Final = Actor(ActorKind.GATEWAY, "approvals")
 _ALL: Final = 1000
+_MOST_LISTED: Final = 500
 
 
 class WaitsForApprovalError(PermanentError):
@@ -60,35 +47,6 @@ class WaitsForApprovalError(PermanentError):
     def approval(self) -> str:
         """The request's id."""
         return str(self.args[0])
-
-
-@dataclass(frozen=True, slots=True)
-class FourEyesRule:
-    """What needs a second person.
-
-    Attributes:
-        operations: Names out of ``COVERS``.
-        above: What concerns so many deliveries or fewer needs none; 0 for always.
-    """
-
-    operations: frozenset[str] = frozenset()
-    above: int = 0
-
-    @property
-    def covered(self) -> frozenset[str]:
-        """Every operation that is covered."""
-        return frozenset().union(*(COVERS[name] for name in self.operations))
-
-    def concerns(self, name: str, arguments: Mapping[str, object]) -> bool:
-        """Tell whether a covered operation is meant as it is asked for.
-
-        Where pausing and resuming need a second person and other changes do not, only a
-        change that pauses or resumes does.
-        """
-        if name != _CHANGE or _CHANGE in self.operations:
-            return True
-        said = (arguments.get("settings"), arguments.get("reset"))
-        return any(isinstance(each, Collection) and _PAUSED in each for each in said)
 
 
 class FourEyes:
@@ -110,6 +68,7 @@ class FourEyes:
         """Keep what it works with; opens nothing."""
         self._rule = rule
         self._wishes = Wishes(journal=journal, clock=clock)
+        self._concerned = Concerned(journal)
         self._journal = journal
         self._clock = clock
         self._new_id = new_id
@@ -119,6 +78,11 @@ class FourEyes:
     def covered(self) -> frozenset[str]:
         """The operations that may need a second person."""
         return self._rule.covered
+
+    @property
+    def covers_identities(self) -> bool:
+        """Whether nobody gives out accounts alone."""
+        return self._rule.identities and bool(self._rule.operations)
 
     def watched(self, name: str, operation: Operation, plan: Operation) -> Operation:
         """Return ``operation`` so that it is only asked for, where the rule says so.
@@ -140,11 +104,32 @@ class FourEyes:
 
         return ask
 
-    async def list(self, *, waiting: bool = False, limit: int = 50) -> list[dict[str, object]]:
-        """Return the latest requests, newest first; with ``waiting`` those that wait."""
+    async def list(
+        self, *, waiting: bool = False, application: str | None = None, limit: int = 50
+    ) -> list[dict[str, object]]:
+        """Return the latest requests, newest first.
+
+        Args:
+            waiting: Only those that wait.
+            application: Only those about this application; ``concerns`` tells which of its
+                deliveries each is about.
+            limit: So many at most; of the latest 500.
+
+        Raises:
+            NotFoundError: No application has this id.
+        """
         await self.expire()
-        found = await self._journal.approvals(waiting=waiting, limit=max(1, min(limit, 500)))
-        return [self._view(one) for one in found]
+        limit = max(1, min(limit, _MOST_LISTED))
+        if application is None:
+            found = await self._journal.approvals(waiting=waiting, limit=limit)
+            return [self._view(one) for one in found]
+        deliveries = await self._concerned.deliveries(application)
+        about: list[dict[str, object]] = []
+        for one in await self._journal.approvals(waiting=waiting, limit=_MOST_LISTED):
+            said = self._said(one)
+            if concerns := await self._concerned.of(one.operation, said, deliveries):
+                about.append({**self._view(one), "concerns": concerns})
+        return about[:limit]
 
     async def show(self, approval: str) -> dict[str, object]:
         """Return one request.
@@ -271,7 +256,7 @@ class FourEyes:
         await self.expire()
         found = await self._known(approval)
         if found.requested_by == actor.name:
-            raise OperationError("you asked for it yourself: another person must decide it")
+            raise OwnRequestError("you asked for it yourself: another person must decide it")
         return found
 
     async def _require_that_asker_still_may(self, found: Approval) -> None:
@@ -301,7 +286,7 @@ class FourEyes:
         entry = self._entry(_DECISIONS[becomes], found, actor, conceal({"reason": reason}), {})
         if not await self._journal.decide_approval(decided, entry):
             state = (await self._known(str(found.id))).state
-            raise OperationError(f"this request is {state}: it waits no more")
+            raise DecidedError(f"this request is {state}: it waits no more")
         return decided
 
     async def _known(self, approval: str) -> Approval:
@@ -331,15 +316,20 @@ class FourEyes:
             },
         )
 
-    def _view(self, one: Approval) -> dict[str, object]:
+    def _said(self, one: Approval) -> dict[str, object]:
         text = self._at_rest.open(one.arguments)
-        said = {} if text is None else json.loads(text)
+        said: dict[str, object] = {} if text is None else json.loads(text)
+        return said
+
+    def _view(self, one: Approval) -> dict[str, object]:
+        said = self._said(one)
         reason = one.decided_reason
         return {
             "id": str(one.id),
             "operation": one.operation,
             "subject": one.subject,
             "deliveries": one.deliveries,
+            "concerns": [],
             "reason": said.get("reason"),
             "state": one.state.value,
             "requested_by": one.requested_by,

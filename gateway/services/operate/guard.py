@@ -1,5 +1,6 @@
 """Whether a person may do what they ask for; every denial is written down."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -8,11 +9,13 @@ from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.errors import PermanentError
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
+from gateway.services.count_denials import CountDenials
 from gateway.services.operate.by_name import Operation
 from gateway.services.operate.four_eyes import DECIDED_FOR_OTHERS
 from gateway.services.operate.permissions import PERMITTED
 from gateway.services.operate.refusals import NotFoundError
 
+_WRITTEN_EVERY_S: Final = 1.0
 _NOBODY: Final[frozenset[Role]] = frozenset()
 
 
@@ -26,12 +29,28 @@ class Guard:
     """Does operations for people who have signed in: the one way for the console and the API."""
 
     def __init__(
-        self, operations: Mapping[str, Operation], *, journal: Journal, clock: Clock
+        self,
+        operations: Mapping[str, Operation],
+        *,
+        journal: Journal,
+        clock: Clock,
+        denials: CountDenials | None = None,
     ) -> None:
-        """Keep what it guards; opens nothing."""
+        """Keep what it guards; opens nothing.
+
+        Args:
+            operations: What is done, by name.
+            journal: Where denials are written down.
+            clock: For the entries.
+            denials: Counts those that come too fast to be written one by one; without it each
+                is written.
+        """
         self._operations = operations
         self._journal = journal
         self._clock = clock
+        self._denials = denials
+        # As many as there are accounts that were ever denied something.
+        self._written_at: dict[str, float] = {}
 
     def may(self, person: Person, operation: str) -> bool:
         """Tell whether ``person`` may ask for ``operation``; writes nothing.
@@ -58,7 +77,7 @@ class Guard:
         if not self.may(person, operation) or not await self._may_decide(
             person, operation, actor, arguments
         ):
-            await self._journal.record([self._denied(actor, operation)])
+            await self._note(actor, operation)
             raise NotPermittedError(*self.needs(operation))
         return await self._operations[operation](actor, arguments)
 
@@ -71,6 +90,16 @@ class Guard:
         about = {"approval": arguments.get("approval")}
         asked: Any = await self._operations["approval.show"](actor, about)
         return self.may(person, asked["operation"])
+
+    async def _note(self, actor: Actor, operation: str) -> None:
+        """Write a denial down: at once, or counted if the same person's last one just was."""
+        now = time.monotonic()
+        last = self._written_at.get(actor.name)
+        if self._denials is None or last is None or now - last >= _WRITTEN_EVERY_S:
+            self._written_at[actor.name] = now
+            await self._journal.record([self._denied(actor, operation)])
+        else:
+            self._denials.count_operation(actor, operation)
 
     def _denied(self, actor: Actor, operation: str) -> Entry:
         return Entry(

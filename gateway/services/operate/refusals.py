@@ -20,6 +20,18 @@ class ChangedMeanwhileError(OperationError):
     code = "operation.changed_meanwhile"
 
 
+class OwnRequestError(OperationError):
+    """Somebody wants to decide what they asked for themselves."""
+
+    code = "approval.own_request"
+
+
+class DecidedError(OperationError):
+    """A request was decided, withdrawn or has expired: it waits no more."""
+
+    code = "approval.waits_no_more"
+
+
 class NotFoundError(PermanentError):
     """There is no such application, delivery, client or key."""
 

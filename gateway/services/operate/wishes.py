@@ -18,7 +18,7 @@ from gateway.services.operate.selection import parse_moment
 Operation = Callable[[Actor, Mapping[str, object]], Awaitable[object]]
 
 ORDER: Final = "replay.order"
-_WORDS: Final = frozenset({"reason", "reference", "note"})
+_WORDS: Final = frozenset({"reason", "reference", "note", "password"})
 _LONGEST_SUBJECT: Final = 300
 
 

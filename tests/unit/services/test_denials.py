@@ -1,15 +1,22 @@
 """Denials are counted and written once a second, however many there are."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.domain.account import Person, Role
 from gateway.domain.identifiers import ClientName
+from gateway.drivers.system_clock import SystemClock
 from gateway.services import count_denials
+from gateway.services.operate.by_name import operations
+from gateway.services.operate.guard import Guard, NotPermittedError
 from gateway.testing.faults import FlakyJournal
 from gateway.testing.world import World, eventually
+
+DENIED = "operation.denied"
 
 
 async def test_a_flood_of_denials_becomes_one_entry_for_each_reason_and_client(
@@ -26,6 +33,34 @@ async def test_a_flood_of_denials_becomes_one_entry_for_each_reason_and_client(
     assert [(e["actor"]["name"], e["facts"]["code"], e["facts"]["count"]) for e in denied] == [
         ("front-end", "client.key_unknown", 1000),
         ("portal", "request.too_large", 1),
+    ]
+
+
+async def test_whoever_has_signed_in_floods_the_log_no_more_than_others_do(world: World) -> None:
+    gateway = world.gateway
+    guard = Guard(
+        operations(gateway.operate),
+        journal=gateway.journal,
+        clock=SystemClock(),
+        denials=gateway.denials,
+    )
+    viewer = Person("hanako", frozenset({Role.VIEWER}))
+    guard._written_at["hanako"] = time.monotonic() + 3600  # for a second that lasts
+    tried = ["parked.cancel"] * 500 + ["audit.search"] * 2
+
+    for name in tried:
+        with pytest.raises(NotPermittedError):
+            await guard.perform(viewer, name)
+    with pytest.raises(NotPermittedError):
+        await guard.perform(Person("taro", frozenset({Role.VIEWER})), "audit.search")
+
+    # The first of each person stands there before they are told no.
+    assert [e["actor"]["name"] for e in await world.log() if e["action"] == DENIED] == ["taro"]
+    await gateway.denials.write()
+    denied: list[Any] = [e for e in await world.log() if e["action"] == DENIED]
+    assert [(e["actor"]["name"], e["facts"]) for e in denied[1:]] == [
+        ("hanako", {"operation": "parked.cancel", "count": 500}),
+        ("hanako", {"operation": "audit.search", "count": 2}),
     ]
 
 

@@ -17,13 +17,8 @@ from gateway.domain.records import DeliveryRecord
 from gateway.drivers.system_clock import SystemClock, new_id
 from gateway.sdk import Application, Delivery, Receipt, RejectedError
 from gateway.services.operate.by_name import operations
-from gateway.services.operate.four_eyes import (
-    COVERS,
-    LIFETIME,
-    FourEyes,
-    FourEyesRule,
-    WaitsForApprovalError,
-)
+from gateway.services.operate.four_eyes import LIFETIME, FourEyes, WaitsForApprovalError
+from gateway.services.operate.four_eyes_rule import COVERS, FourEyesRule
 from gateway.services.operate.guard import Guard, NotPermittedError
 from gateway.services.operate.permissions import PERMITTED
 from gateway.services.operate.refusals import OperationError

@@ -245,12 +245,47 @@ async def test_a_token_is_its_accounts_until_it_is_over(
     await offered["account.disable"](ADMIN, {"account": "hanako"})
     assert await who(presented) == Refusal(status=401, code="operator.token_revoked")
     await offered["account.enable"](ADMIN, {"account": "hanako"})
-    await offered["own.token_revoke"](HANAKO, {"token": made["id"]})
+    # No token of before comes back with the account.
+    assert await who(presented) == Refusal(status=401, code="operator.token_revoked")
+    another: Any = await offered["own.token_add"](HANAKO, {"label": "監視", "days": 1})
+    await offered["own.token_revoke"](HANAKO, {"token": another["id"]})
+    presented = f"Bearer {another['token']}"
     assert await who(presented) == Refusal(status=401, code="operator.token_revoked")
     changes = await log(world, "account.changed")
     about = [(entry["change"], entry.get("token")) for entry in changes]
     assert ("token_added", made["id"]) in about
     assert ("token_revoked", made["id"]) in about
+
+
+async def test_whoever_has_an_old_session_or_token_is_nobody_after_a_reset_and_may_less_with_less(
+    world: World, offered: Mapping[str, Operation]
+):
+    await make(offered, "viewer", "operator")
+    sessions = world.gateway.sessions
+    made: Any = await offered["own.token_add"](HANAKO, {"label": "監視", "days": 1})
+    presented = f"Bearer {made['token']}"
+    account = await world.gateway.journal.account("hanako")
+    assert account is not None
+    secret = await sessions.open(account, address="127.0.0.1")
+    assert secret is not None
+
+    await offered["account.change"](ADMIN, {"account": "hanako", "roles": ("viewer",)})
+    less = Person("hanako", frozenset({Role.VIEWER}))
+    assert await sessions.person_of_token(presented) == less
+    assert await sessions.person_of_session(secret) == less
+
+    kept: Any = await offered["account.password"](ADMIN, {"account": "hanako"})
+    assert kept["tokens_revoked"] == 0
+    assert await sessions.person_of_session(secret) is None
+    assert await sessions.person_of_token(presented) == less
+
+    done: Any = await offered["account.password"](
+        ADMIN, {"account": "hanako", "revoke_tokens": True}
+    )
+    assert done["tokens_revoked"] == 1
+    assert await sessions.person_of_token(presented) == Refusal(
+        status=401, code="operator.token_revoked"
+    )
 
 
 async def test_a_token_that_has_expired_is_refused(world: World, offered: Mapping[str, Operation]):

@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway.domain.account import Role
-from gateway.http.ops.answers import Answer, Moment
+from gateway.http.ops.answers import Answer, Count, Moment
 from gateway.http.ops.route import Items, Route
 from gateway.services.operate.account_access import AccountAccess
 from gateway.services.operate.accounts import OperateAccounts
@@ -24,6 +24,12 @@ class AccountWithPassword(Account):
     """An account whose password was set."""
 
     password: str | None
+
+
+class AccountWithNewPassword(AccountWithPassword):
+    """An account whose password was set anew."""
+
+    tokens_revoked: Count
 
 
 class Session(Answer):
@@ -109,7 +115,7 @@ ROUTES: Final = (
         operation="account.password",
         does=OperateAccounts.password,
         summary="Set somebody's password; all their sessions end.",
-        answer=AccountWithPassword,
+        answer=AccountWithNewPassword,
     ),
     Route(
         method="POST",

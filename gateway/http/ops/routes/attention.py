@@ -63,6 +63,9 @@ class Approval(Answer):
     operation: str
     subject: str
     deliveries: Count | None
+    concerns: list[UUID] = Field(
+        description="If an application was asked for: which of its deliveries; else empty."
+    )
     reason: str | None
     state: ApprovalState
     requested_by: str
@@ -72,6 +75,23 @@ class Approval(Answer):
     decided_at: Moment | None
     decided_reason: str | None
     result: str | None
+
+
+class DoneOnceApproved(Answer):
+    """What the approved operation answered: its own answer, as its path describes it."""
+
+    second_half: str | None = Field(
+        default=None, description="Of a password that was made: the other half, shown this once."
+    )
+
+
+class Approved(Approval):
+    """A request that was approved, and what came of it."""
+
+    answer: DoneOnceApproved | list[dict[str, Any]] | None = Field(
+        default=None, description="What it was answered with when it was done."
+    )
+    refused: str | None = Field(default=None, description="Or why it could not be done any more.")
 
 
 ROUTES: Final = (
@@ -156,7 +176,7 @@ ROUTES: Final = (
         operation="approval.approve",
         does=FourEyes.approve,
         summary="Approve somebody else's request: it is done now, in that person's name.",
-        answer=Approval,
+        answer=Approved,
         without=frozenset({"do"}),
     ),
     Route(

@@ -156,6 +156,7 @@ ROUTES: Final = (
         does=VerifyLog.__call__,
         summary="Verify the whole log; one caller at a time.",
         answer=Verification,
+        without=frozenset({"told"}),
     ),
     Route(
         method="GET",
@@ -164,6 +165,7 @@ ROUTES: Final = (
         does=ReportLog.__call__,
         summary="What the log says of a period, counted; one caller at a time.",
         answer=Report,
+        without=frozenset({"told"}),
     ),
     Route(
         method="GET",

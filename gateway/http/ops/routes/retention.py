@@ -70,5 +70,6 @@ ROUTES: Final = (
         does=OperateRetention.run,
         summary="Forget now what is over its term. It cannot be brought back.",
         answer=Done,
+        without=frozenset({"told"}),
     ),
 )

@@ -68,7 +68,7 @@ async def test_whatever_stands_for_a_token_is_nobodys(site: str, value: bytes) -
     where = urlsplit(site)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     writer.write(
-        b"GET /ops/v1/overview HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: "
+        b"GET /ops/v1/overview HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: "
         + value
         + b"\r\n\r\n"
     )
