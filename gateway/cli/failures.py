@@ -21,6 +21,8 @@ class ExitCode(IntEnum):
     """Asked or configured wrongly."""
     UNREACHABLE = 3
     """The journal, the broker, the gateway or a port cannot be reached or had."""
+    INTERRUPTED = 130
+    """Ctrl-C, as a shell tells it: 128 and the number of the signal (POSIX.1-2017, XCU 2.8.2)."""
 
 
 class CommandError(Exception):

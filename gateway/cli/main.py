@@ -17,47 +17,90 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from gateway import __version__
-from gateway.cli.failures import failure, unexpected
+from gateway.cli import words
+from gateway.cli.failures import ExitCode, failure, unexpected
 from gateway.cli.invocation import Invocation
 from gateway.cli.screen import harmless
 
-COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "up": ("gateway.cli.commands.up", "Everything in one process; needs no configuration."),
-    "demo": ("gateway.cli.demo", "Show applications on their way into three simulated systems."),
-    "serve": ("gateway.cli.commands.serve", "Run the gateway, as configured."),
-    "work": ("gateway.cli.commands.work", "Run the workers of some destinations."),
-    "send": ("gateway.cli.commands.send", "Send a file through the front door."),
-    "status": ("gateway.cli.commands.status", "Where is it? By id or 受付番号; or an overview."),
-    "top": ("gateway.cli.commands.top", "What flows to each destination, live."),
-    "doctor": ("gateway.cli.commands.doctor", "Is everything as it must be? And what to do."),
-    "messages": ("gateway.cli.commands.messages", "Applications: list, show."),
-    "parked": ("gateway.cli.commands.parked", "What waits for a person: list, show, decide."),
-    "approval": ("gateway.cli.commands.approval", "Four eyes: list, approve, refuse, withdraw."),
-    "destination": (
-        "gateway.cli.commands.destination",
-        "Core systems: show, pause, resume, change while it runs.",
-    ),
-    "log": ("gateway.cli.commands.log", "What a running gateway logs: show, change."),
-    "client": ("gateway.cli.commands.client", "API keys of front-end systems."),
-    "account": ("gateway.cli.commands.account", "People who use the console: roles, passwords."),
-    "keys": ("gateway.cli.commands.keys", "Keys that seal and sign."),
-    "schema": ("gateway.cli.commands.schema", "Procedures: list, show, check a body."),
-    "config": ("gateway.cli.commands.config", "The configuration: check, show, schema."),
-    "topology": ("gateway.cli.commands.topology", "What there is on the broker: show, apply."),
-    "adapter": (
-        "gateway.cli.commands.adapter",
-        "Adapters: new, test, list, check, run samples, look up, release.",
-    ),
-    "audit": ("gateway.cli.commands.audit", "The audit log: search, verify, export, report."),
-    "backup": ("gateway.cli.commands.backup", "Copy the embedded journal while it is in use."),
-    "restored": ("gateway.cli.commands.restored", "The journal was put back: before the start."),
-    "retention": (
-        "gateway.cli.commands.retention",
-        "How long things are kept: show, forget what is over its term.",
-    ),
-    "openapi": ("gateway.cli.commands.openapi", "Print the front-end API as OpenAPI 3.1."),
+GROUPS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "Every morning": {
+        "doctor": ("gateway.cli.commands.doctor", "Is everything as it must be? And what to do."),
+        "top": ("gateway.cli.commands.top", "What flows to each destination, live."),
+        "status": (
+            "gateway.cli.commands.status",
+            "Where is it? By id or 受付番号; or an overview.",
+        ),
+        "messages": ("gateway.cli.commands.messages", "Applications: list, show."),
+    },
+    "When something waits": {
+        "parked": ("gateway.cli.commands.parked", "What waits for a person: list, show, decide."),
+        "approval": (
+            "gateway.cli.commands.approval",
+            "Four eyes: list, approve, refuse, withdraw.",
+        ),
+        "destination": (
+            "gateway.cli.commands.destination",
+            "Core systems: show, pause, resume, change while it runs.",
+        ),
+        "log": ("gateway.cli.commands.log", "What a running gateway logs: show, change."),
+    },
+    "Run it": {
+        "up": ("gateway.cli.commands.up", "Everything in one process; needs no configuration."),
+        "serve": ("gateway.cli.commands.serve", "Run the gateway, as configured."),
+        "work": ("gateway.cli.commands.work", "Run the workers of some destinations."),
+        "demo": (
+            "gateway.cli.demo",
+            "Show applications on their way into three simulated systems.",
+        ),
+        "send": ("gateway.cli.commands.send", "Send a file through the front door."),
+    },
+    "Prove it, and keep it": {
+        "audit": (
+            "gateway.cli.commands.audit",
+            "The audit log: search, verify, export, report.",
+        ),
+        "backup": (
+            "gateway.cli.commands.backup",
+            "Copy the embedded journal while it is in use.",
+        ),
+        "restored": (
+            "gateway.cli.commands.restored",
+            "The journal was put back: before the start.",
+        ),
+        "retention": (
+            "gateway.cli.commands.retention",
+            "How long things are kept: show, forget what is over its term.",
+        ),
+    },
+    "Set it up": {
+        "config": ("gateway.cli.commands.config", "The configuration: check, show, schema."),
+        "keys": ("gateway.cli.commands.keys", "Keys that seal and sign."),
+        "client": ("gateway.cli.commands.client", "API keys of front-end systems."),
+        "account": (
+            "gateway.cli.commands.account",
+            "People who use the console: roles, passwords.",
+        ),
+        "topology": (
+            "gateway.cli.commands.topology",
+            "What there is on the broker: show, apply.",
+        ),
+    },
+    "Write for it": {
+        "adapter": (
+            "gateway.cli.commands.adapter",
+            "Adapters: new, test, list, check, run samples, look up, release.",
+        ),
+        "schema": ("gateway.cli.commands.schema", "Procedures: list, show, check a body."),
+        "openapi": (
+            "gateway.cli.commands.openapi",
+            "Print the front-end API as OpenAPI 3.1.",
+        ),
+    },
 }
-"""Name to module and one line for the list."""
+"""What for, then name to module and one line for the list."""
+
+COMMANDS: Final = {name: entry for group in GROUPS.values() for name, entry in group.items()}
+"""Name to module and one line."""
 
 SHARED: Final = {"--config": True, "--home": True, "--json": False, "--debug": False}
 """The options that may stand anywhere, and whether a value follows."""
@@ -93,9 +136,10 @@ class RootCommand(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands from the table, importing none of them."""
         del ctx
-        with formatter.section("Commands"):
-            for name, (_, help_text) in COMMANDS.items():
-                formatter.write(f"  {name:<{_NAME_WIDTH}}{help_text}\n")
+        for title, commands in GROUPS.items():
+            with formatter.section(title):
+                for name, (_, help_text) in commands.items():
+                    formatter.write(f"  {name:<{_NAME_WIDTH}}{help_text}\n")
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take the shared options from wherever they stand."""
@@ -107,6 +151,9 @@ class RootCommand(TyperGroup):
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
+        except KeyboardInterrupt:
+            typer.echo(f"kakehashi: {words.of(('中断しました', 'interrupted'))}", err=True)
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
         except Exception as error:  # noqa: BLE001 - the top: people get a line, not a traceback
             invocation = Invocation.of(ctx)
             if invocation.debug:
@@ -193,7 +240,8 @@ def root(
     """Carry residents' online applications into the core systems of local governments.
 
     These options may stand before or after the command. Exit codes: 0 done, 1 the thing
-    asked about is not well or not there, 2 asked or configured wrongly, 3 cannot be reached.
+    asked about is not well or not there, 2 asked or configured wrongly, 3 cannot be reached,
+    130 interrupted by Ctrl-C.
     """
     del version
     context.obj = Invocation(config=config, home=home, json=json, debug=debug)

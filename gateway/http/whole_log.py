@@ -24,8 +24,13 @@ class OneAtATime:
         """Begin with none."""
         self._is_taken = False
 
-    async def run(self, request: web.Request, work: Callable[[], Awaitable[object]]) -> object:
-        """Return what ``work`` does.
+    async def run(
+        self,
+        request: web.Request,
+        work: Callable[[], Awaitable[object]],
+        look: Callable[[], Awaitable[None]] | None = None,
+    ) -> object:
+        """Return what ``work`` does, and ``look`` meanwhile again and again.
 
         Nothing is known from it to a caller who is gone: the entry that the log was read is
         written before the answer.
@@ -41,6 +46,8 @@ class OneAtATime:
             while not (await asyncio.wait({task}, timeout=_LOOK_S))[0]:
                 if request.transport is None or request.transport.is_closing():
                     raise OperationError("nobody waits for the answer any more")
+                if look is not None:
+                    await look()
             return task.result()
         finally:
             task.cancel()

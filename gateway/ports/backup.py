@@ -33,5 +33,8 @@ class BackedUp:
     head: LogHead | None
 
 
-BackUp = Callable[[Path, CheckHead], BackedUp]
+IsStopped = Callable[[], bool]
+"""Tells, in any thread, whether nobody wants it any more."""
+
+BackUp = Callable[[Path, CheckHead, IsStopped], BackedUp]
 """Writes one to a file that is not there yet. Blocking."""

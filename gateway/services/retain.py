@@ -36,6 +36,9 @@ _TURN: Final = timedelta(minutes=10)
 
 _GATEWAY: Final = Actor(ActorKind.GATEWAY, "retention")
 
+Told = Callable[[int, int], None]
+"""Told how many things went so far, and 0: nobody knows of how many."""
+
 Counts = Mapping[Kept, Mapping[MunicipalityCode | None, int]]
 """How many of each class, by municipality; words may concern none."""
 
@@ -87,13 +90,18 @@ class Retain:
         return counts
 
     async def once(
-        self, *, actor: Actor = _GATEWAY, not_within: timedelta = timedelta()
+        self,
+        *,
+        actor: Actor = _GATEWAY,
+        not_within: timedelta = timedelta(),
+        told: Told | None = None,
     ) -> Counts | None:
         """Forget everything whose term is over.
 
         Args:
             actor: Who says so, in the audit log.
             not_within: Not if that was done so short a time ago, by whomever.
+            told: Told how far it is.
 
         Returns:
             How many went; ``None`` if it is another process's turn, or was lost to one.
@@ -114,6 +122,8 @@ class Retain:
                     kept, term.cutoffs(began), after=after, limit=PAGE, entries=entries
                 )
                 counts[kept].update(each.municipality for each in page.expired)
+                if told is not None:
+                    told(sum(each.total() for each in counts.values()), 0)
                 if (after := page.after) is None:
                     break
                 await asyncio.sleep(self._pause_s)

@@ -11,7 +11,7 @@ from gateway.cli import screen, words
 from gateway.cli.exporting import Export, Exported
 from gateway.cli.failures import ExitCode
 from gateway.cli.invocation import Invocation
-from gateway.cli.progress import progress
+from gateway.cli.progress import interruptible, progress
 from gateway.cli.reach import perform
 
 
@@ -26,8 +26,12 @@ def export(
     if it disagrees with the log, or if the log itself is not what was sealed.
     """
     invocation = Invocation.of(context)
-    with progress(invocation) as bar:
-        task = bar.add_task("")
+    ended = interruptible(
+        "同じフォルダーにもう一度実行すると、続きから書き出します。",
+        "Run it again into the same directory: it goes on from there.",
+    )
+    with ended, progress(invocation) as bar:
+        task = bar.add_task(words.of(("記録", "entries")), total=None)
 
         def ask(operation: str, **arguments: object) -> object:
             answer = perform(invocation, operation, **arguments)

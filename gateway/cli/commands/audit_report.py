@@ -10,7 +10,7 @@ from gateway.audit.report.page import Report, page
 from gateway.cli import screen, words
 from gateway.cli.failures import ExitCode
 from gateway.cli.invocation import Invocation
-from gateway.cli.reach import perform
+from gateway.cli.progress import interruptible, perform_shown
 
 
 def report(
@@ -34,10 +34,16 @@ def report(
     invocation = Invocation.of(context)
     if out is None and not invocation.json:
         raise typer.BadParameter("say which file to write", param_hint="--out")
-    figures = perform(
-        invocation, "audit.report", since=since, until=until, municipality=municipality
-    )
-    verified = perform(invocation, "audit.verify")
+    with interruptible("報告書は作られていません。", "No report was written."):
+        figures = perform_shown(
+            invocation,
+            "audit.report",
+            ("集計", "figures"),
+            since=since,
+            until=until,
+            municipality=municipality,
+        )
+        verified = perform_shown(invocation, "audit.verify", ("検証", "verify"))
     if out is not None:
         language = lang or words.language()
         text = page(Report(figures, verified, datetime.now(UTC)), language)

@@ -13,10 +13,10 @@ from gateway.audit.exported import ExportedLog
 from gateway.audit.note import NoteKey
 from gateway.audit.sealed import Fault, LogVerifier, Signed, signed
 from gateway.audit.tiles import WIDTH, leaf_in
-from gateway.cli import screen
+from gateway.cli import screen, words
 from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
-from gateway.cli.progress import progress
+from gateway.cli.progress import interruptible, perform_shown, progress
 from gateway.cli.reach import perform
 from gateway.cli.receipts import Receipt, read_receipt, read_receipt_keys, receipt_keys
 from gateway.crypto.log_keys import verify as verify_signature
@@ -24,6 +24,8 @@ from gateway.crypto.sign import Verifier
 from gateway.ports.audit_log import TileId
 from gateway.services.operate.verify_log import report_view
 
+ENTRIES = ("記録", "entries")
+"""What a bar counts."""
 _ENTRIES_BETWEEN_TILES = 16_384
 _NAMED = 20
 """So many checkpoints are named on a terminal; in JSON all are."""
@@ -89,17 +91,19 @@ def verify(
     unchecked: list[dict[str, str]] = []
     if receipts:
         leaves, unchecked = _checked(receipts, _known(receipt_keys_file, export, invocation))
-    if export is not None:
-        report = _verify_export(export, notes, leaves, key or [], invocation, known or [])
-    else:
-        report = perform(
-            invocation,
-            "audit.verify",
-            checkpoints=notes,
-            receipts={name: leaf.hex() for name, leaf in leaves.items()},
-            keys=key or [],
-            known=known or [],
-        )
+    with interruptible("検証は終わっていません。", "Nothing is known of the log from this."):
+        if export is not None:
+            report = _verify_export(export, notes, leaves, key or [], invocation, known or [])
+        else:
+            report = perform_shown(
+                invocation,
+                "audit.verify",
+                ENTRIES,
+                checkpoints=notes,
+                receipts={name: leaf.hex() for name, leaf in leaves.items()},
+                keys=key or [],
+                known=known or [],
+            )
     report = {**report, "receipts_not_compared": unchecked}
     screen.show(invocation, report, lambda console: _show(console, report))
     if not report["ok"]:
@@ -156,7 +160,7 @@ def _verify_export(
     verifier = LogVerifier(checkpoints=good, receipts=leaves, known=sealed)
     total = max((each.size for each in good), default=None)
     with progress(invocation) as bar:
-        task = bar.add_task("entries", total=total)
+        task = bar.add_task(words.of(ENTRIES), total=total)
         _feed(log, verifier, lambda done: bar.update(task, completed=done))
     report = verifier.finish()
     faults = (*report.faults, *(each for each in found if isinstance(each, Fault)))

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -12,7 +12,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from gateway.cli import screen, words
 from gateway.cli.invocation import Invocation
-from gateway.cli.reach import perform
+from gateway.cli.progress import interruptible
+from gateway.cli.reach import answers, perform
 from gateway.ports.backup import PART
 
 _LOOK_S: Final = 0.2
@@ -30,9 +31,19 @@ def backup(
     """
     invocation = Invocation.of(context)
     target = path.absolute()
-    with _progress(invocation, target):
+    with _interruptible(invocation, target), _progress(invocation, target):
         done = perform(invocation, "journal.backup", path=str(target))
     screen.show(invocation, done, lambda console: _show(console, done))
+
+
+def _interruptible(invocation: Invocation, target: Path) -> AbstractContextManager[None]:
+    """Return what says what goes on without this command."""
+    if answers(invocation.settings().home):
+        return interruptible(
+            f"ゲートウェイが続けます。完成すると {target} にできます。",
+            f"The gateway goes on; once whole, it is at {target}.",
+        )
+    return interruptible("バックアップは残っていません。", "No backup was left.")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import typer
@@ -32,6 +32,13 @@ Reason = Annotated[
 ANSWERS_S: Final = 15.0
 """Two heartbeats bring the question and its answer; an adapter has its time between them."""
 _LOOK_S: Final = 0.5
+
+_SAID: Final[Mapping[str, tuple[str, str]]] = {
+    "destination.pause": ("受け付けた申請は待ちます。", "What is accepted waits."),
+    "destination.resume": ("古い順に送ります。", "It goes on, oldest first."),
+    "*": ("設定ファイルのとおりに戻しました。", "All is as configured again."),
+}
+"""Whose name says what has changed."""
 
 _DAYS: Final = ("window.closed_on", "window.open_on")
 """Settings that are days, with commas between them."""
@@ -155,9 +162,16 @@ def _setting(text: str) -> tuple[str, object]:
 
 def _change(invocation: Invocation, operation: str, name: str, **arguments: object) -> None:
     changed = perform(invocation, operation, destination=name, **arguments)
+    said = _SAID.get("*" if arguments.get("reset") == ["*"] else operation)
 
     def show_change(console: Console) -> None:
-        _show(console, changed)
+        head = Text(f"{changed['destination']}  ").append_text(_standing(changed))
+        if said is not None:
+            console.print(head.append(f"  {words.of(said)}"))
+        else:
+            console.print(head)
+            for setting in _asked(changed, arguments):
+                console.print(setting)
         for setting, days in changed["dropped"].items():
             listed = ", ".join(days)
             console.print(
@@ -169,8 +183,29 @@ def _change(invocation: Invocation, operation: str, name: str, **arguments: obje
                 ),
                 style="bold yellow",
             )
+        _show_author(console, changed)
 
     screen.show(invocation, changed, show_change)
+
+
+def _asked(line: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[Text]:
+    """Yield the settings that were spoken of: as they are now, and as they are configured."""
+    names = list(arguments.get("settings", ())) or list(arguments.get("reset", ()))
+    for name, setting in line["settings"].items():
+        if name not in names:
+            continue
+        said = Text(f"  {name} = {_value(name, setting['value'])}")
+        if setting["value"] != setting["configured"]:
+            configured = words.of(("設定ファイル", "configured"))
+            said.append(f"  ({configured}: {_value(name, setting['configured'])})", "dim")
+        yield said
+
+
+def _show_author(console: Console, line: Mapping[str, Any]) -> None:
+    if changed := line["changed"]:
+        console.print(
+            Text(f"{words.moment(changed['at'])} {changed['by']}: {changed['reason']}", style="dim")
+        )
 
 
 def _standing(line: Mapping[str, Any]) -> Text:
@@ -205,11 +240,7 @@ def _show(console: Console, line: Mapping[str, Any]) -> None:
             _value(name, setting["configured"]) if setting["changed"] else "",
         )
     console.print(table)
-    if line["changed"]:
-        changed = line["changed"]
-        console.print(
-            Text(f"{words.moment(changed['at'])} {changed['by']}: {changed['reason']}", style="dim")
-        )
+    _show_author(console, line)
     for worker in line["workers"]:
         state = words.of(words.BREAKERS[worker["breaker"]])
         held = words.of((f"処理中 {worker['in_flight']}", f"{worker['in_flight']} in flight"))

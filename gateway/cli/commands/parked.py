@@ -12,7 +12,7 @@ from gateway.cli.commands import replays
 from gateway.cli.commands.status import show_delivery
 from gateway.cli.failures import ExitCode, failure
 from gateway.cli.invocation import Invocation
-from gateway.cli.progress import progress
+from gateway.cli.progress import interruptible, progress
 from gateway.cli.reach import RefusedByGatewayError, perform
 from gateway.domain.errors import PermanentError
 
@@ -182,7 +182,11 @@ def cancel(context: typer.Context, ids: Ids, *, reason: Reason) -> None:
 def _decide(invocation: Invocation, operation: str, ids: list[str], **arguments: object) -> None:
     """Do it for each delivery; one that refuses does not keep the others from it."""
     results: list[dict[str, Any]] = []
-    with progress(invocation) as bar:
+    ended = interruptible(
+        "ここまでの分は実行済みです: kakehashi parked list",
+        "What came before is done, the rest waits: see kakehashi parked list.",
+    )
+    with ended, progress(invocation) as bar:
         for delivery_id in bar.track(list(dict.fromkeys(ids)), description=operation):
             try:
                 done = perform(invocation, operation, delivery=delivery_id, **arguments)

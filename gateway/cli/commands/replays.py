@@ -12,7 +12,7 @@ from rich.text import Text
 from gateway.cli import reach, screen, words
 from gateway.cli.failures import ExitCode
 from gateway.cli.invocation import Invocation
-from gateway.cli.progress import progress
+from gateway.cli.progress import interruptible, progress
 from gateway.cli.reach import perform
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -177,7 +177,11 @@ def _goes_on(order: Mapping[str, Any]) -> bool:
 
 
 def _follow(invocation: Invocation, order: Mapping[str, Any]) -> Mapping[str, Any]:
-    with progress(invocation) as bar:
+    goes_on = interruptible(
+        f"再送は続きます。止めるには kakehashi parked stop {order['id']} --reason …",
+        f"The order goes on; to end it: kakehashi parked stop {order['id']} --reason …",
+    )
+    with goes_on, progress(invocation) as bar:
         task = bar.add_task("", total=order["total"])
         while _goes_on(order):
             so_far = order["progress"]

@@ -1,6 +1,7 @@
 """``kakehashi retention``: how long things are kept, and what would go."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +9,8 @@ from rich.console import Console
 
 from gateway.cli import screen, words
 from gateway.cli.invocation import Invocation
-from gateway.cli.reach import perform
+from gateway.cli.progress import interruptible, perform_shown
+from gateway.cli.reach import answers, perform
 
 app = typer.Typer(
     add_completion=False,
@@ -16,6 +18,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="How long what is final is kept. A gateway forgets every hour what is over its term.",
 )
+
+_FORGOTTEN = ("削除", "forgotten")
 
 _CLASSES: Mapping[str, tuple[str, str]] = {
     "payloads": ("申請内容", "payloads"),
@@ -52,8 +56,19 @@ def run(
     if dry_run:
         done = perform(invocation, "retention.plan")
     else:
-        done = perform(invocation, "retention.run", rewrite=rewrite)
+        with _interruptible(invocation):
+            done = perform_shown(invocation, "retention.run", _FORGOTTEN, rewrite=rewrite)
     screen.show(invocation, done, lambda console: _expired(console, done, dry_run=dry_run))
+
+
+def _interruptible(invocation: Invocation) -> AbstractContextManager[None]:
+    """Return what says what goes on without this command."""
+    if answers(invocation.settings().home):
+        return interruptible("ゲートウェイが続けます。", "The gateway goes on with it.")
+    return interruptible(
+        "削除は途中です。残りは次の回に削除します。",
+        "What is gone is gone and written down; the next run finds the rest.",
+    )
 
 
 def _show(console: Console, shown: Mapping[str, Any]) -> None:

@@ -1,16 +1,14 @@
 """``kakehashi top``: what flows to each destination, live, for people on SSH."""
 
-import os
 import select
-import socket
 import sys
 import termios
 import time
 import tty
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any, Final
 
 import typer
@@ -20,12 +18,24 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli import screen, words
+from gateway.cli.failures import CommandError
+from gateway.cli.findings import all_well, sentences
 from gateway.cli.invocation import Invocation
-from gateway.cli.reach import perform
-from gateway.settings.model import SOCKET_NAME
+from gateway.cli.reach import answers, ask_gateway, perform
 
 RECENT_MINUTES: Final = 5
 """What a rate a minute is the mean of: shorter jumps about, longer tells too late."""
+
+_RESIZED_S: Final = 0.25
+"""So often the terminal's size is looked at."""
+_FINDINGS: Final = 4
+"""So many are told; all of them tells ``doctor``."""
+_AROUND: Final = 5
+"""Lines of the screen that are none of a destination nor a finding."""
+_LEVELS: Final[Mapping[str, str]] = {"bad": "bold red", "warn": "bold yellow"}
+
+Ask = Callable[..., Any]
+"""Does an operation by its name (``cli.reach``)."""
 
 _QUITS: Final = frozenset({"q", "Q", "\x1b", "\x04"})
 _HEALTH: Final[Mapping[str, tuple[str, str, str]]] = {
@@ -47,59 +57,111 @@ def top(
         float, typer.Option(min=0.5, max=60.0, help="Seconds between two looks.")
     ] = 2.0,
 ) -> None:
-    """Show what flows to each destination: in and out a minute, what waits, what is stuck.
+    """Show whether all is well, and what flows to each destination: in, out, waits, is stuck.
 
-    It goes on until q is pressed. With --once or --json, or where nobody looks (a pipe, no
-    running gateway), it is shown once. Rates are of what went through the gateway process that
-    answers, the mean of its last five minutes; all else is of the whole journal.
+    It goes on until q is pressed, also while the gateway is stopped and started. With --once or
+    --json, or where nobody looks (a pipe, no running gateway), it is shown once. Rates are the
+    mean of the last five minutes, of all gateways of the journal.
     """
     invocation = Invocation.of(context)
     is_live = not (once or invocation.json) and sys.stdin.isatty() and sys.stdout.isatty()
-    # Without a gateway each look would take the journal, and keep one from starting.
-    if not is_live or not _answers(invocation.settings().home / SOCKET_NAME):
-        found = _look(invocation)
+    runs = answers(invocation.settings().home)
+    if not is_live or not runs:
+        found = _look(partial(perform, invocation), runs=runs)
         screen.show(invocation, found, lambda console: console.print(_shown(found)))
         return
+    # Only ask the gateway: a journal opened here would keep one that is restarted from starting.
+    _watch(partial(ask_gateway, invocation), every)
+
+
+def _watch(ask: Ask, every: float) -> None:
+    """Look again and again until somebody says that it is enough."""
     console = screen.Terminal()
+    found, trouble = None, None
     with (
+        suppress(KeyboardInterrupt),
         _keys(),
-        Live(_live(_look(invocation)), console=console, screen=True, auto_refresh=False) as live,
+        Live(console=console, screen=True, auto_refresh=False) as live,
     ):
-        while not _is_quit(every):
-            live.update(_live(_look(invocation)), refresh=True)
+        while True:
+            try:
+                found, trouble = _look(ask, runs=True), None
+            except CommandError as error:
+                trouble = error.message
+            live.update(_live(found, trouble, console.height), refresh=True)
+            ends_at, size = time.monotonic() + every, console.size
+            while (left_s := ends_at - time.monotonic()) > 0:
+                if _is_quit(min(left_s, _RESIZED_S)):
+                    return
+                if console.size != size:
+                    size = console.size
+                    live.update(_live(found, trouble, console.height), refresh=True)
 
 
-def _answers(path: Path) -> bool:
-    """Tell whether a gateway listens; a killed one leaves its socket behind."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        try:
-            connection.connect(os.fspath(path))
-        except OSError:
-            return False
-    return True
-
-
-def _look(invocation: Invocation) -> dict[str, Any]:
-    destinations: list[dict[str, Any]] = perform(invocation, "destination.overview")
-    flow = perform(invocation, "flow.totals", minutes=RECENT_MINUTES)
+def _look(ask: Ask, *, runs: bool) -> dict[str, Any]:
+    destinations: list[dict[str, Any]] = ask("destination.overview")
+    overview = ask("overview")
+    flow = ask("flow.totals", minutes=RECENT_MINUTES)
     known_s = max(0.0, time.time() - flow["began_at"])
     minutes = min(RECENT_MINUTES, max(1.0, known_s / 60))
     for each in destinations:
         totals = flow["destinations"].get(each["destination"]) or {}
         each["in_per_min"] = round(totals.get("accepted", 0) / minutes, 1)
         each["out_per_min"] = round(totals.get("delivered", 0) / minutes, 1)
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"at": at, "minutes": RECENT_MINUTES, "destinations": destinations}
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "minutes": RECENT_MINUTES,
+        "gateway_runs": runs,
+        "verdict": overview["verdict"] if runs else "bad",
+        "findings": overview["findings"],
+        "destinations": destinations,
+    }
 
 
-def _live(found: Mapping[str, Any]) -> Group:
-    return Group(_shown(found), Text(), Text(words.of(("q で終了", "q quits")), style="dim"))
+def _live(found: Mapping[str, Any] | None, trouble: str | None, height: int) -> Group:
+    ends = Text(words.of(("q で終了", "q quits")), style="dim")
+    if trouble is not None:
+        waits = words.of(("待っています。", "waiting for it."))
+        ends = Text(f"{trouble}: {waits}", style="bold red").append("  ").append_text(ends)
+    if found is None:
+        return Group(ends)
+    return Group(_shown(found, height - 2), Text(), ends)
 
 
-def _shown(found: Mapping[str, Any]) -> Group:
+def _shown(found: Mapping[str, Any], height: int | None = None) -> Group:
     name = words.of(("架け橋", "Kakehashi"))
     head = Text(f"{name}  {words.moment(found['at'])} JST", style="bold")
-    return Group(head, Text(), _table(found["destinations"], found["at"]))
+    verdict = list(_verdict(found))
+    rows, left_out = list(found["destinations"]), 0
+    if height is not None and (room := max(1, height - len(verdict) - _AROUND)) < len(rows):
+        # Who needs somebody comes first where not all can be seen.
+        rows.sort(key=_is_well)
+        rows, left_out = rows[:room], len(rows) - room
+    shown = Group(head, *verdict, Text(), _table(rows, found["at"]))
+    if not left_out:
+        return shown
+    more = words.of((f"ほか {left_out} 件", f"{left_out} more"))
+    return Group(shown, Text(f"… {more}: kakehashi top --once", style="dim"))
+
+
+def _verdict(found: Mapping[str, Any]) -> Iterator[Text]:
+    """Yield the answer to the first question: is everything well?"""
+    if not found["gateway_runs"]:
+        none = ("ここではゲートウェイが動いていません。", "No gateway runs here.")
+        yield Text(f"● {words.of(none)}", style="bold red")
+    for each in found["findings"][:_FINDINGS]:
+        said, _ = sentences(each)
+        yield Text(f"● {said}", style=_LEVELS[each["level"]])
+    if (more := len(found["findings"]) - _FINDINGS) > 0:
+        told = words.of((f"ほか {more} 件", f"{more} more"))
+        yield Text(f"  … {told}: kakehashi doctor", style="dim")
+    if found["verdict"] == "well":
+        yield Text(f"● {all_well()}", style="green")
+
+
+def _is_well(line: Mapping[str, Any]) -> bool:
+    stuck = line["parked"] or line["in_doubt"] or line["hold"]
+    return line["health"] == "well" and not stuck
 
 
 def _table(destinations: Sequence[Mapping[str, Any]], at: str) -> Table:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from rich.cells import cell_len, set_cell_size
 
 from gateway.bootstrap.console import admitted_account
 from gateway.bootstrap.embedded import (
@@ -32,6 +33,8 @@ from gateway.services.authenticate import new_key
 from gateway.services.log_levels import LogLevels
 from gateway.settings.model import Settings, WorkerSettings
 
+_WIDTH: Final = 80
+_LONGEST_LABEL: Final = 24
 _SAMPLE_PROCEDURE: Final = "childcare/allowance-claim"
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -183,31 +186,45 @@ def _goes_to(config: Mapping[str, object]) -> str:
     return str(Path(str(folder)).resolve()) if folder else without_password(str(url or "-"))
 
 
+def _row(label: str, place: str, remark: str, width: int) -> list[str]:
+    """Return a line; what does not fit into a terminal's width stands below, to be copied."""
+    beginning = " " * (width + 2)
+    if cell_len(label) > width - 2:
+        lines = [f"  {label}", f"{beginning}{place}"]
+    else:
+        lines = [f"  {set_cell_size(label, width)}{place}"]
+    if remark and cell_len(lines[-1]) + 2 + cell_len(remark) <= _WIDTH:
+        lines[-1] += f"  {remark}"
+    elif remark:
+        lines.append(f"{beginning}{remark}")
+    return lines
+
+
 def _signing_in(facts: Mapping[str, Any]) -> str:
     if "password" not in facts:
-        return "  (kakehashi account add NAME --role admin makes the first account)"
-    return f"  (sign in as {facts['account']} with {facts['password']})"
+        return "first account: kakehashi account add NAME --role admin"
+    return f"sign in as {facts['account']} with {facts['password']}"
 
 
 def _welcome(facts: Mapping[str, Any]) -> str:
+    made = f"({len(facts['keys_made'])} made)" if facts["keys_made"] else ""
     rows = [
-        ("front-end API", f"{facts['front']}  (documentation: /docs)"),
-        ("console", f"{facts['console']}" + _signing_in(facts)),
-        ("operations", f"{facts['operations']}  (/livez /readyz /metrics)"),
-        ("journal", facts["journal"]),
-        (
-            "keys",
-            facts["keys"] + (f"  ({len(facts['keys_made'])} made)" * bool(facts["keys_made"])),
-        ),
-        *((f"→ {name}", place) for name, place in facts["destinations"].items()),
+        ("front-end API", facts["front"], "(documentation: /docs)"),
+        ("console", facts["console"], _signing_in(facts)),
+        ("operations", facts["operations"], "(/livez /readyz /metrics)"),
+        ("journal", facts["journal"], ""),
+        ("keys", facts["keys"], made),
+        *((f"→ {name}", place, "") for name, place in facts["destinations"].items()),
     ]
-    width = max(len(label) for label, _ in rows) + 2
+    width = min(max(len(label) for label, _, _ in rows), _LONGEST_LABEL) + 2
     lines = ["Kakehashi is up. 架け橋を開始しました。", ""]
-    lines += [f"  {label:<{width}}{text}" for label, text in rows]
+    for label, place, remark in rows:
+        lines += _row(label, place, remark, width)
     if "curl" in facts:
         lines += [
             "",
-            "Try it: one application with invented data. Key and password end with this process.",
+            "Try it: one application with invented data.",
+            "Key and password end with this process.",
             "",
             facts["curl"],
         ]

@@ -11,7 +11,7 @@ from gateway.domain.errors import JournalUnavailableError, JournalUnusableError
 from gateway.drivers.journal_sqlite import rows, sealing
 from gateway.drivers.journal_sqlite.database import subject
 from gateway.ports.audit_log import LogHead, TileId
-from gateway.ports.backup import PART, BackedUp, CheckHead
+from gateway.ports.backup import PART, BackedUp, CheckHead, IsStopped
 
 _STEP_PAGES: Final = 512
 """2 MiB with SQLite's pages of 4 KiB."""
@@ -26,18 +26,21 @@ class SQLiteBackup:
         """Keep where it is; opens nothing."""
         self._source = source
 
-    def __call__(self, target: Path, check: CheckHead) -> BackedUp:
+    def __call__(
+        self, target: Path, check: CheckHead, is_stopped: IsStopped = lambda: False
+    ) -> BackedUp:
         """Write the copy. Blocking; any process may do so beside the one that writes.
 
         Args:
             target: A file that is not there; made with mode 0600, under its name once whole.
             check: Told the copy's head of the log and how to read its tiles; raises if these
                 are not what was signed.
+            is_stopped: Asked between two steps whether nobody wants it any more.
 
         Raises:
             FileExistsError: There is one.
             OSError: It cannot be written.
-            JournalUnavailableError: The database cannot be read now.
+            JournalUnavailableError: The database cannot be read now, or it was stopped.
             JournalUnusableError: The copy is not whole.
         """
         part = target.with_name(target.name + PART)
@@ -47,7 +50,7 @@ class SQLiteBackup:
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             try:
-                self._copy(part)
+                self._copy(part, is_stopped)
                 done = _checked(part, check)
             except sqlite3.OperationalError as error:
                 raise JournalUnavailableError(subject(error)) from error
@@ -64,7 +67,13 @@ class SQLiteBackup:
         _sync_folder(target.parent)
         return done
 
-    def _copy(self, part: Path) -> None:
+    def _copy(self, part: Path, is_stopped: IsStopped) -> None:
+        def give_way(_status: int, remaining: int, _total: int) -> None:
+            if is_stopped():
+                raise JournalUnavailableError("stopped")
+            if remaining:
+                time.sleep(_PAUSE_S)
+
         uri = f"{self._source.absolute().as_uri()}?mode=ro"
         with (
             closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as source,
@@ -75,14 +84,9 @@ class SQLiteBackup:
             # have every copy begin anew (https://sqlite.org/c3ref/backup_finish.html).
             source.execute("BEGIN")
             source.execute("SELECT 1 FROM schema_migrations").fetchone()
-            source.backup(copy, pages=_STEP_PAGES, progress=_give_way, sleep=_PAUSE_S)
+            source.backup(copy, pages=_STEP_PAGES, progress=give_way, sleep=_PAUSE_S)
             # One file, without a WAL beside it; whoever opens it as a journal sets it again.
             copy.execute("PRAGMA journal_mode = DELETE")
-
-
-def _give_way(_status: int, remaining: int, _total: int) -> None:
-    if remaining:
-        time.sleep(_PAUSE_S)
 
 
 def _checked(part: Path, check: CheckHead) -> BackedUp:

@@ -1,6 +1,7 @@
 """Copy the embedded journal while it is in use, and record who has a copy."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,9 +58,12 @@ class BackUpJournal:
         if self._turn.locked():
             raise OperationError("a backup is being made")
         async with self._turn:
-            target = self._target(path)
+            target, stopped = self._target(path), threading.Event()
             try:
-                done = await asyncio.to_thread(self._back_up, target, self._check)
+                done = await asyncio.to_thread(self._back_up, target, self._check, stopped.is_set)
+            except asyncio.CancelledError:
+                stopped.set()
+                raise
             except FileExistsError as error:
                 raise OperationError(f"{error.filename or target}: is there already") from None
             except OSError as error:

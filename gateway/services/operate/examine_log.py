@@ -153,7 +153,7 @@ class ExamineLog:
         one.read, one.of = read, of
 
     async def _verified(self, actor: Actor) -> dict[str, Any]:
-        return {"verification": await self._verify.run(actor=actor, told=self._tell)}
+        return {"verification": await self._verify(actor=actor, told=self._tell)}
 
     async def _reported(
         self, actor: Actor, since: str, until: str, municipality: str | None

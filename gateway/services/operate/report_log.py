@@ -50,7 +50,12 @@ _KEYS: Final = frozenset(
     }
 )
 
+_TOLD_EVERY: Final = 4096
+
 Members = Mapping[str, Any]
+
+Told = Callable[[int, int], None]
+"""Told how many sealed entries were read so far, and of how many."""
 
 
 class ReportLog:
@@ -78,7 +83,13 @@ class ReportLog:
         self._clock = clock
 
     async def __call__(
-        self, since: str, until: str, *, municipality: str | None = None, actor: Actor
+        self,
+        since: str,
+        until: str,
+        *,
+        municipality: str | None = None,
+        actor: Actor,
+        told: Told | None = None,
     ) -> dict[str, object]:
         """Return the figures of a period.
 
@@ -87,6 +98,7 @@ class ReportLog:
             until: Until before this time.
             municipality: Only what concerns this one, and what concerns the gateway itself.
             actor: Who asks.
+            told: Told how far it is.
 
         Returns:
             ``log`` (``origin``, ``size``, ``root``, ``checkpoint``), ``period``, and the members
@@ -119,7 +131,7 @@ class ReportLog:
         await self._journal.record([noted])
         figures = Figures(self._concerns(municipality))
         with self._turn:
-            await self._count(figures, begin, end, head.size)
+            await self._count(figures, (begin, end), head.size, told)
         return {
             "log": {
                 "origin": checkpoints.parse(note.parse(head.checkpoint.encode()).text).origin,
@@ -132,8 +144,10 @@ class ReportLog:
             **figures.view(),
         }
 
-    async def _count(self, figures: "Figures", begin: datetime, end: datetime, size: int) -> None:
-        first, last = _text(begin).encode(), _text(end).encode()
+    async def _count(
+        self, figures: "Figures", period: tuple[datetime, datetime], size: int, told: Told | None
+    ) -> None:
+        first, last = (_text(at).encode() for at in period)
         index = 0
         async for entry in self._journal.sealed_entries():
             if index >= size:
@@ -142,6 +156,8 @@ class ReportLog:
             if first <= entry.data[start : start + _TIME_BYTES] < last:
                 figures.take(index, entry.data)
             index += 1
+            if told is not None and index % _TOLD_EVERY == 0:
+                told(index, size)
 
     def _concerns(self, municipality: str | None) -> Callable[[Members], bool]:
         if municipality is None:

@@ -8,7 +8,7 @@ from gateway.domain.retention import Kept
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.operate.refusals import OperationError
-from gateway.services.retain import Counts, Retain
+from gateway.services.retain import Counts, Retain, Told
 
 
 class OperateRetention:
@@ -40,13 +40,16 @@ class OperateRetention:
         """Return ``expired``: how many would go now, by class and municipality."""
         return {"expired": _view(await self._retain.plan())}
 
-    async def run(self, *, actor: Actor, rewrite: bool = False) -> dict[str, object]:
+    async def run(
+        self, *, actor: Actor, rewrite: bool = False, told: Told | None = None
+    ) -> dict[str, object]:
         """Expire everything now that is over its term.
 
         Args:
             actor: Who says so.
             rewrite: Write the journal's files anew afterwards, so that nothing of what was ever
                 deleted is left in them. Nothing is accepted meanwhile.
+            told: Told how far it is.
 
         Returns:
             ``expired``, as ``plan``, and ``rewritten``.
@@ -54,7 +57,7 @@ class OperateRetention:
         Raises:
             OperationError: Another process is about it.
         """
-        counts = await self._retain.once(actor=actor)
+        counts = await self._retain.once(actor=actor, told=told)
         if counts is None:
             raise OperationError("another process is expiring things now; try again later")
         if rewrite:

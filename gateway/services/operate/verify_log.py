@@ -63,6 +63,7 @@ class VerifyLog:
         receipts: Mapping[str, str] | None = None,
         keys: Sequence[str] = (),
         known: Sequence[int] = (),
+        told: Told | None = None,
     ) -> dict[str, object]:
         """Verify the log, and record that it is read.
 
@@ -75,6 +76,7 @@ class VerifyLog:
                 hexadecimal digits.
             keys: Verifier keys to believe instead of the gateway's own.
             known: Indices at which what is wrong was examined before: a warning, and no failure.
+            told: Told how far it is.
 
         Returns:
             ``ok``; ``entries``, ``sealed``, ``root`` and ``matched`` (how many checkpoints
@@ -85,21 +87,6 @@ class VerifyLog:
         Raises:
             OperationError: A key or a receipt cannot be read, or somebody reads the whole log.
         """
-        return await self.run(
-            actor=actor, checkpoints=checkpoints, receipts=receipts, keys=keys, known=known
-        )
-
-    async def run(
-        self,
-        *,
-        actor: Actor,
-        checkpoints: Mapping[str, str] | None = None,
-        receipts: Mapping[str, str] | None = None,
-        keys: Sequence[str] = (),
-        known: Sequence[int] = (),
-        told: Told | None = None,
-    ) -> dict[str, object]:
-        """Do the same, and tell how far it is."""
         with self._turn:
             return await self._verify(actor, checkpoints, receipts, keys, known, told)
 
