@@ -1,10 +1,11 @@
 """Adapters: which are installed beside the gateway, and what each says of itself."""
 
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
 
-from gateway.console.markdown import rendered
+from gateway.console.markdown import Heading, rendered
 from gateway.console.page import Page
 
 
@@ -16,8 +17,14 @@ async def show_all(page: Page) -> web.Response:
 async def show_one(page: Page) -> web.Response:
     """Show one adapter and its README."""
     adapter = await page.ask("adapter.show", name=page.request.match_info["name"])
-    readme, headings = (None, []) if adapter["readme"] is None else rendered(adapter["readme"])
+    readme, headings = (None, []) if adapter["readme"] is None else _rendered(adapter["readme"])
     return page.show("adapter.html", {"adapter": adapter, "readme": readme, "headings": headings})
+
+
+@lru_cache(maxsize=32)
+def _rendered(markdown: str) -> tuple[str, list[Heading]]:
+    """Return it as HTML; that takes tens of milliseconds, and it changes with a release."""
+    return rendered(markdown)
 
 
 ROUTES: Final = (("GET", "/adapters", show_all), ("GET", "/adapters/{name}", show_one))

@@ -1,8 +1,9 @@
 """Destinations: how each stands, and pausing, resuming and changing one while all runs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -189,6 +190,7 @@ class OperateDestinations:
     def _view(self, name: DestinationName) -> dict[str, object]:
         hold, control = self._destinations.hold(name), self._destinations.control(name)
         set_by_hand = {} if control is None else control.settings
+        configured = _settings(self._destinations.configured(name))
         return {
             "destination": name,
             "municipality": self._destinations[name].municipality,
@@ -200,7 +202,7 @@ class OperateDestinations:
             "settings": {
                 key: {
                     "value": value,
-                    "configured": _settings(self._destinations.configured(name))[key],
+                    "configured": configured[key],
                     "changed": key in set_by_hand,
                 }
                 for key, value in _settings(self._destinations[name]).items()
@@ -235,8 +237,7 @@ def _settings(policy: DestinationPolicy) -> dict[str, object]:
         "window.closed_on": sorted(map(str, policy.window.maintained_on)),
         "window.open_on": sorted(map(str, policy.window.open_on)),
     }
-    nested = asdict(policy)
-    return {name: window[name] if name in window else _at(nested, name) for name in CHANGEABLE}
+    return {name: window[name] if name in window else _at(policy, name) for name in CHANGEABLE}
 
 
 def _days(policy: DestinationPolicy) -> dict[str, set[str]]:
@@ -246,9 +247,9 @@ def _days(policy: DestinationPolicy) -> dict[str, set[str]]:
     }
 
 
-def _at(nested: Mapping[str, Any], name: str) -> object:
-    section, _, key = name.rpartition(".")
-    return nested[section][key] if section else nested[key]
+def _at(policy: DestinationPolicy, name: str) -> object:
+    # Not by a copy of all of it: a window holds every holiday of twenty years.
+    return attrgetter(name)(policy)
 
 
 def _value(name: str, value: object) -> Setting:
