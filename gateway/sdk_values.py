@@ -22,7 +22,8 @@ class AdapterConfig(BaseModel):
 
     It is read when the worker starts; a change needs a restart. A secret that is exchanged
     without one stands in a file: the configuration has its path, and the adapter reads it again
-    at each ``check`` and when the core system refuses it.
+    at each ``check`` and when the core system refuses it. When the certificate expires that
+    a setting ending with ``certificate_file`` or ``ca_file`` names, the metrics tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -115,6 +115,7 @@ class Gateway:
     prove: Prove
     note_keys: NoteKeys
     spans: Spans
+    levels: LogLevels | None
     configuration: str
     """Stands for the effective configuration: another one, another text."""
 
@@ -238,6 +239,7 @@ def build_gateway(
         keys_changed=authenticate.reload,
         levels=levels,
         is_connected=lambda: broker.is_connected,
+        spans=spans,
     )
     return Gateway(
         settings=settings,
@@ -300,7 +302,10 @@ def build_gateway(
         ),
         watch_backlog=backlog,
         carry_out_replays=CarryOutReplays(
-            journal=journal, clock=clock, at_rest=WordsAtRest(store.private(PSEUDONYM_KEY))
+            journal=journal,
+            clock=clock,
+            at_rest=WordsAtRest(store.private(PSEUDONYM_KEY)),
+            spans=spans,
         ),
         send_webhooks=send_webhooks,
         reconcile=reconcile,
@@ -336,6 +341,7 @@ def build_gateway(
         prove=Prove(journal=journal),
         note_keys=NoteKeys(journal=journal, keys=_key_ids(store), clock=clock),
         spans=spans,
+        levels=levels,
         configuration=pseudonyms.settings_mac(settings.model_dump_json()).hex(),
     )
 

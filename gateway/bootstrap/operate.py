@@ -41,6 +41,7 @@ from gateway.services.operate.verify_log import VerifyLog
 from gateway.services.operate.webhooks import OperateWebhooks
 from gateway.services.operate.whole_log import Turn
 from gateway.services.passwords import Passwords
+from gateway.services.spans import Spans
 from gateway.settings.model import Settings
 
 
@@ -55,6 +56,7 @@ def build_operate(  # noqa: PLR0913 - what a gateway process has beside its sett
     keys_changed: Callable[[], Awaitable[None]] | None = None,
     is_connected: Callable[[], bool] | None = None,
     levels: LogLevels | None = None,
+    spans: Spans | None = None,
 ) -> Operations:
     """Return the operations over ``journal``, for the gateway or for a command beside it.
 
@@ -68,6 +70,7 @@ def build_operate(  # noqa: PLR0913 - what a gateway process has beside its sett
         keys_changed: Called when a client's key was added or revoked.
         is_connected: Whether the broker could carry something, if this process knows.
         levels: What decides what this process logs, if it is one that goes on.
+        spans: Where what people decide is traced.
 
     Raises:
         KeyNotFoundError: There is no pseudonym key yet.
@@ -106,7 +109,7 @@ def build_operate(  # noqa: PLR0913 - what a gateway process has beside its sett
         applications=search_applications(
             settings, journal, pseudonyms=pseudonyms, clock=clock, catalogue=catalogue
         ),
-        decide=Decide(journal=journal, clock=clock),
+        decide=Decide(journal=journal, clock=clock, spans=spans),
         repair=Repair(journal=journal, clock=clock, new_id=new_id, at_rest=at_rest),
         client_keys=ClientKeys(
             journal=journal,
@@ -153,7 +156,9 @@ def build_operate(  # noqa: PLR0913 - what a gateway process has beside its sett
             ),
         ),
         people=_people(settings, journal, clock),
-        attention=attention_operations(settings, journal, clock=clock, at_rest=at_rest),
+        attention=attention_operations(
+            settings, journal, clock=clock, at_rest=at_rest, spans=spans
+        ),
     )
 
 

@@ -70,8 +70,11 @@ def _broker(url: str) -> BrokerAddress:
     """Return the broker's address; of a cluster the first one's."""
     if url.startswith("memory:"):
         return BrokerAddress()
+    # Only where there is one: its library takes a while to import.
+    from gateway.drivers.rabbitmq.topology import exchange_of  # noqa: PLC0415
+
     try:
         first = urlsplit(url.partition(",")[0])
-        return BrokerAddress("rabbitmq", first.hostname, first.port or None)
+        return BrokerAddress("rabbitmq", first.hostname, first.port or None, exchange_of)
     except ValueError:
-        return BrokerAddress("rabbitmq")
+        return BrokerAddress("rabbitmq", exchange_of=exchange_of)

@@ -1,12 +1,13 @@
 """The metrics port of a worker process, and what measures it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from gateway.bootstrap.machine import look_at_machine
+from gateway.http.exposed.lost import Lost
 from gateway.http.exposed.worker import Talking, Working
 from gateway.http.protocol import FrontRunner
 from gateway.http.worker_metrics import WorkerMetrics, worker_app
@@ -20,9 +21,15 @@ _SHUTDOWN_S = 1.0
 
 @asynccontextmanager
 async def measured(
-    settings: Settings, workers: Sequence[Deliver], broker: MeasuredBroker
+    settings: Settings,
+    workers: Sequence[Deliver],
+    broker: MeasuredBroker,
+    *,
+    lost: Callable[[], Lost] = Lost,
 ) -> AsyncIterator[str | None]:
     """Serve the metrics of ``workers`` while the block runs, where the configuration says so.
+
+    ``lost`` tells what of the process's own telling got lost.
 
     Yields:
         Its address, ``None`` if nothing is served.
@@ -55,6 +62,7 @@ async def measured(
             answered_s=broker.answered_s,
             unanswered=broker.unanswered,
             late_s=watch.late_s,
+            lost=lost(),
         )
 
     runner = FrontRunner(

@@ -7,7 +7,8 @@ rule of whoever logs.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 
 from gateway.cli.log_fields import FIELDS, FieldClass
@@ -30,8 +31,9 @@ _NO_EVENT: Final = "log.event_malformed"
 class Redaction:
     """A structlog processor; it comes last before the renderer."""
 
-    def __init__(self) -> None:
-        """Begin to count."""
+    def __init__(self, note_unknown: Callable[[int], None] = lambda _count: None) -> None:
+        """Begin to count; ``note_unknown`` is told how many fields of a line were unknown."""
+        self._note_unknown = note_unknown
         self.unknown: Counter[str] = Counter()
         """How often each unknown field was met; of at most a hundred names."""
 
@@ -39,28 +41,44 @@ class Redaction:
         self, _logger: object, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
         """Replace what may not be written."""
-        unknown = 0
-        for name, value in list(event.items()):
+        unknown: list[str] = []
+        # Each line of each application comes through here: most values are left as they are.
+        for name, value in event.items():
+            kind = type(value)
             if name in _SHOWN:
-                if type(value) not in _SIMPLE:
+                if kind is str:
+                    if len(value) > _LONGEST_TEXT or not value.isprintable():
+                        event[name] = _escaped(value)
+                elif kind not in _SIMPLE:
                     event[name] = _plain(value)
             elif name == "event":
-                is_event = isinstance(value, str) and _EVENT.fullmatch(value) is not None
-                event[name] = value if is_event else _NO_EVENT
+                if not (isinstance(value, str) and _is_event(value)):
+                    event[name] = _NO_EVENT
             elif name in _HIDDEN:
                 event[name] = _HIDDEN[name]
             else:
-                unknown += 1
-                self._count(name)
-                del event[name]
-                event[_escaped(name)] = UNKNOWN
+                unknown.append(name)
         if unknown:
-            event["unknown_fields"] = unknown
+            self._hide(unknown, event)
         return event
+
+    def _hide(self, unknown: list[str], event: MutableMapping[str, Any]) -> None:
+        for name in unknown:
+            self._count(name)
+            del event[name]
+        for name in unknown:
+            event[_escaped(name)] = UNKNOWN
+        event["unknown_fields"] = len(unknown)
+        self._note_unknown(len(unknown))
 
     def _count(self, name: str) -> None:
         if name in self.unknown or len(self.unknown) < _MOST_MEMBERS:
             self.unknown[name] += 1
+
+
+@lru_cache(1024)
+def _is_event(text: str) -> bool:
+    return _EVENT.fullmatch(text) is not None
 
 
 def _plain(value: object, depth: int = 0) -> object:

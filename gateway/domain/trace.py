@@ -6,10 +6,15 @@ digits of the trace, 16 of the span that caused this, and whether that span is r
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _FORM: Final = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 """Ids of zeros only are invalid (3.2.2.3, 3.2.2.4)."""
+_LENGTH: Final = 55
+"""Of the form; whatever is longer is not kept in memory either."""
+_REMEMBERED: Final = 1024
+"""How many are read once for the several spans and lines that ask for them."""
 _SAMPLED: Final = 1
 _TRACE_BYTES: Final = 16
 _SPAN_BYTES: Final = 8
@@ -42,7 +47,12 @@ def parse(text: str | None) -> TraceContext | None:
 
     A wrong one is no error: the standard has it ignored, and a new trace begun (4.3).
     """
-    match = None if text is None else _FORM.fullmatch(text)
+    return None if text is None or len(text) != _LENGTH else _parsed(text)
+
+
+@lru_cache(_REMEMBERED)
+def _parsed(text: str) -> TraceContext | None:
+    match = _FORM.fullmatch(text)
     if match is None:
         return None
     return TraceContext(match[1], match[2], bool(int(match[3], 16) & _SAMPLED))

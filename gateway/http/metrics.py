@@ -11,9 +11,11 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from gateway.http.exposed import hops as of_hops
+from gateway.http.exposed import lost as of_lost
 from gateway.http.exposed import machine as of_machine
 from gateway.http.exposed import standing
 from gateway.http.exposed.families import counter, gauge, histogram
+from gateway.http.exposed.lost import Lost
 from gateway.http.protocol import Answered
 from gateway.services.hops import Hops
 from gateway.services.observe import Observed
@@ -35,6 +37,7 @@ class Metrics(Collector):
         *,
         is_connected: Callable[[], bool] | None = None,
         most_unfinished: int | None = None,
+        lost: Callable[[], Lost] = Lost,
     ) -> None:
         """Start at zero, in a registry of its own.
 
@@ -42,7 +45,9 @@ class Metrics(Collector):
             hops: What this process did at each hop; read at every scrape.
             is_connected: Tells whether the broker can be spoken to, if this process has one.
             most_unfinished: How many unfinished deliveries are accepted at most.
+            lost: Tells what of the process's own telling got lost.
         """
+        self._lost = lost
         self._hops = hops or Hops()
         self._is_connected = is_connected
         self._most_unfinished = most_unfinished
@@ -70,6 +75,7 @@ class Metrics(Collector):
             {} if self._most_unfinished is None else {(): self._most_unfinished},
         )
         yield from of_machine.families(self._observed.machine)
+        yield from of_lost.families(self._lost())
 
     def _front_families(self) -> Iterator[Metric]:
         yield counter(

@@ -23,6 +23,7 @@ ROUTE: Final = web.RequestKey("route", str)
 CLIENT: Final = web.RequestKey("client", str)
 BODY_BYTES: Final = web.RequestKey("body_bytes", int)
 APPLICATION_ID: Final = web.RequestKey("application_id", str)
+OPERATED: Final = web.RequestKey("operated", str)
 TRACEPARENT: Final = web.RequestKey("traceparent", str)
 """What a request came to be known by, for its log line."""
 
@@ -45,7 +46,8 @@ _CODES: Final = {
 """Status of an ``HTTPException`` that aiohttp raises itself, to our code."""
 
 _JOURNAL_RETRY_S: Final = 5.0
-_STATIC: Final = "/static/"
+STATIC: Final = "/static/"
+"""Where the console's files are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +225,7 @@ def _access_log_class(observe: Observe) -> type[AbstractAccessLogger]:
                 traceparent=request.get(TRACEPARENT),
             )
             # A page of the console asks for a dozen files; nobody looks for these.
-            say = log.debug if answered.route.startswith(_STATIC) else log.info
+            say = log.debug if answered.route.startswith(STATIC) else log.info
             say(
                 "http.answered",
                 method=answered.method,

@@ -44,6 +44,10 @@ class Span(Protocol):
 class Telemetry(Protocol):
     """Takes spans. Nothing of it waits, raises or grows without limit, whatever it hands on to."""
 
+    @property
+    def dropped(self) -> int:
+        """How many spans were lost so far: there was no room, or nobody took them."""
+
     def begin(
         self,
         name: str,
@@ -82,12 +86,18 @@ class _Passed:
         """Tell nobody."""
 
 
-class NullTelemetry:
-    """Keeps nothing, and hands trace contexts on as they came (W3C Trace Context, 4.3).
+def passed(cause: TraceContext | None) -> Span:
+    """Return a span that nobody keeps, in the place of its cause or of a trace of its own.
 
-    Where none came, it makes one that says that nothing is recorded: log lines have a trace
-    all the same.
+    A new trace says that nothing is recorded: log lines have a trace all the same.
     """
+    return _Passed(new_trace(os.urandom(ENTROPY_BYTES)) if cause is None else cause)
+
+
+class NullTelemetry:
+    """Keeps nothing, and hands trace contexts on as they came (W3C Trace Context, 4.3)."""
+
+    dropped = 0
 
     def begin(
         self,
@@ -100,9 +110,7 @@ class NullTelemetry:
         since: datetime | None = None,  # noqa: ARG002
     ) -> Span:
         """Return the cause: its parent, or what it is linked to, or a new one."""
-        if parent is not None:
-            return _Passed(parent)
-        return _Passed(links[0] if links else new_trace(os.urandom(ENTROPY_BYTES)))
+        return passed(parent if parent is not None or not links else links[0])
 
     async def close(self) -> None:
         """Hold nothing."""

@@ -13,7 +13,7 @@ import structlog
 from gateway.crypto.at_rest import WordsAtRest
 from gateway.domain.entry import Action, Actor, ActorKind, Entry, Fact
 from gateway.domain.errors import JournalUnavailableError
-from gateway.domain.lifecycle import FINAL, State
+from gateway.domain.lifecycle import FINAL, Event, State
 from gateway.domain.records import DeliveryRecord
 from gateway.domain.repair import (
     ReplayId,
@@ -27,6 +27,8 @@ from gateway.domain.repair import (
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
 from gateway.services.operate.decide import replay_rule
+from gateway.services.operate.trace_decision import trace_decision
+from gateway.services.spans import Spans
 
 log = structlog.get_logger()
 
@@ -57,6 +59,7 @@ class CarryOutReplays:
         clock: Clock,
         at_rest: WordsAtRest,
         monotonic: Callable[[], float] = time.monotonic,
+        spans: Spans | None = None,
     ) -> None:
         """Keep what it works with; opens nothing.
 
@@ -65,7 +68,9 @@ class CarryOutReplays:
             clock: For what is written down.
             at_rest: Reads why it was ordered.
             monotonic: Seconds that never go backwards, for the rate.
+            spans: Where what is begun is traced.
         """
+        self._spans = spans or Spans()
         self._journal = journal
         self._clock = clock
         self._at_rest = at_rest
@@ -132,7 +137,13 @@ class CarryOutReplays:
             pace.spend(len(chunk))
             async with asyncio.TaskGroup() as tasks:
                 for item in chunk:
-                    tasks.create_task(self._journal.decide(item.delivery, self._rule(order, item)))
+                    tasks.create_task(self._replay(order, item))
+
+    async def _replay(self, order: ReplayOrder, item: ReplayItem) -> None:
+        since = self._clock.now()
+        begun = await self._journal.decide(item.delivery, self._rule(order, item))
+        if begun is not None:
+            await trace_decision(self._spans, self._journal, begun, Event.REPLAYED, since=since)
 
     def _rule(
         self, order: ReplayOrder, item: ReplayItem

@@ -47,6 +47,17 @@ class LogLevels:
         self.configured: Level = configured
         self._monotonic = monotonic
         self._changes: dict[About, Changed] = {}
+        self.unknown_fields = 0
+        """How many fields were met so far that no table names; they are not written."""
+
+    @property
+    def is_as_configured(self) -> bool:
+        """Whether nothing is in force but what is configured: then severity alone decides."""
+        return not self._changes
+
+    def note_unknown(self, fields: int) -> None:
+        """Count fields of a line that no table names."""
+        self.unknown_fields += fields
 
     def change(self, about: About, level: Level | None, *, for_s: float | None = None) -> None:
         """Put ``level`` in force for ``for_s`` seconds; ``None`` goes back."""

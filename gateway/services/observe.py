@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
+from gateway.domain.account import Account, Role, Token
 from gateway.domain.claim import BreakerState
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import ClientName, DestinationName
@@ -57,6 +58,7 @@ class Observed:
         is_readable: The journal answered in time.
         journal_bytes: How much room it takes.
         machine: What this process stands on.
+        tokens: When the next token expires that an account of each role uses.
     """
 
     deliveries: Mapping[DestinationName, Mapping[State, int]] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class Observed:
     is_readable: bool = True
     journal_bytes: int | None = None
     machine: Machine = field(default_factory=Machine)
+    tokens: Mapping[Role, datetime] = field(default_factory=dict)
 
 
 class Observe:
@@ -105,7 +108,11 @@ class Observe:
         holds = {name: self._destinations.hold(name) for name in names}
         codes = {name: None if hold is None else hold.code for name, hold in holds.items()}
         # What this process knows by itself matters most when the journal is down, or hangs.
-        (log, machine), (size, deliveries, oldest, halted, endpoints) = await asyncio.gather(
+        (
+            (log, machine),
+            (size, deliveries, oldest, halted, endpoints),
+            (tokens, accounts),
+        ) = await asyncio.gather(
             asyncio.gather(
                 _nothing() if self._log is None else self._log(),
                 _nothing() if self._machine is None else _in_time(self._machine()),
@@ -117,6 +124,7 @@ class Observe:
                 _in_time(self._journal.halted_keys()),
                 _in_time(self._journal.endpoints()),
             ),
+            asyncio.gather(_in_time(self._journal.tokens()), _in_time(self._journal.accounts())),
         )
         now = self._clock.now()
         return Observed(
@@ -134,6 +142,7 @@ class Observe:
             is_readable=deliveries is not None,
             journal_bytes=size,
             machine=self._with_journal(machine or Machine(), size),
+            tokens=_next_to_expire(tokens or (), accounts or (), now),
         )
 
     def _with_journal(self, machine: Machine, size: int | None) -> Machine:
@@ -142,6 +151,19 @@ class Observe:
             return machine
         disk = Disk(free_bytes=max(0, most - size), size_bytes=most)
         return replace(machine, disks={**machine.disks, "journal": disk})
+
+
+def _next_to_expire(
+    tokens: Iterable[Token], accounts: Iterable[Account], now: datetime
+) -> dict[Role, datetime]:
+    """Return by role when the first of those tokens expires that still let somebody in."""
+    roles = {each.name: each.roles for each in accounts if each.disabled_at is None}
+    soonest: dict[Role, datetime] = {}
+    for token in tokens:
+        if token.revoked_at is None and token.expires_at > now:
+            for role in roles.get(token.account, ()):
+                soonest[role] = min(token.expires_at, soonest.get(role, token.expires_at))
+    return soonest
 
 
 def _endpoint(standing: EndpointStanding, now: datetime) -> ObservedEndpoint:

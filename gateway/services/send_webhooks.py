@@ -160,7 +160,7 @@ class SendWebhooks:
             webhook.application,
             webhook.traceparent,
             client,
-            urlsplit(endpoint.url).hostname,
+            _server(endpoint.url),
             webhook.attempts,
         )
         headers = {
@@ -209,6 +209,12 @@ class SendWebhooks:
             # It wants to be left alone, not only by this one.
             pause_s = min(answer.retry_after_s, _LONGEST_PAUSE_S)
             self._quiet_until[client] = self._monotonic() + pause_s
+
+
+def _server(url: str) -> tuple[str | None, int | None]:
+    """Return host and port; the scheme's where none is written."""
+    parts = urlsplit(url)
+    return parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def body_of(webhook: Webhook, codes: Mapping[str, str]) -> bytes:

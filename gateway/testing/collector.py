@@ -22,6 +22,7 @@ class Collected:
         kind: As OTLP numbers it: 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
         attributes: Key to value, as text.
         links: The traces that it is linked to.
+        instance: The process that told it (``service.instance.id``), empty if it does not say.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Collected:
     kind: int
     attributes: dict[str, str]
     links: tuple[str, ...]
+    instance: str = ""
 
 
 class Collector:
@@ -73,13 +75,14 @@ class Collector:
             body = gzip.decompress(body)
         self.raw += body
         export = ExportTraceServiceRequest.FromString(body)
-        for resource in export.resource_spans:
-            for scope in resource.scope_spans:
-                self.spans += _collected(scope.spans)
+        for told in export.resource_spans:
+            names = {each.key: each.value.string_value for each in told.resource.attributes}
+            for scope in told.scope_spans:
+                self.spans += _collected(scope.spans, names.get("service.instance.id", ""))
         return web.Response(content_type="application/x-protobuf")
 
 
-def _collected(spans: Sequence[WireSpan]) -> list[Collected]:
+def _collected(spans: Sequence[WireSpan], instance: str) -> list[Collected]:
     return [
         Collected(
             name=span.name,
@@ -92,6 +95,7 @@ def _collected(spans: Sequence[WireSpan]) -> list[Collected]:
                 for each in span.attributes
             },
             links=tuple(link.trace_id.hex() for link in span.links),
+            instance=instance,
         )
         for span in spans
     ]

@@ -6,6 +6,7 @@ from typing import Final
 
 from prometheus_client.core import Metric
 
+from gateway.domain.account import Role
 from gateway.domain.claim import BreakerState, Verdict
 from gateway.domain.identifiers import ClientName, DestinationName
 from gateway.domain.lifecycle import State
@@ -23,9 +24,8 @@ from gateway.services.seal_log import LogStanding
 from gateway.services.tally import Histogram
 
 _NAME: Final = DestinationName("NAME")
-_MACHINE: Final = Machine(
-    disks={"home": Disk(1, 2)}, certificates={"NAME": datetime(2027, 1, 1, tzinfo=UTC)}
-)
+_LATER: Final = datetime(2027, 1, 1, tzinfo=UTC)
+_MACHINE: Final = Machine(disks={"home": Disk(1, 2)}, certificates={"NAME": _LATER})
 
 
 Named = tuple[str, Metric, frozenset[str]]
@@ -98,6 +98,7 @@ def everything_told() -> Metrics:
             log=LogStanding(size=1, age_s=0.0, unsealed=0, breaks=0, usable=True),
             journal_bytes=1,
             machine=_MACHINE,
+            tokens={Role.OPERATOR: _LATER},
         )
     )
     return metrics

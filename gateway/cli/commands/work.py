@@ -13,6 +13,7 @@ from gateway.cli import logging, loop
 from gateway.cli.commands.serve import for_production
 from gateway.cli.invocation import Invocation
 from gateway.domain.errors import ConfigError
+from gateway.http.exposed.lost import Lost
 from gateway.services.log_levels import LogLevels
 from gateway.services.measured_broker import MeasuredBroker
 from gateway.settings.model import Settings
@@ -89,5 +90,9 @@ async def _work(
         )
         for destination in destinations
     ]
-    async with measured(settings, workers, broker):
+
+    def lost() -> Lost:
+        return Lost(spans=spans.telemetry.dropped, log_fields=levels.unknown_fields)
+
+    async with measured(settings, workers, broker, lost=lost):
         await run_workers(workers, broker, stop=stop)

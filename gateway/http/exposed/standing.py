@@ -17,6 +17,13 @@ def families(observed: Observed) -> Iterator[Metric]:
     yield from _destination_families(observed)
     yield from _endpoint_families(observed)
     yield from _journal_families(observed)
+    yield gauge(
+        "account_token_expiry_timestamp_seconds",
+        "When the next token expires that a program of an account with this role uses, in Unix "
+        "time; missing where there is none.",
+        ("role",),
+        {(role,): at.timestamp() for role, at in observed.tokens.items()},
+    )
     if observed.log is not None:
         yield from _log_families(observed.log)
 

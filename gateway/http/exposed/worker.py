@@ -8,8 +8,10 @@ from prometheus_client.core import Metric
 from gateway.domain.claim import BreakerState
 from gateway.domain.identifiers import DestinationName
 from gateway.domain.outcome import OutcomeKind
+from gateway.http.exposed import lost as of_lost
 from gateway.http.exposed.families import counter, gauge, histogram
 from gateway.http.exposed.hops import broker_family, late_family, publish_families
+from gateway.http.exposed.lost import Lost
 from gateway.services.attempts import Attempts
 from gateway.services.tally import Histogram
 
@@ -42,6 +44,7 @@ class Talking:
         answered_s: How long questions to the gateway waited for their answers, by queue.
         unanswered: Those that got none, by queue and code.
         late_s: How late the event loop woke.
+        lost: What of the process's own telling got lost.
     """
 
     is_connected: bool
@@ -50,6 +53,7 @@ class Talking:
     answered_s: Mapping[str, Histogram] = field(default_factory=dict)
     unanswered: Mapping[tuple[str, str], int] = field(default_factory=dict)
     late_s: Histogram = field(default_factory=Histogram)
+    lost: Lost = field(default_factory=Lost)
 
 
 def families(working: Iterable[Working], talking: Talking) -> Iterator[Metric]:
@@ -114,3 +118,4 @@ def families(working: Iterable[Working], talking: Talking) -> Iterator[Metric]:
         talking.unanswered,
     )
     yield late_family(talking.late_s)
+    yield from of_lost.families(talking.lost)

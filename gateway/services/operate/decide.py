@@ -17,6 +17,8 @@ from gateway.domain.repair import ReplayId
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Decision, Journal
 from gateway.services.operate.refusals import OperationError, parse_id, printable
+from gateway.services.operate.trace_decision import trace_decision
+from gateway.services.spans import Spans
 from gateway.services.track import delivery_view
 
 _VERBS: Final[Mapping[Event, str]] = {
@@ -30,10 +32,11 @@ _VERBS: Final[Mapping[Event, str]] = {
 class Decide:
     """Changes a delivery because a person said so; the reason is in the audit log."""
 
-    def __init__(self, *, journal: Journal, clock: Clock) -> None:
+    def __init__(self, *, journal: Journal, clock: Clock, spans: Spans | None = None) -> None:
         """Keep what it works with; opens nothing."""
         self._journal = journal
         self._clock = clock
+        self._spans = spans or Spans()
 
     async def replay(self, delivery: str, *, actor: Actor, reason: str) -> dict[str, object]:
         """Begin a new attempt of a parked or doubtful delivery.
@@ -95,10 +98,12 @@ class Decide:
         event: Event,
         rule: Callable[[DeliveryRecord], Decision[DeliveryRecord]],
     ) -> dict[str, object]:
+        since = self._clock.now()
         try:
             record = await self._journal.decide(DeliveryId(parse_id(delivery)), rule)
         except IllegalTransitionError as error:
             raise OperationError(_not_now(error.args[0], event)) from None
+        await trace_decision(self._spans, self._journal, record, event, since=since)
         return delivery_view(record)
 
 

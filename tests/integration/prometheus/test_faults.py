@@ -222,7 +222,7 @@ async def test_a_broker_that_is_away_is_one_alert(
 
 @pytest.mark.parametrize(
     ("is_closed", "fired"),
-    [(True, ()), (False, ("KakehashiBacklogOld", "KakehashiNoWorker"))],
+    [(True, ()), (False, ("KakehashiNoWorker",))],
     ids=["closed", "open"],
 )
 async def test_what_waits_for_a_window_to_open_is_no_fault(

@@ -38,6 +38,7 @@ BOUNDED: Final = {
     "file": "a key of the configuration",
     "version": "one",
     "python": "one",
+    "role": "Role",
 }
 """Why a label cannot grow without bound. Whoever adds one says why here."""
 
