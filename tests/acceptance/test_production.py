@@ -11,16 +11,24 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.testing.collector import Collected
 from gateway.testing.postgres import PostgresNode
 from gateway.testing.rabbitmq import RabbitNode
-from tests.acceptance.harness.applications import CARE, CHILDCARE, DISASTER, body
-from tests.acceptance.harness.front import ACCEPTED, Front, Sent
-from tests.acceptance.harness.landscape import Landscape
-from tests.acceptance.harness.processes import CommandFailedError
-from tests.acceptance.harness.production import NO_JOURNAL, WORKERS, Production
+from tests.acceptance.harness.applications import CARE, CHILDCARE, DISASTER, as_bytes, body
+from tests.acceptance.harness.canary import Canaries, found_in, patterns
+from tests.acceptance.harness.front import ACCEPTED, Front, Sent, until
+from tests.acceptance.harness.landscape import ASKED, FILE, Landscape, tenant
+from tests.acceptance.harness.processes import CommandFailedError, free_ports
+from tests.acceptance.harness.production import NO_JOURNAL, WORKERS, Machine, Production
+from tests.acceptance.harness.tracing import Collecting, endpoint, path_to, witnessed
 from tests.acceptance.harness.verdict import judge, settled
 
 MANY = 200
+TRACE, FRONT_SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+POSTED = "POST /v1/municipalities/{code}/applications"
+PRODUCER = 4
+"""As OTLP numbers a span's kind (opentelemetry-proto, ``SpanKind``)."""
+REPORTS = "kakehashi.gateway:kakehashi.outcomes"
 
 
 @pytest.fixture(scope="module")
@@ -31,24 +39,146 @@ def landscape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landscape]:
 
 
 @pytest.fixture(scope="module")
+def collecting() -> Iterator[Collecting]:
+    running = Collecting()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the core system of the drop folder says what it decided."""
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def hook_port() -> int:
+    """Where the front end takes webhooks."""
+    return free_ports(1)[0]
+
+
+@pytest.fixture(scope="module")
 def footing(
     tmp_path_factory: pytest.TempPathFactory,
     landscape: Landscape,
+    collecting: Collecting,
+    results: Path,
+    hook_port: int,
     rabbit_node: RabbitNode,
     postgres_node: PostgresNode,
 ) -> Iterator[Production]:
     """Two gateways on one journal, two workers on the same queues, and four core systems."""
+    destinations = landscape.destinations()
+    destinations[FILE]["config"]["results"] = {
+        "folder": str(results),
+        "format": "json",
+        "encoding": "utf-8",
+        "poll_interval_s": 0.2,
+        "settle_s": 0,
+    }
+    portal = {
+        **tenant(destinations)["clients"]["portal"],
+        "webhook": {"url": f"http://127.0.0.1:{hook_port}/hook"},
+    }
     footing = Production(
         tmp_path_factory.mktemp("production") / "machines",
-        landscape.destinations(),
+        destinations,
         rabbit=rabbit_node,
         journal=postgres_node.database(),
         nodes=("gw-1", "gw-2"),
         workers=WORKERS,
+        more={"telemetry": {"otlp_endpoint": collecting.url}, "clients": {"portal": portal}},
     )
+    footing.operator.run("keys", "new", "webhook", "portal")
     footing.start()
     yield footing
     footing.kill()
+
+
+async def test_an_application_is_one_trace_through_all_processes_and_back(
+    footing: Production,
+    landscape: Landscape,
+    collecting: Collecting,
+    results: Path,
+    hook_port: int,
+) -> None:
+    canary = Canaries(CHILDCARE, 7)
+    front_end = f"00-{TRACE}-{FRONT_SPAN}-01"
+    sent = Sent(as_bytes(canary.document), key=canary.key, traceparent=front_end)
+
+    def told(name: str) -> Collected | None:
+        return next((span for span in collecting.of(TRACE) if span.name == name), None)
+
+    def in_trace(name: str) -> Collected:
+        span = told(name)
+        assert span is not None, sorted(span.name for span in collecting.of(TRACE))
+        return span
+
+    async def come(*names: str) -> None:
+        async def have() -> bool:
+            return all(told(name) is not None for name in names)
+
+        await until(have, timeout_s=30, what=f"not told: {names}", every_s=0.1)
+
+    queue = f"dest.{ASKED}"
+    async with (
+        footing.front() as front,
+        witnessed(footing.witness_url, "kakehashi.deliveries", queue) as copies,
+        endpoint(hook_port) as hooks,
+    ):
+        await front.submit(sent, node=0)
+        await come(*(f"deliver {core}" for core in (FILE, ASKED)))
+        _decide(results, in_trace(f"deliver {FILE}").attributes["kakehashi.delivery.id"])
+        await come("POST", *(f"ack kakehashi.deliveries:dest.{core}" for core in (FILE, ASKED)))
+
+    asked = in_trace(f"deliver {ASKED}")
+    copied = in_trace(f"send kakehashi.deliveries:{queue}")
+    spans = collecting.of(TRACE)
+    assert in_trace(POSTED).parent_id == FRONT_SPAN
+    for core in (FILE, ASKED):
+        way = f"kakehashi.deliveries:dest.{core}"
+        assert path_to(spans, in_trace(f"deliver {core}")) == [
+            *(f"deliver {core}", f"process {way}", f"send {way}", POSTED)
+        ]
+    # Who told it: nothing but the context in the messages joins these processes.
+    assert (in_trace(POSTED).instance, copied.instance) == ("gw-1", "gw-1")
+    assert asked.instance.partition("/")[0] in WORKERS
+    assert {header["traceparent"] for header in copies} == {f"00-{TRACE}-{copied.span_id}-01"}
+    core_was_told = landscape.sinks[ASKED].facts(asked.attributes["kakehashi.delivery.id"])
+    assert core_was_told["traceparent"] == f"00-{TRACE}-{asked.span_id}-01"
+    assert hooks == [f"00-{TRACE}-{in_trace('POST').span_id}-01"]
+    written = [span for span in spans if span.name == f"process {REPORTS}"]
+    outcomes = [span for span in written if "kakehashi.outcome" in span.attributes]
+    assert {path_to(spans, span)[1] for span in outcomes} == {f"send {REPORTS}"}
+    # What a core system says later of itself has begun a trace; the status is linked to it.
+    [status] = [span for span in written if "kakehashi.feedback.status" in span.attributes]
+    assert path_to(spans, status)[1:] == [POSTED]
+    assert {span.name for span in collecting.of(status.links[0])} == {f"send {REPORTS}"}
+    _assert_messaging(footing, copied, queue)
+    assert set(found_in(collecting.collector.raw, patterns(canary.values))) == set()
+
+
+def _decide(results: Path, delivery: str) -> None:
+    result = {"key": delivery, "status": "受理", "decided_at": "2026-11-20T10:00:00"}
+    draft = results.parent / "draft.json"
+    draft.write_text(json.dumps([result], ensure_ascii=False))
+    draft.rename(results / "KEKKA.json")
+
+
+def _assert_messaging(footing: Production, copied: Collected, queue: str) -> None:
+    """Check against the conventions for messaging spans, and RabbitMQ's."""
+    expected = {
+        "messaging.system": "rabbitmq",
+        "messaging.destination.name": f"kakehashi.deliveries:{queue}",
+        "messaging.rabbitmq.destination.routing_key": queue,
+        "messaging.operation.name": "send",
+        "messaging.operation.type": "send",
+        "server.address": "127.0.0.1",
+        "server.port": str(footing.rabbit.port),
+    }
+    assert copied.kind == PRODUCER
+    assert expected.items() <= copied.attributes.items()
+    assert copied.attributes["messaging.message.id"]
 
 
 async def test_gateways_share_a_journal_and_workers_share_a_queue(
@@ -126,7 +256,7 @@ async def test_each_side_holds_its_own_private_keys_and_nothing_else(
     gateway = _private_keys(footing.gateway_machine.keys)
     worker = _private_keys(footing.worker_machine.keys)
 
-    assert set(gateway) == {"gateway/signing", "gateway/pseudonym", "log/1"}
+    assert set(gateway) == {"gateway/signing", "gateway/pseudonym", "log/1", "webhook/portal"}
     assert set(worker) == {
         *(f"destination/{name}" for name in footing.destinations),
         *(f"worker/{name}" for name in WORKERS),
@@ -195,3 +325,34 @@ def _peers(pid: int) -> set[int]:
         if fields[9] in inodes:
             ports.add(int(fields[2].partition(":")[2], 16))
     return ports
+
+
+async def test_every_gateway_tells_what_went_through_all_also_one_that_was_killed(
+    footing: Production,
+) -> None:
+    async with footing.front() as front:
+        for node in (0, 1):
+            await front.submit(Sent(body(CARE)), node=node)
+    await settled(footing.operator)
+    count = len(footing.operator.deliveries())
+
+    one, two = [await _flowed(machine, count) for machine in footing.machines.values()]
+    footing.gateways["gw-2"].kill()
+    footing.start_gateway("gw-2")
+    again = await _flowed(footing.machines["gw-2"], count)
+
+    assert one == two == again == (count, count)
+
+
+async def _flowed(machine: Machine, count: int) -> tuple[int, int]:
+    """Return what was accepted and delivered in the last hour, once that is ``count``."""
+    deadline = asyncio.get_running_loop().time() + 20
+    while True:
+        found = machine.operator.ask("top", "--once")["destinations"]
+        hours = [each["hour"] or {} for each in found]
+        accepted, delivered = (
+            sum(each.get(what, 0) for each in hours) for what in ("accepted", "delivered")
+        )
+        if (accepted, delivered) == (count, count) or asyncio.get_running_loop().time() > deadline:
+            return accepted, delivered
+        await asyncio.sleep(1)

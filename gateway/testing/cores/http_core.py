@@ -188,6 +188,8 @@ class HTTPCore:
             known = self._ledger.known(key) if self._deduplicates else None
             if known is None:
                 facts = {"receipt_number": str(document["receipt_number"])}
+                if "traceparent" in headers:
+                    facts["traceparent"] = headers["traceparent"]
                 known = await asyncio.to_thread(self._ledger.add, key, facts)
                 if self._keeps_bodies:
                     self.taken.append(Taken(key, await request.read(), headers))

@@ -23,6 +23,14 @@ class Sink:
         whole = self._ledger.read_text().rpartition("\n")[0]
         return Counter(json.loads(line)["key"] for line in whole.splitlines())
 
+    def facts(self, key: str) -> dict[str, str]:
+        """Return what was written down of an idempotency key's first effect."""
+        for line in self._ledger.read_text().rpartition("\n")[0].splitlines():
+            arrival = json.loads(line)
+            if arrival["key"] == key:
+                return dict(arrival["facts"])
+        raise LookupError(key)
+
     def doubled(self) -> list[str]:
         """Return the keys that had an effect more than once."""
         return [key for key, count in self.arrivals().items() if count > 1]

@@ -25,6 +25,7 @@ class Sent:
     Attributes:
         key: Its ``Idempotency-Key``, the same on every try.
         body: Its bytes, likewise.
+        traceparent: The trace it belongs to (W3C Trace Context), if it is in one.
         id: As the 202 said; ``None`` until there was one.
         tries: How often it was sent.
         statuses: What came back, 0 for nothing.
@@ -32,6 +33,7 @@ class Sent:
 
     body: bytes
     key: str = field(default_factory=lambda: secrets.token_hex(12))
+    traceparent: str | None = None
     id: str | None = None
     tries: int = 0
     statuses: list[int] = field(default_factory=list)
@@ -70,6 +72,8 @@ class Front:
         sent.tries += 1
         url = f"{self._urls[node]}/v1/municipalities/{MUNICIPALITY}/applications"
         headers = {"Idempotency-Key": sent.key}
+        if sent.traceparent is not None:
+            headers["traceparent"] = sent.traceparent
         try:
             async with self._session.post(url, data=BytesIO(sent.body), headers=headers) as answer:
                 found = await answer.json(content_type=None)

@@ -63,6 +63,7 @@ class Production:
         gateways: ``serve`` by node name.
         workers: ``work`` by worker name.
         operator: Somebody on the first gateway's machine.
+        witness_url: The broker for somebody who looks on, and may do everything there.
         front_urls: Of every gateway, in order.
     """
 
@@ -77,8 +78,12 @@ class Production:
         workers: Sequence[str] = WORKERS[:1],
         command: Sequence[str] = KAKEHASHI,
         log_level: str = "info",
+        more: Mapping[str, Any] = {},
     ) -> None:
-        """Write configurations, make a virtual host and users, exchange keys."""
+        """Write configurations, make a virtual host and users, exchange keys.
+
+        ``more`` are further sections of everybody's configuration.
+        """
         self.rabbit = rabbit
         self.destinations = dict(destinations)
         self.vhost = f"t-{secrets.token_hex(4)}"
@@ -86,8 +91,10 @@ class Production:
             **tenant(destinations),
             "workers": {name: {"destinations": list(destinations)} for name in WORKERS},
             "log": {"level": log_level},
+            **more,
         }
-        users = {"gateway": secrets.token_hex(8), "worker": secrets.token_hex(8)}
+        users = {name: secrets.token_hex(8) for name in ("gateway", "worker", "witness")}
+        self.witness_url = self._broker_url("witness", users)
         ports = free_ports(2 * len(nodes))
         self.machines = {
             node: Machine(
@@ -136,7 +143,11 @@ class Production:
     def _make_users(self, users: Mapping[str, str]) -> None:
         rights = self.gateway_machine.operator.ask("topology", "show")["permissions"]
         # All workers here have the same destinations, and so the same rights.
-        needed = {"gateway": rights["gateway"], "worker": rights["workers"][WORKERS[0]]}
+        needed = {
+            "gateway": rights["gateway"],
+            "worker": rights["workers"][WORKERS[0]],
+            "witness": dict.fromkeys(("configure", "write", "read"), ".*"),
+        }
         definitions = {
             "vhosts": [{"name": self.vhost}],
             "users": [
