@@ -86,6 +86,8 @@ OUTCOMES: Final[Mapping[Action, EntryOutcome]] = {
     Action.APPLICATION_EXPIRED: EntryOutcome.NOTED,
     Action.PAYLOADS_EXPIRED: EntryOutcome.NOTED,
     Action.WORDS_EXPIRED: EntryOutcome.NOTED,
+    Action.RECORDS_EXPIRED: EntryOutcome.NOTED,
+    Action.RETENTION_FINISHED: EntryOutcome.DONE,
     Action.JOURNAL_REWRITTEN: EntryOutcome.DECIDED,
     Action.CLOCK_OBSERVED: EntryOutcome.NOTED,
     Action.NODE_STARTED: EntryOutcome.NOTED,

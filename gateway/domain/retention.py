@@ -100,6 +100,26 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """How much was deleted of what operators leave behind.
+
+    Attributes:
+        replays: Ended orders to send again.
+        approvals: Decided requests for a second person.
+        notes: Notes on groups of what waits.
+    """
+
+    replays: int
+    approvals: int
+    notes: int
+
+    @property
+    def total(self) -> int:
+        """All together."""
+        return self.replays + self.approvals + self.notes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """Who expires things, and when that was last done.
 

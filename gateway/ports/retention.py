@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.entry import Entry
-from gateway.domain.retention import Cursor, Cutoffs, Expired, Kept, Page, Turn
+from gateway.domain.retention import Cursor, Cutoffs, Expired, Kept, Page, Past, Turn
 
 
 class Retention(Protocol):
@@ -54,11 +54,17 @@ class Retention(Protocol):
             entries: Called once if anything was found, inside the transaction.
         """
 
-    async def forget_past(self, before: datetime) -> int:
+    async def forget_past(
+        self, before: datetime, entries: Callable[[Past], Sequence[Entry]]
+    ) -> int:
         """Delete ended replay orders without items, decided approvals, and notes from before.
 
+        Args:
+            before: When they ended, or were written.
+            entries: Called once if there were any, inside the transaction.
+
         Returns:
-            How many rows, at most 1,000.
+            How many rows, at most 1,000 of each kind.
         """
 
     async def let_go(self) -> None:

@@ -14,10 +14,10 @@ from typing import Final
 
 import structlog
 
-from gateway.domain.entry import Action, Actor, ActorKind, Entry
+from gateway.domain.entry import Action, Actor, ActorKind, Entry, Fact
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import MunicipalityCode
-from gateway.domain.retention import Cursor, Cutoffs, Expired, Kept, Term
+from gateway.domain.retention import Cursor, Cutoffs, Expired, Kept, Past, Term
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 
@@ -127,7 +127,9 @@ class Retain:
                 if (after := page.after) is None:
                     break
                 await asyncio.sleep(self._pause_s)
-        past = await self._forget_past(began)
+        past = await self._forget_past(began, actor)
+        if any(counts.values()):
+            await self._journal.record(_summary(counts, began, self._clock.now(), actor))
         if past or any(counts.values()):
             await self._journal.let_go()
         await self._journal.end_turn(self._clock.now())
@@ -153,14 +155,46 @@ class Retain:
         now = self._clock.now()
         return await self._journal.take_turn(now=now, until=now + _TURN, ended_before=ended_before)
 
-    async def _forget_past(self, began: datetime) -> int:
+    async def _forget_past(self, began: datetime, actor: Actor) -> int:
         """Forget what belongs to nobody, once applications of then would be gone."""
-        before = began - timedelta(days=self._terms[Kept.APPLICATIONS].days)
+        days = self._terms[Kept.APPLICATIONS].days
+        before = began - timedelta(days=days)
+
+        def entries(past: Past) -> Sequence[Entry]:
+            facts: dict[str, Fact] = {
+                "replays": past.replays,
+                "approvals": past.approvals,
+                "notes": past.notes,
+                "before": _text(before),
+                "term_days": days,
+            }
+            return [Entry(action=Action.RECORDS_EXPIRED, at=began, actor=actor, facts=facts)]
+
         total = 0
-        while gone := await self._journal.forget_past(before):
+        while gone := await self._journal.forget_past(before, entries):
             total += gone
             await asyncio.sleep(self._pause_s)
         return total
+
+
+def _summary(counts: Counts, began: datetime, now: datetime, actor: Actor) -> Sequence[Entry]:
+    """Return one entry for each municipality, so that nobody has to count the others."""
+    codes = {code for each in counts.values() for code, count in each.items() if count}
+    return [
+        Entry(
+            action=Action.RETENTION_FINISHED,
+            at=now,
+            actor=actor,
+            municipality=code,
+            facts={
+                "payloads": counts[Kept.PAYLOADS].get(code, 0),
+                "applications": counts[Kept.APPLICATIONS].get(code, 0),
+                "details": counts[Kept.WORDS].get(code, 0),
+                "began_at": _text(began),
+            },
+        )
+        for code in sorted(codes, key=lambda each: each or "")
+    ]
 
 
 def _entries(

@@ -142,6 +142,8 @@ ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     Action.APPLICATION_EXPIRED: ("保存期間満了による申請の削除", "applications expired"),
     Action.PAYLOADS_EXPIRED: ("保存期間満了による申請内容の削除", "payloads expired"),
     Action.WORDS_EXPIRED: ("保存期間満了による文言の消去", "words expired"),
+    Action.RECORDS_EXPIRED: ("保存期間満了による操作記録の削除", "operators' records expired"),
+    Action.RETENTION_FINISHED: ("保存期間満了分の削除の完了", "deletion by age finished"),
     Action.JOURNAL_REWRITTEN: ("ジャーナルの書き直し", "journal rewritten"),
     Action.CLOCK_OBSERVED: ("時計の観測", "clock observed"),
     Action.NODE_STARTED: ("ゲートウェイの起動", "gateway started"),

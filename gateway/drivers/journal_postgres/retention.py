@@ -11,7 +11,7 @@ from asyncpg import Connection, Record
 
 from gateway.domain.entry import Entry
 from gateway.domain.identifiers import ApplicationId, DeliveryId, MunicipalityCode
-from gateway.domain.retention import Cursor, Cutoffs, Expired, Kept, Page, Turn
+from gateway.domain.retention import Cursor, Cutoffs, Expired, Kept, Page, Past, Turn
 from gateway.drivers.journal_postgres import retention_queries as queries
 from gateway.drivers.journal_postgres import shredding
 from gateway.drivers.journal_postgres.connections import Access
@@ -91,15 +91,21 @@ class PostgresRetention(ABC):
 
         return await self._write(step)
 
-    async def forget_past(self, before: datetime) -> int:
-        """Delete small things of the past."""
+    async def forget_past(
+        self, before: datetime, entries: Callable[[Past], Sequence[Entry]]
+    ) -> int:
+        """Delete small things of the past; ``entries`` is called in this task's event loop."""
 
         async def step(transaction: Transaction) -> int:
             done = [
                 await transaction.connection.execute(each, before, MOST_PAST)
                 for each in queries.PAST
             ]
-            return sum(int(each.removeprefix("DELETE ")) for each in done)
+            gone = [int(each.removeprefix("DELETE ")) for each in done]
+            past = Past(replays=gone[0], approvals=gone[1], notes=gone[2])
+            if past.total:
+                transaction.append(entries(past))
+            return past.total
 
         return await self._write(step)
 

@@ -123,7 +123,7 @@ PAST: Final = (
     )
     """,
 )
-"""Ended orders of whose deliveries none is left, decided approvals, old notes."""
+"""Ended orders of whose deliveries none is left, decided approvals, old notes: as ``Past``."""
 
 VACUUM: Final = """
 VACUUM payloads, applications, deliveries, feedback, webhooks, replay_items, replays, approvals,

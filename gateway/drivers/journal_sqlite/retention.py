@@ -13,7 +13,7 @@ from gateway.audit.head import Head
 from gateway.domain.entry import Entry
 from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import ApplicationId, DeliveryId, MunicipalityCode, NodeName
-from gateway.domain.retention import Cursor, Cutoffs, Expired, Kept, Page, Turn
+from gateway.domain.retention import Cursor, Cutoffs, Expired, Kept, Page, Past, Turn
 from gateway.drivers.journal_sqlite import retention_queries as queries
 from gateway.drivers.journal_sqlite import rows, shredding, steps
 from gateway.drivers.journal_sqlite.writer import Step
@@ -82,12 +82,18 @@ class SQLiteRetention(ABC):
 
         return await self._write(step)
 
-    async def forget_past(self, before: datetime) -> int:
-        """Delete small things of the past."""
+    async def forget_past(
+        self, before: datetime, entries: Callable[[Past], Sequence[Entry]]
+    ) -> int:
+        """Delete small things of the past; ``entries`` is called in the writer's thread."""
         parameters = {"before": rows.from_time(before), "limit": MOST_PAST}
 
-        def step(connection: sqlite3.Connection, _: Head) -> int:
-            return sum(connection.execute(each, parameters).rowcount for each in queries.PAST)
+        def step(connection: sqlite3.Connection, head: Head) -> int:
+            gone = [connection.execute(each, parameters).rowcount for each in queries.PAST]
+            past = Past(replays=gone[0], approvals=gone[1], notes=gone[2])
+            if past.total:
+                steps.append(connection, head, entries(past))
+            return past.total
 
         return await self._write(step)
 

@@ -97,4 +97,4 @@ PAST: Final = (
     )
     """,
 )
-"""Ended orders of whose deliveries none is left, decided approvals, old notes."""
+"""Ended orders of whose deliveries none is left, decided approvals, old notes: as ``Past``."""

@@ -16,7 +16,7 @@ from gateway.domain.lifecycle import State
 from gateway.domain.outcome import FeedbackStatus
 from gateway.domain.records import FeedbackRecord
 from gateway.domain.repair import ReplayState, WaitingFilter
-from gateway.domain.retention import Cutoffs, Expired, Kept
+from gateway.domain.retention import Cutoffs, Expired, Kept, Past
 from gateway.ports.audit_log import EntryFilter
 from gateway.ports.journal import Acceptance, Accepted, Decision, Journal
 from gateway.testing.builders import (
@@ -214,8 +214,17 @@ class RetentionContract:
         )
 
         assert len(await expire(journal, Kept.APPLICATIONS, cutoffs())) == 1
-        assert await journal.forget_past(NOW) == 0
-        assert await journal.forget_past(NOW + DAY) == 1
+        said: list[Past] = []
+
+        def note(past: Past) -> Sequence[Entry]:
+            said.append(past)
+            return [an_entry(action=Action.RECORDS_EXPIRED)]
+
+        assert await journal.forget_past(NOW, note) == 0
+        assert await journal.forget_past(NOW + DAY, note) == 1
+        assert said == [Past(replays=1, approvals=0, notes=0)]
+        where = EntryFilter(actions=frozenset({Action.RECORDS_EXPIRED}))
+        assert len(await journal.find_entries(where, limit=9)) == 1
         assert await journal.replay_orders() == []
 
     async def test_words_go_by_the_age_of_their_entry(self, journal: Journal) -> None:

@@ -81,6 +81,21 @@ async def test_an_application_that_has_expired_is_gone_and_the_log_is_whole(
     assert {each["actor"]["name"] for each in about} == {"retention"}
 
 
+async def test_a_turn_is_summed_up_for_each_municipality_unless_nothing_went(old: World) -> None:
+    await old.gateway.operate.destinations.pause("core", actor=ME, reason="Maintenance")
+    retain, _ = retaining(old)
+
+    await retain.once()
+    await retain.once()
+
+    [finished] = [each for each in await old.log() if each["action"] == "retention.finished"]
+    [municipality] = old.gateway.settings.municipalities
+    assert finished["municipality"] == municipality
+    counts = {"payloads": 2, "applications": 2, "details": 1}
+    assert finished["facts"] | counts == finished["facts"]
+    assert await failures(old) == []
+
+
 async def test_a_row_that_somebody_deleted_is_still_missed(old: World, tmp_path: Path) -> None:
     retain, _ = retaining(old)
     await retain.once()
