@@ -14,11 +14,16 @@ from gateway.bootstrap.key_names import webhook_key
 from gateway.bootstrap.listening import Addresses
 from gateway.bootstrap.run import run_gateway
 from gateway.crypto import keys
+from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.identifiers import ClientName
+from gateway.domain.lifecycle import State
 from gateway.domain.trace import parse
 from gateway.drivers.memory_keys import MemoryKeys
 from gateway.drivers.system_clock import SystemClock
 from gateway.drivers.telemetry.driver import OTelTelemetry, over_http
+from gateway.http.metrics import Metrics
+from gateway.http.operations import operations_app
+from gateway.http.protocol import FrontRunner
 from gateway.ports.broker import destination_queue
 from gateway.ports.telemetry import SpanKind
 from gateway.sdk import (
@@ -28,10 +33,12 @@ from gateway.sdk import (
     Feedback,
     FeedbackStatus,
     Receipt,
+    RejectedError,
     TransientError,
 )
+from gateway.services.accept import AcceptanceReceipt
 from gateway.services.authenticate import new_key
-from gateway.services.spans import ATTRIBUTES, Spans
+from gateway.services.spans import ATTRIBUTES, Spans, asked_by
 from gateway.testing.collector import Collected, Collector
 from gateway.testing.world import (
     CLIENT,
@@ -299,6 +306,67 @@ async def test_what_is_sent_long_after_begins_a_trace_that_is_linked(tmp_path: P
     assert sent.links == (FRONT_END[3:35],)
 
 
+async def test_what_a_person_decides_is_part_of_the_request_and_linked_to_the_application(
+    tmp_path: Path,
+) -> None:
+    asked = parse("00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    assert asked is not None
+    async with Collector() as collector:
+        telemetry = OTelTelemetry(
+            over_http(collector.url, {}), allowed=ATTRIBUTES, resource={}, every_s=0.05, strict=True
+        )
+
+        async with World.make(tmp_path, spans=Spans(telemetry)) as world:
+            world.adapter.script.append(_refuses)
+            world.start_worker()
+            receipt = await world.submit(traceparent=FRONT_END)
+            assert isinstance(receipt, AcceptanceReceipt)
+            delivery = await world.delivery_of(receipt.id)
+            await world.until(delivery, State.PARKED)
+            with asked_by(asked):
+                await world.gateway.operate.decide.replay(
+                    str(delivery.id), actor=Actor(ActorKind.OPERATOR, "s"), reason="again"
+                )
+            await telemetry.close()
+
+    decided = collector.named("decide replayed")
+    assert (decided.trace_id, decided.parent_id) == (asked.trace_id, asked.span_id)
+    assert decided.links == (FRONT_END[3:35],)
+    assert decided.attributes["kakehashi.delivery.id"] == str(delivery.id)
+
+
+async def test_operators_requests_have_spans_and_probes_have_none() -> None:
+    async def nothing(*_: object) -> Any:
+        return {}
+
+    async with Collector() as collector:
+        telemetry = OTelTelemetry(
+            over_http(collector.url, {}), allowed=ATTRIBUTES, resource={}, every_s=0.01, strict=True
+        )
+        app = operations_app(
+            ready=nothing,
+            observe=nothing,
+            metrics=Metrics(),
+            operations={"status": nothing},
+            spans=Spans(telemetry),
+        )
+        runner = FrontRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with ClientSession(headers={"traceparent": FRONT_END}) as session:
+            for path in ("/livez", "/readyz", "/nowhere"):
+                await session.get(f"{url}{path}")
+            await session.post(f"{url}/ops/v1/status", json={})
+        await runner.cleanup()
+        await telemetry.close()
+
+    [span] = collector.spans
+    assert span.name == "POST /ops/v1/{operation}"
+    assert span.parent_id == FRONT_END[36:52]
+    assert span.attributes["kakehashi.operation"] == "status"
+
+
 @pytest.mark.parametrize("sampled", ["00", "01"])
 async def test_a_front_end_s_word_on_sampling_is_followed(sampled: str) -> None:
     async with Collector() as collector:
@@ -324,6 +392,10 @@ async def test_an_attribute_that_is_not_listed_leaves_no_process() -> None:
 
     assert collector.named("x").attributes == {}
     assert b"canary" not in collector.raw
+
+
+def _refuses(_application: Application, _delivery: Delivery) -> Receipt:
+    raise RejectedError("core.refused")
 
 
 def _fails(_application: Application, _delivery: Delivery) -> Receipt:
