@@ -17,6 +17,7 @@ from gateway.http import problems
 from gateway.http.problems import CODE, CONTENT_TYPE, TYPE_PREFIX, Sentence
 from gateway.schema.errors import FieldError, Language
 from gateway.services.operate.guard import NotPermittedError
+from gateway.services.operate.in_japanese import in_japanese
 from gateway.services.operate.refusals import (
     ChangedMeanwhileError,
     DecidedError,
@@ -219,7 +220,8 @@ def document(problem: OpsProblem, language: Language) -> dict[str, object]:
         or problems.DETAILS.get(problem.code)
         or problems.DETAILS["internal"]
     )
-    if detail := problem.told or (english if is_english else japanese):
+    said = problem.told if is_english else in_japanese(problem.told or "") or problem.told
+    if detail := said or (english if is_english else japanese):
         members["detail"] = detail
     if problem.roles:
         members["roles"] = list(problem.roles)

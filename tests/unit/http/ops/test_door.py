@@ -434,6 +434,10 @@ async def test_a_problem_speaks_japanese_unless_english_is_preferred(ask: Site) 
 
     assert answer.headers["Content-Language"] == "ja"
     assert answer.body["title"] == "条件(If-Match)が必要です。"
+    # Also what the operation says itself.
+    path = f"/replays/{NOT_THERE}/stop"
+    answer = await ask("POST", path, json=REASON, headers={"Accept-Language": "ja"})
+    assert answer.body["detail"] == f"この ID の再送指示はありません: {NOT_THERE}"
 
 
 async def test_head_is_answered_where_get_is(ask: Site, session: ClientSession) -> None:
