@@ -37,7 +37,7 @@ _PLACES: Final[Mapping[str, str]] = {
 }
 """Where a finding is seen to; others have no page."""
 
-_SINCE: Final = frozenset({"parked", "in_doubt", "replay_halted", "approval", "core_down"})
+_SINCE: Final = frozenset({"parked", "in_doubt", "replay_halted", "approval"})
 """Those that begin when something was found or done; others with an acceptance."""
 
 _UNAVAILABLE: Final = "destination.unavailable"
@@ -63,7 +63,7 @@ async def _values(page: Page) -> dict[str, object]:
     return {
         "overview": overview,
         "destinations": sorted(map(_line, overview["destinations"]), key=lambda line: line["rank"]),
-        "findings": [_finding(page, each) for each in overview["findings"]],
+        "findings": [_finding(page, each, overview) for each in overview["findings"]],
         "at_once": 1 + OTHERS,
         "tiles": list(_tiles(page, overview)),
         "events": await page.ask("events.recent", limit=EVENTS),
@@ -86,7 +86,9 @@ def _line(each: Mapping[str, Any]) -> dict[str, Any]:
     return {**each, "standing": standing, "tone": tone, "rank": _TONES.index(tone)}
 
 
-def _finding(page: Page, found: Mapping[str, Any]) -> dict[str, str | None]:
+def _finding(
+    page: Page, found: Mapping[str, Any], overview: Mapping[str, Any]
+) -> dict[str, str | None]:
     code, many = found["code"], found["number"]
     said = seconds(many) if code in _OF_TIME else number(None if many is None else round(many))
     values = {"n": said, "name": found["subject"]}
@@ -101,7 +103,13 @@ def _finding(page: Page, found: Mapping[str, Any]) -> dict[str, str | None]:
                 n=number(most["deliveries"]),
             )
         )
-    if found["since"] is not None:
+    if code == "core_down" and found["since"] is not None:
+        [down] = [
+            each for each in overview["destinations"] if each["destination"] == found["subject"]
+        ]
+        lasted = seconds(down["down_s"])
+        more.append(page.say("overview.down_since", at=jst(found["since"]), lasted=lasted))
+    elif found["since"] is not None:
         word = "overview.since" if code in _SINCE else "overview.waiting_since"
         more.append(page.say(word, at=jst(found["since"])))
     if found["trial_at"] is not None:

@@ -130,9 +130,9 @@ class ShowOverview:
         Returns:
             ``node``, ``version``, ``workers`` and ``webhooks``. ``destinations``: beside what
             ``track.destination_view`` returns ``waiting`` (how many), ``oldest_at``, ``oldest_s``,
-            ``workers`` (how many live), ``breaker`` (``None`` where none lives), ``down_since``
-            and ``trial_at`` (since when its core system is down and when it is tried next, as
-            workers say; ``None`` where it is not, or none says so), ``in_per_min``
+            ``workers`` (how many live), ``breaker`` (``None`` where none lives), ``down_since``,
+            ``down_s`` and ``trial_at`` (since when its core system is down, and when it is tried
+            next, as workers say; ``None`` where it is not, or none says so), ``in_per_min``
             and ``out_per_min`` (mean of the last five minutes, of all gateways). ``totals``:
             ``parked``, ``in_doubt``, ``waiting``, ``oldest_s``, and of the last hour
             ``outcomes``, ``failed`` and ``error_rate`` (0 to 1, ``None`` without any). ``log``:
@@ -233,6 +233,7 @@ class ShowOverview:
             "workers": len(alive),
             "breaker": _breaker(alive),
             "down_since": None if down is None else down.since.isoformat(timespec="seconds"),
+            "down_s": None if down is None else max(0.0, (now - down.since).total_seconds()),
             "trial_at": None
             if down is None or down.trial_at is None
             else down.trial_at.isoformat(timespec="seconds"),

@@ -62,7 +62,7 @@ class WatchDestinations:
             ``adapters`` and ``versions`` (of its living workers); ``health`` (``well``,
             ``partly``, ``not_well`` or ``no_worker``); ``said`` (of those that are not
             well); ``breaker`` (the worst of its workers', ``None`` without any); ``down_since``,
-            ``trial_at`` (since when that is not closed, and when its core system is asked next;
+            ``down_s``, ``trial_at`` (since when that is not closed, and when its core system is asked next;
             ``None`` where it is, or is not known); ``hold``, ``opens_at``; ``paused`` (``by``,
             ``at``, ``reason``; or ``None``); ``workers``
             (how many live); ``waiting``, ``parked``, ``in_doubt`` (how many);
@@ -211,6 +211,7 @@ class WatchDestinations:
             "said": sorted({beat.said for beat in alive if not beat.healthy and beat.said}),
             "breaker": next((state.value for state in _WORST if state in states), None),
             "down_since": None if down is None else _iso(down.since),
+            "down_s": None if down is None else _age_s(down.since, self._clock.now()),
             "trial_at": None if down is None else _iso(down.trial_at),
             "hold": None if hold is None else hold.code,
             "opens_at": None if hold is None else _iso(hold.until),
@@ -312,6 +313,10 @@ def _change(found: FoundEntry, name: DestinationName) -> dict[str, object] | Non
         "facts": {key: value for key, value in entry["facts"].items() if key != "destination"},
         "reason": words.get("reason"),
     }
+
+
+def _age_s(since: datetime, now: datetime) -> float:
+    return round(max(0.0, (now - since).total_seconds()), 1)
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -1,16 +1,22 @@
 """What people see who watch: overview, workers and procedures."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
 
+from gateway.console.render import jst
 from gateway.domain.account import Role
+from gateway.domain.claim import BreakerState
 from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.domain.lifecycle import State
 from gateway.sdk import Application, Delivery, Receipt, RejectedError
 from gateway.services.operate.by_name import operations
+from gateway.testing.builders import a_heartbeat
 from gateway.testing.console_site import console_site
 from gateway.testing.world import DESTINATION, World, eventually
 
@@ -161,3 +167,36 @@ async def test_a_part_is_streamed_at_once(world: World, path: str):
 
 def _refuse(_application: Application, _delivery: Delivery) -> Receipt:
     raise RejectedError("E-1")
+
+
+async def test_it_is_said_since_when_a_core_system_is_down_and_when_it_is_tried_next(
+    world: World,
+) -> None:
+    now = datetime.now(UTC)
+    down = a_heartbeat(
+        worker=WorkerName("w1/2"),
+        destination=DestinationName(DESTINATION),
+        breaker=BreakerState.OPEN,
+        healthy=False,
+        at=now + timedelta(minutes=7),
+        heard_at=now,
+        down_s=28 * 60.0,
+        trial_in_s=60.0,
+    )
+    before = replace(down, worker=WorkerName("w1/1"), heard_at=now - timedelta(hours=1))
+    for beat in (down, before):
+        await world.gateway.journal.put_heartbeat(beat)
+    await world.gateway.destinations.refresh()
+    since, trial = jst(now - timedelta(minutes=28)), jst(now + timedelta(minutes=1))
+    async with console_site(world.gateway) as url:
+        overview, destinations, destination, workers = [
+            await text_of(url + path, language="en")
+            for path in ("/", "/destinations", f"/destinations/{DESTINATION}", "/workers")
+        ]
+
+    for page in (overview, destinations, destination):
+        assert f"Since {since} (28 min)." in page
+        assert f"Tried next at {trial}." in page
+    assert f"down since {since}" in workers
+    assert "its clock is 7 min ahead" in workers
+    assert "Before they were started again: 1" in workers
