@@ -18,6 +18,9 @@ from gateway.domain.outcome import FeedbackStatus
 
 FEW: Final = 10_000
 """So many deliveries are looked through one by one before anything is."""
+FEW_SORTED: Final = 5_000
+"""So many candidates are sorted by their last change; where there are more, all applications are
+looked through in that order: of a million, one in two hundred is one of them, if not more."""
 
 _SELDOM: Final = frozenset(
     {FeedbackStatus.RETURNED, FeedbackStatus.REJECTED, FeedbackStatus.WITHDRAWN}

@@ -1,6 +1,7 @@
 """``kakehashi messages``: applications, without what they say."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,13 @@ from gateway.domain.outcome import FeedbackStatus
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Applications."
 )
+
+
+class Sort(StrEnum):
+    """By which time a list is sorted."""
+
+    ACCEPTED = "accepted"
+    CHANGED = "changed"
 
 
 @app.command("list")
@@ -47,10 +55,18 @@ def list_messages(  # noqa: PLR0913 - each is an option
     until: Annotated[
         str | None, typer.Option(help="Accepted before; a date alone is that whole day.")
     ] = None,
-    before: Annotated[str | None, typer.Option(help="Only those older than this id.")] = None,
+    sort: Annotated[
+        Sort, typer.Option(help="By when they were accepted, or by when they last changed.")
+    ] = Sort.ACCEPTED,
+    oldest: Annotated[
+        bool, typer.Option("--oldest", help="Oldest first: with --sort changed, what stands still.")
+    ] = False,
+    before: Annotated[
+        str | None, typer.Option(help="Only those behind it: as the page before told.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 20,
 ) -> None:
-    """List applications, newest first."""
+    """List applications, newest first, or by their last change."""
     invocation = Invocation.of(context)
     where = {
         "destination": destination,
@@ -64,14 +80,23 @@ def list_messages(  # noqa: PLR0913 - each is an option
         "since": since,
         "until": until,
     }
-    page = perform(invocation, "messages.search", where=where, after=before, limit=limit)
-    found = page["applications"]
-    screen.show(invocation, found, lambda console: _show(console, found, page["next"]))
+    page = perform(
+        invocation,
+        "messages.search",
+        where=where,
+        sort=sort.value,
+        order="oldest" if oldest else "newest",
+        after=before,
+        limit=limit,
+    )
+    screen.show(invocation, page["applications"], lambda console: _show(console, page, sort))
 
 
-def _show(console: Console, found: list[Mapping[str, Any]], following: str | None) -> None:
+def _show(console: Console, page: Mapping[str, Any], sort: Sort) -> None:
+    found, following = page["applications"], page["next"]
     for application in found:
-        line = Text(f"{words.moment(application['accepted_at'])}  {application['id']}  ")
+        at = application["changed_at" if sort is Sort.CHANGED else "accepted_at"]
+        line = Text(f"{words.moment(at)}  {application['id']}  ")
         console.print(line.append_text(screen.state(application["status"])))
         console.print(Text(f"  {application['municipality']} {application['procedure']}", "dim"))
         for delivery in application["deliveries"]:

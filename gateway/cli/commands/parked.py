@@ -1,20 +1,19 @@
 """``kakehashi parked``: deliveries that wait for a person, and what a person may do."""
 
+import csv
 from collections.abc import Mapping
-from typing import Annotated, Any
+from io import StringIO
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from gateway.cli import screen, words
-from gateway.cli.commands import replays
+from gateway.cli.commands import chosen, replays
 from gateway.cli.commands.status import show_delivery
-from gateway.cli.failures import ExitCode, failure
 from gateway.cli.invocation import Invocation
-from gateway.cli.progress import interruptible, progress
-from gateway.cli.reach import RefusedByGatewayError, perform
-from gateway.domain.errors import PermanentError
+from gateway.cli.reach import perform
 
 app = typer.Typer(
     add_completion=False,
@@ -25,10 +24,19 @@ app = typer.Typer(
 
 app.add_typer(replays.app)
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of deliveries.")]
 Reason = Annotated[
     str, typer.Option(help="Why, for the audit log: 1 to 200 characters, no personal data.")
 ]
+_COLUMNS: Final = (
+    "id",
+    "application",
+    "municipality",
+    "updated_at",
+    "attempt",
+    "reference",
+    "pointer",
+)
+"""The delivery's id first: --from takes the first id of each line."""
 
 
 @app.command("list")
@@ -87,6 +95,7 @@ def replay(  # noqa: PLR0913 - each is an option of the command
         list[str] | None, typer.Argument(metavar="ID…", help="Deliveries; or else a filter.")
     ] = None,
     *,
+    file: chosen.File = None,
     reason: Annotated[
         str | None,
         typer.Option(help="Why, for the audit log: 1 to 200 characters, no personal data."),
@@ -140,19 +149,19 @@ def replay(  # noqa: PLR0913 - each is an option of the command
         for name, value in (("canary", canary), ("rate_per_s", rate))
         if value is not None
     }
-    if ids and (where or pace or dry_run):
+    if (ids or file) and (where or pace or dry_run):
         raise typer.BadParameter("name deliveries or filter them, not both", param_hint="ID…")
-    if not ids and not (group or destination):
+    if not ids and not file and not (group or destination):
         raise typer.BadParameter(
-            "say what to send: ids, --group or --destination", param_hint="ID…"
+            "say what to send: ids, --from, --group or --destination", param_hint="ID…"
         )
     if dry_run:
         replays.show_plan(invocation, where, pace)
         return
     if reason is None:
         raise typer.BadParameter("say why", param_hint="--reason")
-    if ids:
-        _decide(invocation, "parked.replay", ids, reason=reason)
+    if ids or file:
+        chosen.decide(invocation, "parked.replay", chosen.chosen(ids, file), reason=reason)
     else:
         replays.order(invocation, where, pace, reason)
 
@@ -160,52 +169,71 @@ def replay(  # noqa: PLR0913 - each is an option of the command
 @app.command("confirm")
 def confirm(
     context: typer.Context,
-    ids: Ids,
+    ids: chosen.Ids = None,
     *,
+    file: chosen.File = None,
     reason: Reason,
     reference: Annotated[
         str | None, typer.Option(help="整理番号 of the core system, for a single delivery.")
     ] = None,
 ) -> None:
     """Say that a person found it in the core system: delivered."""
-    if reference is not None and len(ids) > 1:
+    found = chosen.chosen(ids, file)
+    if reference is None:
+        chosen.decide(Invocation.of(context), "parked.confirm", found, reason=reason)
+        return
+    if len(found) > 1:
         raise typer.BadParameter("is one delivery's own", param_hint="--reference")
-    _decide(Invocation.of(context), "parked.confirm", ids, reason=reason, reference=reference)
+    said = {"reason": reason, "reference": reference}
+    chosen.decide(Invocation.of(context), "parked.confirm", found, **said)
 
 
 @app.command("cancel")
-def cancel(context: typer.Context, ids: Ids, *, reason: Reason) -> None:
+def cancel(
+    context: typer.Context, ids: chosen.Ids = None, *, file: chosen.File = None, reason: Reason
+) -> None:
     """Take it back: it is not sent any more. What was sent is not called back."""
-    _decide(Invocation.of(context), "parked.cancel", ids, reason=reason)
+    found = chosen.chosen(ids, file)
+    chosen.decide(Invocation.of(context), "parked.cancel", found, reason=reason)
 
 
-def _decide(invocation: Invocation, operation: str, ids: list[str], **arguments: object) -> None:
-    """Do it for each delivery; one that refuses does not keep the others from it."""
-    results: list[dict[str, Any]] = []
-    ended = interruptible(
-        "ここまでの分は実行済みです: kakehashi parked list",
-        "What came before is done, the rest waits: see kakehashi parked list.",
-    )
-    with ended, progress(invocation) as bar:
-        for delivery_id in bar.track(list(dict.fromkeys(ids)), description=operation):
-            try:
-                done = perform(invocation, operation, delivery=delivery_id, **arguments)
-            except (PermanentError, RefusedByGatewayError) as error:
-                refused = failure(error)
-                if refused is None or refused.exit_code is not ExitCode.NOT_WELL:
-                    raise
-                results.append({"id": delivery_id, "done": False, "error": refused.lines[0]})
-            else:
-                results.append({"id": delivery_id, "done": True, "delivery": done})
-    screen.show(invocation, results, lambda console: _show_results(console, results))
-    if not all(result["done"] for result in results):
-        raise typer.Exit(ExitCode.NOT_WELL)
+@app.command("deliveries")
+def deliveries(
+    context: typer.Context,
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="As parked groups tells it.")],
+    *,
+    municipality: replays.Municipality = None,
+    since: replays.Since = None,
+    until: replays.Until = None,
+) -> None:
+    """Print what waits in a group as CSV, to look each up in the core system.
+
+    Keep the lines of those that were found, and give the file to parked confirm --from; what
+    is left of the group can be sent again as a whole. That it was printed is written down.
+    """
+    invocation = Invocation.of(context)
+    said = replays.wanted(municipality=municipality, since=since, until=until)
+    page = perform(invocation, "attention.show", group=group, limit=500, **said)
+    among = {
+        "destination": page["group"]["destination"],
+        "states": [page["group"]["state"]],
+        "code": page["group"]["code"],
+        "municipality": municipality,
+    }
+    perform(invocation, "messages.export", where=replays.wanted(**among))
+    found: list[Mapping[str, Any]] = page["deliveries"]
+    while page["next"]:
+        page = perform(
+            invocation, "attention.show", group=group, limit=500, after=page["next"], **said
+        )
+        found += page["deliveries"]
+    screen.show(invocation, found, lambda console: _show_csv(console, found))
 
 
-def _show_results(console: Console, results: list[dict[str, Any]]) -> None:
-    for result in results:
-        if result["done"]:
-            line = Text(f"{result['id']}  → {result['delivery']['destination']}: ")
-            console.print(line.append_text(screen.state(result["delivery"]["state"])))
-        else:
-            console.print(Text(f"{result['id']}  {result['error']}", style="bold red"))
+def _show_csv(console: Console, found: list[Mapping[str, Any]]) -> None:
+    text = StringIO()
+    rows = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(found)
+    for line in text.getvalue().splitlines():
+        screen.plain(console, line)

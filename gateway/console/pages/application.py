@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from base64 import b64decode
+from collections.abc import Collection
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
@@ -15,7 +16,7 @@ from aiohttp import web
 
 from gateway.console.live import stream
 from gateway.console.page import HEADERS, Page
-from gateway.console.pages.attention import asked
+from gateway.console.pages.attention import asked, done_of
 from gateway.console.pages.way import attempts_of, said_of, way_of, whole_s
 from gateway.services.operate.four_eyes import WaitsForApprovalError
 from gateway.services.operate.refusals import NotFoundError, OperationError
@@ -36,6 +37,7 @@ async def _shown(page: Page, *, refused: str | None = None, status: int = 200) -
     seen = await _seen(page)
     values = await _values(page)
     application = values["application"]
+    shown = [("seen", seen), *(("open", each["id"]) for each in values["decidable"])]
     choices = await page.ask("messages.choices")
     entries = None
     if page.query.get("audit") and page.may("audit.search"):
@@ -50,25 +52,30 @@ async def _shown(page: Page, *, refused: str | None = None, status: int = 200) -
             "entries": entries,
             "trace": _trace(application["traceparent"], choices["trace_url"]),
             "is_final": application["status"] in _FINAL,
-            "decidable": [
-                each for each in application["deliveries"] if each["state"] in _DECIDABLE
-            ],
-            "done": page.query.get("done") in _DONE,
+            "done": _done(page),
             "refused": refused,
-            "live": "/live/applications/" + application["id"] + "?" + urlencode({"seen": seen}),
+            "typed": _typed(page),
+            "live": f"/live/applications/{application['id']}?{urlencode(shown)}",
         },
         status=status,
     )
 
 
 async def live(page: Page) -> web.StreamResponse:
-    """Stream what changes. Only what has changed is looked at, so that looking on is no entry."""
+    """Stream what changes. Only what has changed is looked at, so that looking on is no entry.
+
+    Forms that were shown stay, disabled, when another person was quicker: somebody may be
+    typing in one.
+    """
     last = {"seen": page.query.get("seen", ""), "html": ""}
+    shown = set(page.query.getall("open", []))
 
     async def part(page: Page) -> str:
         seen = await _seen(page)
         if seen != last["seen"]:
-            last.update(seen=seen, html=page.html("application_live.html", await _values(page)))
+            values = await _values(page, shown)
+            shown.update(each["id"] for each in values["decidable"])
+            last.update(seen=seen, html=page.html("application_live.html", values))
         return last["html"]
 
     return await stream(part)(page)
@@ -84,7 +91,7 @@ async def decide(page: Page) -> web.Response:
     except OperationError as error:
         return await _shown(page, refused=str(error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
     except WaitsForApprovalError as error:
-        return asked(error)
+        return asked(error, f"/applications/{_id(page)}")
     address = f"/applications/{_id(page)}?done={done}"
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={**HEADERS, "Location": address})
 
@@ -138,16 +145,46 @@ async def _seen(page: Page) -> str:
     found = await page.ask("messages.search", where={"applications": (_id(page),)})
     if not found["applications"]:
         raise NotFoundError("no application has this id")
-    text = json.dumps(found["applications"][0], sort_keys=True)
+    asked_for = [each["id"] for each in await _approvals(page)]
+    text = json.dumps([found["applications"][0], asked_for], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-async def _values(page: Page) -> dict[str, Any]:
+async def _approvals(page: Page) -> list[Any]:
+    """Return what waits for a second person and is about this application."""
+    if not page.may("approval.list"):
+        return []
+    found: list[Any] = await page.ask("approval.list", waiting=True, application=_id(page))
+    return found
+
+
+def _done(page: Page) -> str | None:
+    if page.query.get("done") in _DONE:
+        return page.say("application.act_done")
+    return done_of(page, "attention")
+
+
+def _typed(page: Page) -> dict[str, str] | None:
+    """Return what was typed into a form that was refused."""
+    delivery = page.request.match_info.get("delivery")
+    if delivery is None:
+        return None
+    said = {name: page.form.get(name, "") for name in ("do", "reason", "reference")}
+    return {"delivery": delivery, **said}
+
+
+async def _values(page: Page, shown: Collection[str] = ()) -> dict[str, Any]:
     found = await page.ask("status", subject=_id(page))
     application = found[0]
     error = application["last_error"]
     return {
         "application": application,
+        "approvals": await _approvals(page),
+        "decidable": [
+            {**each, "is_over": each["state"] not in _DECIDABLE}
+            for each in application["deliveries"]
+            if each["state"] in _DECIDABLE or each["id"] in shown
+        ],
         "error_said": None if error is None else said_of(error["code"]),
         "deliveries": [
             {

@@ -50,7 +50,7 @@ async def show(page: Page) -> web.Response:
         "states": list(State),
         "statuses": list(ApplicationState),
         "feedbacks": list(FeedbackStatus),
-        "order": _order(page),
+        **_sorted(page),
         "address_with": lambda **over: _address(page, **over),
         "missed": _MISSED in page.query,
     }
@@ -58,7 +58,7 @@ async def show(page: Page) -> web.Response:
         found = await page.ask(
             "messages.search",
             where=_where(page),
-            order=_order(page),
+            **_sorted(page),
             after=page.query.get("after") or None,
             before=page.query.get("before") or None,
             count=True,
@@ -117,13 +117,21 @@ async def _exported(page: Page) -> web.StreamResponse:
     )
     await answer.prepare(page.request)
     try:
-        async for line in lines(page, where, _order(page), choices):
+        async for line in lines(page, where, _sorted(page), choices):
             await answer.write(line)
     except KakehashiError as error:
         # Too late for another status: the last line, which would say how many, is missing.
         log.warning("console.export_broken_off", code=error.code)
         await answer.write(f"# {page.say('applications.export_broken', n='?')}\r\n".encode())
     return answer
+
+
+def _sorted(page: Page) -> dict[str, str]:
+    return {"sort": _sort(page), "order": _order(page)}
+
+
+def _sort(page: Page) -> str:
+    return "changed" if page.query.get("sort") == "changed" else "accepted"
 
 
 def _order(page: Page) -> str:

@@ -28,18 +28,19 @@ _COLUMNS: Final = (
     "code",
     "reference",
     "feedback",
+    "changed",
 )
 
 
 async def lines(
-    page: Page, where: Mapping[str, object], order: str, choices: Mapping[str, Any]
+    page: Page, where: Mapping[str, object], order: Mapping[str, str], choices: Mapping[str, Any]
 ) -> AsyncIterator[bytes]:
     """Yield the file piece by piece: headings, a line of each application, and how many it has.
 
     Args:
         page: Who asks, and in which language.
         where: What is listed, as ``messages.search`` takes it.
-        order: ``newest`` or ``oldest`` first.
+        order: ``sort`` and ``order``, as ``messages.search`` takes them.
         choices: Names of municipalities and titles of procedures (``messages.choices``).
 
     Raises:
@@ -55,7 +56,7 @@ async def lines(
         page = replace(page, visit=visit)
         room = min(LARGEST_PAGE, MOST_EXPORTED - written)
         found = await page.ask(
-            "messages.search", where=where, order=order, after=after, limit=max(1, room)
+            "messages.search", where=where, **order, after=after, limit=max(1, room)
         )
         if room == 0 and found["applications"]:
             yield _encoded([[page.say("applications.export_cut", n=number(written))]])
@@ -87,6 +88,7 @@ def _row(page: Page, each: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
         " / ".join(one["code"] for one in deliveries if one["code"]),
         " / ".join(one["reference"] for one in deliveries if one["reference"]),
         "" if feedback is None else page.say(f"applications.feedback_value.{feedback}"),
+        jst(each["changed_at"]),
     ]
 
 

@@ -32,7 +32,7 @@ RESOLVED_SHOWN: Final = timedelta(days=7)
 LONGEST: Final = timedelta(days=31)
 """For how long a group may be acknowledged."""
 _HOUR_S: Final = 3600
-_LARGEST_PAGE: Final = 100
+_LARGEST_PAGE: Final = 500
 _TRIES: Final = 3
 _CURSOR: Final = "~"
 
@@ -107,7 +107,7 @@ class Attend:
             until: Only those that began to wait before this time.
             municipality: Only this tenant's.
             after: Where the page before ended (``next``).
-            limit: So many at most; 100.
+            limit: So many at most; 500.
 
         Returns:
             ``group``; ``notes``, newest first; ``selected``, how many fit; ``deliveries``; ``next``

@@ -25,6 +25,7 @@ from gateway.domain.search import ApplicationFilter
 from gateway.ports.applications import ApplicationCount
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
+from gateway.services.operate.in_order import InOrder, changed_at
 from gateway.services.operate.refusals import OperationError, parse_id, printable
 from gateway.services.operate.selection import parse_moment
 from gateway.services.track import summary
@@ -130,27 +131,30 @@ class SearchApplications:
         self,
         *,
         where: SoughtApplications = SoughtApplications(),
+        sort: Literal["accepted", "changed"] = "accepted",
         order: Literal["newest", "oldest"] = "newest",
         after: str | None = None,
         before: str | None = None,
         limit: int = 50,
         count: bool = False,
     ) -> dict[str, object]:
-        """Return one page, in the order in which they were accepted.
+        """Return one page, in the order in which they were accepted, or last changed.
 
         Args:
             where: What is known of them.
+            sort: By which time: that of acceptance, or that of the latest change of a delivery.
             order: Which come first.
-            after: The page behind this application, in that order.
-            before: Or else the page that ends before this one.
+            after: The page behind this place, as ``next`` told it of the same order.
+            before: Or else the page that ends before this one, as ``previous`` did.
             limit: How many at most, 1 to 500.
             count: Whether to count all of them, up to 10,000.
 
         Returns:
             ``applications``: a line of each. ``next`` and ``previous``: what to give as ``after``
             and ``before`` for the pages beside this one, ``null`` at the ends. ``searched_to``:
-            the time of acceptance up to which everything has been looked through, when the
-            search stopped there before the page was full (go on with ``next``). ``total``: if
+            the time, of those that it is sorted by, up to which everything has been looked
+            through, when the search stopped there before the page was full (go on with
+            ``next``). ``total``: if
             it was asked for, ``applications`` and ``is_all`` (``false``: there are more, or
             counting took too long).
 
@@ -162,33 +166,28 @@ class SearchApplications:
             raise OperationError("after or before, not both")
         wanted = self._filter(where)
         backwards = before is not None
-        beyond = _cursor(before if backwards else after)
+        edge = before if backwards else after
+        limit = max(1, min(limit, LARGEST_PAGE))
+        in_order = InOrder(self._journal, (order == "newest") != backwards, limit)
+        look = in_order.changed if sort == "changed" else in_order.accepted
         if wanted is None:
             return _page([], None, None, None, ApplicationCount(0, is_all=True) if count else None)
-        page = await self._journal.find_applications(
-            wanted,
-            beyond=beyond,
-            descending=(order == "newest") != backwards,
-            limit=max(1, min(limit, LARGEST_PAGE)),
-        )
+        page = await look(wanted, edge)
         counted = None
-        if count and beyond is None and page.reached is None:
+        if count and edge is None and page.reached is None:
             counted = ApplicationCount(len(page.dossiers), is_all=True)
         elif count:
             counted = await self._journal.count_applications(
                 wanted, at_most=MOST_COUNTED, patience_s=_COUNTING_BESIDE_S
             )
         found = list(reversed(page.dossiers)) if backwards else list(page.dossiers)
-        reached = None if page.reached is None else str(page.reached)
-        at_the_edge = None if beyond is None else str(beyond)
-        first = str(found[0].application.id) if found else at_the_edge
-        last = str(found[-1].application.id) if found else at_the_edge
+        first = page.place_of(found[0]) if found else edge
+        last = page.place_of(found[-1]) if found else edge
         next_, previous = (
-            (last, reached) if backwards else (reached, None if beyond is None else first)
+            (last, page.reached) if backwards else (page.reached, None if edge is None else first)
         )
-        cut_short = page.reached is not None and len(found) < max(1, min(limit, LARGEST_PAGE))
-        searched_to = _time_of(page.reached) if page.reached is not None and cut_short else None
-        return _page(found, next_, previous, searched_to, counted)
+        cut_short = page.reached is not None and len(found) < limit
+        return _page(found, next_, previous, page.reached_at if cut_short else None, counted)
 
     async def export(
         self,
@@ -296,25 +295,12 @@ def _page(
 
 
 def _line(dossier: Dossier) -> dict[str, object]:
-    changed = max(each.updated_at for each in dossier.deliveries)
     return {
         **summary(dossier),
         "client": dossier.application.client,
         "version": dossier.application.version,
-        "changed_at": changed.isoformat(timespec="milliseconds"),
+        "changed_at": changed_at(dossier).isoformat(timespec="milliseconds"),
     }
-
-
-def _cursor(text: str | None) -> ApplicationId | None:
-    return None if text is None else ApplicationId(parse_id(text))
-
-
-def _time_of(application: ApplicationId) -> str:
-    """Return when the application with this id was accepted, by the id (RFC 9562, 5.7)."""
-    return (_EPOCH + timedelta(milliseconds=application.int >> 80)).isoformat(timespec="seconds")
-
-
-_EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 def _moment(name: str, text: str | None) -> datetime | None:

@@ -7,7 +7,7 @@ fixtures.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -23,6 +23,7 @@ from gateway.domain.lifecycle import ApplicationState, State
 from gateway.domain.outcome import FeedbackStatus
 from gateway.domain.records import DeliveryRecord, FeedbackRecord
 from gateway.domain.search import ApplicationFilter
+from gateway.ports.applications import LastChange
 from gateway.ports.journal import Acceptance, Decision, Journal
 from gateway.testing.builders import DESTINATION, NOW, an_acceptance, an_entry
 from gateway.testing.contracts.journal import becomes, delivery_of
@@ -47,6 +48,15 @@ class Kept:
         assert page.reached is None
         counted = await self.journal.count_applications(ApplicationFilter(**where), at_most=99)
         assert (counted.applications, counted.is_all) == (len(page.dossiers), True)
+        numbers = {each.application.id: n for n, each in enumerate(self.acceptances)}
+        return [numbers[dossier.application.id] for dossier in page.dossiers]
+
+    async def changed(self, *, descending: bool = True, **where: Any) -> list[int]:
+        """Return the numbers of those that are found, by their last change."""
+        page = await self.journal.find_changed_applications(
+            ApplicationFilter(**where), descending=descending
+        )
+        assert page.reached is None
         numbers = {each.application.id: n for n, each in enumerate(self.acceptances)}
         return [numbers[dossier.application.id] for dossier in page.dossiers]
 
@@ -210,6 +220,60 @@ class SearchContract:
 
         ids = [each.application.id for each in found.acceptances]
         assert pages == sorted(ids, reverse=descending)
+
+    async def test_what_moved_last_comes_first_or_last(self, journal: Journal) -> None:
+        both = ("jido-teate", "archive")
+        found = await kept(journal, {}, {"destinations": both}, {}, {"municipality": THERE}, {})
+        # At the latest of its deliveries' changes stands one that has two.
+        for number, delivery, minute in ((1, 0, 70), (0, 0, 60), (1, 1, 20), (3, 0, 50)):
+            state = State.PARKED if number == 3 else State.QUEUED
+            record = found.acceptances[number].deliveries[delivery].record
+            at = NOW + timedelta(minutes=minute)
+            await journal.decide(record.id, becomes(state, updated_at=at, code="http.422"))
+
+        assert await found.changed() == [1, 0, 3, 4, 2]
+        assert await found.changed(descending=False) == [2, 4, 3, 0, 1]
+        assert await found.changed(destination=ARCHIVE) == [1]
+        assert await found.changed(code="http.422") == [1, 0, 3]
+        assert await found.changed(status=ApplicationState.NEEDS_ATTENTION) == [3]
+        assert await found.changed(municipality=HERE, descending=False) == [2, 4, 0, 1]
+        assert await found.changed(since=NOW + timedelta(minutes=2)) == [3, 4, 2]
+        assert await found.changed(until=NOW + timedelta(minutes=2), descending=False) == [0, 1]
+        assert await found.changed(since=NOW.replace(year=1)) == [1, 0, 3, 4, 2]
+        assert await found.changed(client=ClientName("nobody")) == []
+        assert await found.changed(applications=(found.acceptances[2].application.id,)) == [2]
+
+    @pytest.mark.parametrize("descending", [True, False])
+    @pytest.mark.parametrize("few", [0, 5_000], ids=["walked", "sorted"])
+    async def test_pages_by_last_changes_follow_one_another(
+        self, journal: Journal, few: int, *, descending: bool
+    ) -> None:
+        both = ("jido-teate", "archive")
+        found = await kept(journal, *({"destinations": both} for _ in range(9)))
+        for number, acceptance in enumerate(found.acceptances):
+            # Threes at the same instant, in another order than they were accepted.
+            at = NOW + timedelta(hours=1, minutes=(number * 7) % 3)
+            for delivery in acceptance.deliveries:
+                step = becomes(State.RETRYING, updated_at=at, code="http.503")
+                await journal.decide(delivery.record.id, step)
+        where = ApplicationFilter(code="http.503", client=ClientName("portal"))
+        pages: list[LastChange] = []
+        beyond: LastChange | None = None
+        while not pages or beyond is not None:
+            page = await journal.find_changed_applications(
+                where, beyond=beyond, descending=descending, limit=2, patience_s=0, few=few
+            )
+            pages += [
+                LastChange(dossier.deliveries[0].updated_at, dossier.application.id)
+                for dossier in page.dossiers
+            ]
+            beyond = page.reached
+
+        def place(change: LastChange) -> tuple[datetime, ApplicationId]:
+            return change.at, change.application
+
+        assert len(pages) == len(found.acceptances)
+        assert pages == sorted(pages, key=place, reverse=descending)
 
     async def test_looking_through_much_is_broken_off_and_can_be_gone_on_with(
         self, journal: Journal

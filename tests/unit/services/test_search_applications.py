@@ -11,7 +11,7 @@ from gateway.domain.lifecycle import State
 from gateway.drivers.system_clock import SystemClock
 from gateway.ports.applications import ApplicationCount
 from gateway.services.operate.by_name import operations
-from gateway.services.operate.refusals import OperationError
+from gateway.services.operate.refusals import NotFoundError, OperationError
 from gateway.services.operate.search_applications import Known, SearchApplications
 from gateway.testing.world import World
 
@@ -50,6 +50,31 @@ async def test_oldest_come_first_if_asked_for(world: World) -> None:
     pages = (first, second, back)
     listed = [[one["id"] for one in page["applications"]] for page in pages]
     assert listed == [ids[:2], ids[2:], ids[:2]]
+
+
+async def test_pages_by_last_change_have_places_of_their_own(world: World) -> None:
+    accepted = [await world.accepted() for _ in range(4)]
+    ids = [str(one.application_id) for one in accepted]
+    world.start_worker()
+    for one in accepted:
+        await world.until(one, State.DELIVERED)
+
+    first = await search(world, sort="changed", order="oldest", limit=3)
+    second = await search(world, sort="changed", order="oldest", limit=3, after=first["next"])
+    back = await search(world, sort="changed", order="oldest", limit=3, before=second["previous"])
+
+    listed = [one["changed_at"] for page in (first, second) for one in page["applications"]]
+    assert listed == sorted(listed)
+    assert {one["id"] for one in first["applications"] + second["applications"]} == set(ids)
+    assert back["applications"] == first["applications"]
+    for place in (
+        ids[0],
+        "yesterday~1",
+        f"2026-11-20~{ids[0]}",
+        f"0001-01-01T00:00+09:00~{ids[0]}",
+    ):
+        with pytest.raises(NotFoundError):
+            await search(world, sort="changed", after=place)
 
 
 async def test_a_receipt_number_finds_what_has_it_in_any_municipality(world: World) -> None:
