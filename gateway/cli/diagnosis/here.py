@@ -14,7 +14,6 @@ from gateway.bootstrap.machine import certificate_files, look_at_machine
 from gateway.cli.diagnosis.line import Level, Line, Said, line
 from gateway.cli.examine import Role, examine, likely_role
 from gateway.cli.invocation import Invocation
-from gateway.crypto.certificate import expires_at
 from gateway.domain.errors import ConfigError
 from gateway.drivers import kernel_clock
 from gateway.services.machine import Machine
@@ -30,9 +29,9 @@ _LIBPQ_OWN: Final = "system"
 """``sslrootcert=system`` is no file but the operating system's store (libpq, 34.19.1)."""
 _KEY_FILES: Final = ("keyfile", "sslkey")
 """Parameters of aiormq's and libpq's URLs that name files of private keys."""
-_OF_DESTINATIONS: Final = ("ca_file", "client_certificate_file")
-_KEYS_OF_DESTINATIONS: Final = ("client_key_file",)
-"""What adapters call the files of certificates and private keys in their configuration."""
+_DESTINATIONS: Final = "destinations."
+_KEY_FILE: Final = "client_key_file"
+"""What adapters call the file of a private key in their configuration."""
 
 _CORRECT: Final[Said] = (
     "直してから kakehashi config check で確認してください。",
@@ -118,10 +117,9 @@ def _certificates(machine: Machine, settings: Settings, role: Role) -> Iterator[
         name: machine.certificates.get(name)
         for name, path in certificate_files(settings).items()
         if str(path) != _LIBPQ_OWN
+        # A gateway without workers needs none of its destinations' files.
+        and not (role is Role.GATEWAY and name.startswith(_DESTINATIONS))
     }
-    if role is not Role.GATEWAY:
-        of_destinations = _named(settings, _OF_DESTINATIONS)
-        ends |= {name: _expiry(path) for name, path in of_destinations.items()}
     now = datetime.now(UTC)
     for name, at in ends.items():
         if at is None:
@@ -138,10 +136,7 @@ def _certificates(machine: Machine, settings: Settings, role: Role) -> Iterator[
         said = (f"{name}: 有効期限 {at:%Y-%m-%d}", f"{name}: expires {at:%Y-%m-%d}")
         level = Level.BAD if at <= now else Level.WARN if at - now < EXPIRES_SOON else Level.OK
         yield line("certificate", level, said, None if level == Level.OK else _RENEW)
-    keys = {**_of_urls(settings, _KEY_FILES)}
-    if role is not Role.GATEWAY:
-        keys |= _named(settings, _KEYS_OF_DESTINATIONS)
-    for name, path in keys.items():
+    for name, path in _private_keys(settings, role).items():
         if not os.access(path, os.R_OK):
             yield line(
                 "certificate",
@@ -151,27 +146,18 @@ def _certificates(machine: Machine, settings: Settings, role: Role) -> Iterator[
             )
 
 
-def _of_urls(settings: Settings, parameters: tuple[str, ...]) -> Mapping[str, Path]:
+def _private_keys(settings: Settings, role: Role) -> Mapping[str, Path]:
     urls = (("broker.url", settings.broker.url), ("journal.url", settings.journal.url))
-    return {
+    files = {
         f"{key} {name}": Path(values[0])
         for key, url in urls
         for name, values in parse_qs(urlsplit(url).query).items()
-        if name in parameters
+        if name in _KEY_FILES
     }
-
-
-def _named(settings: Settings, keys: tuple[str, ...]) -> Mapping[str, Path]:
-    return {
-        f"destinations.{name} {key}": Path(str(destination.config[key]))
+    if role is Role.GATEWAY:
+        return files
+    return files | {
+        f"{_DESTINATIONS}{name}.config.{_KEY_FILE}": Path(str(destination.config[_KEY_FILE]))
         for name, destination in settings.destinations.items()
-        for key in keys
-        if destination.config.get(key)
+        if destination.config.get(_KEY_FILE)
     }
-
-
-def _expiry(path: Path) -> datetime | None:
-    try:
-        return expires_at(path.read_bytes())
-    except (OSError, ValueError):
-        return None

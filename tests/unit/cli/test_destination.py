@@ -62,8 +62,10 @@ def test_days_are_set_with_commas_and_taken_back(journal: Terminal) -> None:
 
 
 def test_a_paused_destination_is_seen_in_the_list_and_in_the_overview(journal: Terminal) -> None:
-    journal.run("destination", "pause", "delivered", "--reason", "x")
+    said = journal.run("destination", "pause", "delivered", "--reason", "x")
 
+    assert said.splitlines()[0] == "delivered  paused  What is accepted waits."
+    assert len(said.splitlines()) == 2  # and who, and why
     assert "delivered  paused" in journal.run("destination", "list")
     assert "delivered (paused)" in journal.run("status")
 

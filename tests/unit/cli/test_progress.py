@@ -5,8 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
+from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
-from gateway.cli.progress import progress
+from gateway.cli.progress import interruptible, progress
 
 
 def drawn(*, as_json: bool, terminal: bool) -> str:
@@ -29,3 +30,16 @@ def test_a_person_at_a_terminal_sees_how_far_it_is() -> None:
 @pytest.mark.parametrize(("as_json", "terminal"), [(True, True), (False, False), (True, False)])
 def test_a_program_or_a_pipe_gets_none_of_it(*, as_json: bool, terminal: bool) -> None:
     assert not drawn(as_json=as_json, terminal=terminal).strip()
+
+
+def test_somebody_who_presses_ctrl_c_is_told_what_is_the_case(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    with (
+        pytest.raises(CommandError, match=r"^interrupted\. It goes on\.$") as told,
+        interruptible("続きます。", "It goes on."),
+    ):
+        raise KeyboardInterrupt
+
+    assert told.value.exit_code == ExitCode.INTERRUPTED

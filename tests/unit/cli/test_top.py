@@ -45,8 +45,12 @@ def test_top_shows_what_waits_and_what_is_stuck_in_80_columns(journal: Terminal)
     shown = journal.run("top")
     document = journal.ask("top")
 
+    told = [line.rstrip() for line in shown.splitlines() if line.startswith("●")]
+    assert told[0] == "● No gateway runs here."
+    assert "● Parked deliveries: 1." in told
     assert "no worker" in shown
     assert max(map(len, shown.splitlines())) <= 80
+    assert (document["verdict"], document["gateway_runs"]) == ("bad", False)
     [line] = document["destinations"]
     assert (line["waiting"], line["parked"], line["in_per_min"]) == (1, 1, 0)
 
