@@ -108,6 +108,9 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
         "info", "sha256 version", "which configuration a process has: the first line"
     ),
     "console.export_broken_off": _event("warning", "code", "an export could not be finished"),
+    "console.failed": _event(
+        "error", "at error reference route", "a page could not be shown for a fault of ours"
+    ),
     "console.not_answered": _event("warning", "code route", "a page could not be answered"),
     "control.not_understood": _event(
         "warning", "destination setting", "a setting made by hand is not known to this version"

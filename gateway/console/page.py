@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -115,6 +116,7 @@ class Page:
             "menu": [place for place in MENU if self.may(place.operation)],
             "csrf": self.visit.csrf,
             "theme": theme_of(self.request),
+            "shown_at": datetime.now(UTC),
             "may": self.may,
             "needs": self._needs,
         }
@@ -153,6 +155,7 @@ def frame_for_nobody(request: web.Request, address: str) -> dict[str, object]:
         "menu": [],
         "csrf": "",
         "theme": theme_of(request),
+        "shown_at": datetime.now(UTC),
     }
 
 

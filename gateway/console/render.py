@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gateway.console.files import address_of
 from gateway.console.words import Language, Words, load_words
 
 _FOLDER: Final = Path(__file__).parent
@@ -22,7 +23,7 @@ class Renderer:
     """Renders templates of this package; every text comes from ``words``."""
 
     def __init__(self, words: Words | None = None) -> None:
-        """Load all words; templates are compiled when they are used first."""
+        """Load all words, this once; templates are compiled when they are used first, or anew."""
         self.words = words or load_words()
         self._environment = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"),
@@ -31,6 +32,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.globals["static"] = address_of
         self._environment.filters["jst"] = jst
         self._environment.filters["number"] = number
         self._environment.filters["seconds"] = seconds

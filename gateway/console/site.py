@@ -2,30 +2,35 @@
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 
-import structlog
 from aiohttp import web
 
+from gateway.console import files
 from gateway.console.entry import Entry, is_local
+from gateway.console.failing import (
+    Failure,
+    came_from,
+    failure_of,
+    failures_as_pages,
+    told,
+    told_nobody,
+    typed_in,
+)
 from gateway.console.form import posted
+from gateway.console.navigation import MENU
 from gateway.console.page import (
     CSRF_FIELD,
-    HEADERS,
     LANGUAGE_COOKIE,
     THEME_COOKIE,
     THEMES,
     Page,
     Show,
     Visit,
-    frame_for_nobody,
-    html_response,
     is_from_here,
-    language_of,
     see_other,
 )
 from gateway.console.pages import (
@@ -51,13 +56,9 @@ from gateway.console.pages.sign_in import SIGN_IN, SignInPage
 from gateway.console.render import Renderer
 from gateway.console.room import Rooms
 from gateway.console.words import LANGUAGES
-from gateway.domain.errors import KakehashiError, TransientError
-from gateway.services.operate.guard import Guard, NotPermittedError
-from gateway.services.operate.refusals import NotFoundError
+from gateway.services.operate.four_eyes import WaitsForApprovalError
+from gateway.services.operate.guard import Guard
 
-log = structlog.get_logger()
-
-STATIC: Final = Path(__file__).parent / "static"
 _YEAR_S: Final = 31_536_000
 _PAGES: Final = (
     overview,
@@ -78,7 +79,8 @@ _PAGES: Final = (
     keys,
     nowhere,
 )
-"""Each has ``ROUTES``: method, path and what shows it."""
+ROUTES: Final = tuple(route for page in _PAGES for route in page.ROUTES)
+"""Method, path and what shows it, of every page but those for whoever has not signed in."""
 
 Visitor = Callable[[web.Request], Awaitable[Visit | None]]
 """Returns who asks; ``None`` for nobody who has signed in."""
@@ -108,97 +110,119 @@ class Console:
 def add_console(app: web.Application, console: Console) -> None:
     """Add the console's pages to ``app``, which may serve other things beside it."""
     renderer = Renderer()
-    routes = (route for page in _PAGES for route in page.ROUTES)
-    for method, path, show in routes:
-        app.router.add_route(method, path, _entrance(console, renderer, show))
+    app.middlewares.append(failures_as_pages(renderer))
+    sign_in = None
     if console.entry is not None:
         sign_in = SignInPage(console.entry, renderer, console.refused)
         app.router.add_get(SIGN_IN, sign_in.show)
         app.router.add_post(SIGN_IN, sign_in.take)
-        app.router.add_post("/sign-out", _entrance(console, renderer, sign_in.sign_out))
+    entrance = _Entrance(console, renderer, sign_in)
+    if sign_in is not None:
+        app.router.add_post("/sign-out", entrance.to(sign_in.sign_out))
+    shown = {path for method, path, _ in ROUTES if method == "GET"}
+    for method, path, show in ROUTES:
+        app.router.add_route(method, path, entrance.to(show))
+        if method == "POST" and path not in shown:
+            app.router.add_get(path, _lead_up(path, shown))
     app.router.add_post("/language", _choose(LANGUAGE_COOKIE, LANGUAGES))
     app.router.add_post("/theme", _choose(THEME_COOKIE, THEMES))
-    app.router.add_get("/static/{name:[A-Za-z0-9./-]+}", _static)
+    app.router.add_get(files.ROUTE, files.serve)
 
 
-def _entrance(
-    console: Console, renderer: Renderer, show: Show
-) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Return what lets in who has signed in, and answers what goes wrong as a page."""
+@dataclass(frozen=True, slots=True)
+class _Entrance:
+    """Lets in who has signed in, and answers what goes wrong as a page.
 
-    async def enter(request: web.Request) -> web.StreamResponse:
-        try:
-            visit = await console.visitor(request)
-        except TransientError as error:
-            return _unknown(request, renderer, error)
-        if visit is None:
-            return see_other(f"{SIGN_IN}?{_then(request)}")
+    Attributes:
+        console: Whose entrance it is.
+        renderer: Writes the pages.
+        sign_in: Where people are sent who have not signed in; ``None`` where all are somebody.
+    """
 
-        async def still() -> Visit | None:
-            return await console.visitor(request)
+    console: Console
+    renderer: Renderer
+    sign_in: SignInPage | None
 
-        page = Page(
-            request,
-            visit,
-            console.guard,
-            renderer,
-            still=still,
-            stopping=console.stopping,
-            rooms=console.rooms,
-        )
+    def to(self, show: Show) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Return the way in to one page."""
+
+        async def enter(request: web.Request) -> web.StreamResponse:
+            try:
+                visit = await self.console.visitor(request)
+            except Exception as error:  # noqa: BLE001 - whatever it is, people are told
+                return told_nobody(request, self.renderer, failure_of(error, request))
+            if visit is None:
+                return await self._unknown(request)
+            page = self._page(request, visit)
+            try:
+                return await self._answered(page, show)
+            except WaitsForApprovalError as error:
+                return attention.asked(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, people are told
+                return told(page, failure_of(error, request))
+
+        return enter
+
+    async def _answered(self, page: Page, show: Show) -> web.StreamResponse:
+        request = page.request
         if request.method == "POST":
             form = await posted(request)
-            if not is_from_here(request) or not _is_same(form.get(CSRF_FIELD, ""), visit.csrf):
-                console.refused("operator.csrf")
-                return _failed(page, HTTPStatus.FORBIDDEN, "csrf")
+            is_ours = is_from_here(request)
+            if not is_ours or not _is_same(form.get(CSRF_FIELD, ""), page.visit.csrf):
+                self.console.refused("operator.csrf")
+                typed = typed_in(form) if is_ours else ()
+                failure = Failure(status=HTTPStatus.FORBIDDEN, detail="csrf", typed=typed)
+                return told(page, failure)
             page = replace(page, form=form)
-        return await _answered(page, show)
-
-    return enter
-
-
-async def _answered(page: Page, show: Show) -> web.StreamResponse:
-    """Return what a page shows, or what went wrong as a page."""
-    try:
         return await show(page)
-    except NotPermittedError as error:
-        return _failed(page, HTTPStatus.FORBIDDEN, error.code)
-    except NotFoundError as error:
-        return _failed(page, HTTPStatus.NOT_FOUND, str(error))
-    except TransientError as error:
-        log.warning("console.not_answered", code=error.code, route=_route(page.request))
-        return _failed(page, HTTPStatus.SERVICE_UNAVAILABLE, error.code)
-    except KakehashiError as error:
-        return _failed(page, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    async def _unknown(self, request: web.Request) -> web.StreamResponse:
+        """Answer whoever has not signed in, or was signed out while a form stood open."""
+        if request.method == "POST" and self.sign_in is not None and is_from_here(request):
+            typed = typed_in(await posted(request))
+            return self.sign_in.once_more(request, came_from(request) or "/", typed)
+        # What a form would have done is not done later: whoever signs in sees a page first.
+        then = request.path_qs if request.method == "GET" else "/"
+        query = request.rel_url.with_query(then=then).raw_query_string
+        return see_other(f"{SIGN_IN}?{query}")
+
+    def _page(self, request: web.Request, visit: Visit) -> Page:
+        async def still() -> Visit | None:
+            return await self.console.visitor(request)
+
+        return Page(
+            request,
+            visit,
+            self.console.guard,
+            self.renderer,
+            still=still,
+            stopping=self.console.stopping,
+            rooms=self.console.rooms,
+        )
 
 
-def _unknown(request: web.Request, renderer: Renderer, error: TransientError) -> web.Response:
-    """Answer whoever cannot be recognised now, since the journal does not answer."""
-    log.warning("console.not_answered", code=error.code, route=_route(request))
-    frame = frame_for_nobody(request, request.path_qs)
-    shown = {"code": int(HTTPStatus.SERVICE_UNAVAILABLE), "detail": error.code}
-    text = renderer("error.html", language_of(request), {**frame, **shown})
-    return html_response(text, HTTPStatus.SERVICE_UNAVAILABLE)
+def _lead_up(
+    path: str, shown: Collection[str]
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return what leads from an address that only takes forms to the page that they stand on.
 
+    Whoever loads such a page anew, or goes back to it, comes there.
+    """
+    depth = path.count("/")
+    above = path
+    while above and above not in shown:
+        above, depth = above.rpartition("/")[0], depth - 1
 
-def _route(request: web.Request) -> str:
-    """Return the path's template for the log: a path may hold what somebody pasted into it."""
-    resource = request.match_info.route.resource
-    return "-" if resource is None else resource.canonical
+    async def lead(request: web.Request) -> web.StreamResponse:
+        if above:
+            return see_other("/".join(request.rel_url.raw_path.split("/")[: depth + 1]))
+        return see_other(next((place.path for place in MENU if place.has(request.path)), "/"))
+
+    return lead
 
 
 def _is_same(sent: str, ours: str) -> bool:
     return hmac.compare_digest(sent.encode("utf-8", "replace"), ours.encode())
-
-
-def _failed(page: Page, status: HTTPStatus, detail: str) -> web.Response:
-    return page.show("error.html", {"code": int(status), "detail": detail}, status=status)
-
-
-def _then(request: web.Request) -> str:
-    # What a form would have done is not done later: whoever signs in sees the page first.
-    then = request.path_qs if request.method == "GET" else "/"
-    return request.rel_url.with_query(then=then).raw_query_string
 
 
 def _choose(
@@ -215,14 +239,3 @@ def _choose(
         return answer
 
     return choose
-
-
-async def _static(request: web.Request) -> web.StreamResponse:
-    file = (STATIC / request.match_info["name"]).resolve()
-    try:
-        is_ours = file.is_relative_to(STATIC) and file.is_file()
-    except OSError:  # a name that is too long
-        is_ours = False
-    if not is_ours:
-        raise web.HTTPNotFound
-    return web.FileResponse(file, headers={**HEADERS, "Cache-Control": "no-cache"})
