@@ -62,12 +62,12 @@ class WatchDestinations:
             ``adapters`` and ``versions`` (of its living workers); ``health`` (``well``,
             ``partly``, ``not_well`` or ``no_worker``); ``said`` (of those that are not
             well); ``breaker`` (the worst of its workers', ``None`` without any); ``down_since``,
-            ``down_s``, ``trial_at`` (since when that is not closed, and when its core system is asked next;
-            ``None`` where it is, or is not known); ``hold``, ``opens_at``; ``paused`` (``by``,
-            ``at``, ``reason``; or ``None``); ``workers``
-            (how many live); ``waiting``, ``parked``, ``in_doubt`` (how many);
-            ``oldest_at`` (acceptance of the oldest that waits); ``hour`` (``accepted``,
-            ``delivered``, … as ``flow.totals``; ``None`` if nothing went there).
+            ``down_s``, ``trial_at`` (since when that is not closed, and when its core system is
+            asked next; ``None`` where it is, or is not known); ``hold``, ``opens_at``; ``paused``
+            (``by``, ``at``, ``reason``; or ``None``); ``workers`` (how many live); ``waiting``,
+            ``parked``, ``in_doubt`` (how many); ``oldest_at`` (acceptance of the oldest that
+            waits); ``hour`` (``accepted``, ``delivered``, … as ``flow.totals``; ``None`` if nothing
+            went there).
         """
         await self._destinations.refresh()
         return await self._lines(self._destinations)
