@@ -22,8 +22,10 @@ Place = tuple[datetime, UUID]
 """When, and which application."""
 
 _FIRST_WINDOW: Final = 100
-_SHORT_S: Final = 0.005
-"""A window that takes less is followed by one of twice as many changes."""
+_WINDOW: Final = 1_000
+"""Each window has twice as many changes as the one before, up to so many; and then, too, as long
+as one takes less than ``_SHORT_S``."""
+_SHORT_S: Final = 0.01
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FROM_HERE: Final[dict[bool, Place]] = {
     True: (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=(1 << 128) - 1)),
@@ -118,7 +120,7 @@ class _Listing:
             if time.monotonic() > until:
                 return found, end
             place = end
-            if time.monotonic() - began < _SHORT_S:
+            if window < _WINDOW or time.monotonic() - began < _SHORT_S:
                 window *= 2
 
     async def _in_window(self, begin: Place, end: Place, span: Span) -> list[Place]:

@@ -157,7 +157,8 @@ async def begin(
         check=None if rest is None else _check(rest, procedures),
         check_all=None if named_all is None else _check(named_all, procedures),
         is_empty=lanes == 0 or (where.is_of_groups and not groups),
-        most_sorted=min(few, max(_LEAST_AT_ONCE, _MOST_READ // max(1, lanes))),
+        # Where deliveries are is known to be few; of groups, few of each are read.
+        most_sorted=max(_LEAST_AT_ONCE, few // lanes) if drive is Drive.GROUPS and lanes else few,
         is_many=is_many or (drive is Drive.ALL and not is_bounded),
     )
 

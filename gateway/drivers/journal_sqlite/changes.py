@@ -23,8 +23,10 @@ Place = tuple[int, bytes]
 """When, and which application."""
 
 _FIRST_WINDOW: Final = 100
-_SHORT_S: Final = 0.005
-"""A window that takes less is followed by one of twice as many changes."""
+_WINDOW: Final = 1_000
+"""Each window has twice as many changes as the one before, up to so many; and then, too, as long
+as one takes less than ``_SHORT_S``."""
+_SHORT_S: Final = 0.01
 _FROM_HERE: Final[dict[bool, Place]] = {True: (1 << 62, b"\xff" * 16), False: (-(1 << 62), b"")}
 _AT_ONCE: Final = 500
 """Parameters of one statement; SQLite takes 32,766 (SQLITE_MAX_VARIABLE_NUMBER)."""
@@ -146,7 +148,7 @@ class _Listing:
             if self.search.is_over:
                 return found, end
             begin = end
-            if time.monotonic() - began < _SHORT_S:
+            if window < _WINDOW or time.monotonic() - began < _SHORT_S:
                 window *= 2
 
     def _earliest(self) -> int:

@@ -170,8 +170,12 @@ class Search:
             return None
         if self._drive is Drive.PLACES and self._in_places > self._few:
             return None
-        candidates = self._candidates(span, self._few + 1)
-        return None if len(candidates) > self._few else candidates
+        candidates: set[bytes] = set()
+        for lane in self._lanes:
+            candidates.update(self._read(lane, span, self._few + 1))
+            if len(candidates) > self._few:
+                return None
+        return list(candidates)
 
     def fits(self, one: bytes) -> bool:
         """Tell whether one of those that may be it is."""
