@@ -70,3 +70,12 @@ parent_context
 on_end
 force_flush
 timeout_millis
+image  # markdown-it calls these, by the kinds of its tokens
+code_block
+table_open
+table_close
+th_open
+td_open
+rejected  # members of answers, written as JSON
+deferred
+down_since
