@@ -53,6 +53,9 @@ def _texts(event: ast.expr, tree: ast.AST) -> Iterator[str]:
             ):
                 yield from _texts(node.value, tree)
         return
+    if isinstance(event, ast.JoinedStr):
+        # Nobody could look it up: it stands in no table, and so fails whoever asks for it there.
+        yield ast.unparse(event)
     for node in ast.walk(event):
         if (
             isinstance(node, ast.Constant)

@@ -31,11 +31,13 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
     "adapter.refused": _event("warning", "adapter reason", "an installed adapter cannot be used"),
     "application.accepted": _event(
         "info",
-        "application_id body_bytes client deliveries municipality procedure trace_id",
+        "application_id body_bytes client commit_ms deliveries municipality procedure trace_id",
         "an application was committed: from here on it is not lost",
     ),
     "application.refused": _event(
-        "info", "client code errors status", "an authenticated client's application was refused"
+        "info",
+        "body_bytes client code errors status trace_id",
+        "an authenticated client's application was refused",
     ),
     "attention.not_kept": _event(
         "warning", "code", "groups of what waits could not be brought up to date; tried again"
@@ -109,7 +111,7 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
     ),
     "console.export_broken_off": _event("warning", "code", "an export could not be finished"),
     "console.failed": _event(
-        "error", "at error reference route", "a page could not be shown for a fault of ours"
+        "error", "error failure_id place route", "a page could not be shown for a fault of ours"
     ),
     "console.not_answered": _event("warning", "code route", "a page could not be answered"),
     "control.not_understood": _event(
@@ -117,7 +119,7 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
     ),
     "copy.dropped": _event(
         "info",
-        "declined delivery_id destination verdict",
+        "application_id attempt declined delivery_id destination trace_id verdict",
         "a worker was told to forget a copy, or to leave it",
     ),
     "copy.published": _event(
@@ -137,7 +139,7 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
     ),
     "delivery.abandoned": _event(
         "warning",
-        "delivery_id destination worker",
+        "application_id delivery_id destination worker",
         "a claim came to nothing: the delivery is in doubt",
     ),
     "delivery.attempted": _event(
@@ -148,12 +150,12 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
     ),
     "delivery.crash_looped": _event(
         "error",
-        "delivery_id state",
+        "application_id attempt delivery_id destination state",
         "a copy made its workers die again and again: the delivery waits for a person",
     ),
     "delivery.republished": _event(
         "warning",
-        "delivery_id destination",
+        "application_id delivery_id destination",
         "a copy was missing on the broker; another was published",
     ),
     "denials.not_recorded": _event(
@@ -225,7 +227,7 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
     "http.cursor_unreadable": _event(
         "warning", "", "the place up to which results were read is lost"
     ),
-    "http.failed": _event("error", "error", "a request failed by our own fault"),
+    "http.failed": _event("error", "error route trace_id", "a request failed by our own fault"),
     "http.results_cut_short": _event("warning", "pages", "results were not read to their end"),
     "http.results_in_a_circle": _event("warning", "", "pages of results lead to one another"),
     "http.results_position_lost": _event(
@@ -299,6 +301,14 @@ EVENTS: Final[Mapping[str, LogEvent]] = {
         "warning", "code", "lost copies could not be looked for; tried again"
     ),
     "refusal.not_recorded": _event("warning", "code", "a refusal could not be written down"),
+    "replay.finished": _event(
+        "info", "deliveries order_id", "an order to send again is done; so many began anew"
+    ),
+    "replay.halted": _event(
+        "warning",
+        "deliveries order_id",
+        "an order to send again stopped: so many canaries have come back, and not all arrived",
+    ),
     "replays.put_off": _event(
         "warning", "code", "an order to send again could not go on; tried again"
     ),

@@ -5,6 +5,7 @@ import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from pathlib import PurePath
+from time import time_ns
 from traceback import extract_tb
 from types import TracebackType
 from typing import Any, Final, Literal, cast
@@ -42,7 +43,7 @@ def configure(level: Level, form: Literal["json", "text"], *, for_good: bool = F
     structlog.configure(
         processors=[
             _Filter(levels),
-            _stamped if is_json else _stamped_for_people,
+            _Stamp() if is_json else _stamped_for_people,
             without_exception_text,
             Redaction(levels.note_unknown),
             _as_json if is_json else structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=28),
@@ -104,13 +105,22 @@ class _Filter:
         return event
 
 
-def _stamped(_logger: object, method: str, event: Event) -> Event:
-    """Add the level, and the time in UTC (RFC 3339)."""
-    event["level"] = method
-    event["timestamp"] = (
-        f"{datetime.now(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
-    )
-    return event
+class _Stamp:
+    """Adds the level, and the time in UTC (RFC 3339); a second's text is made once."""
+
+    def __init__(self) -> None:
+        self._begun = (-1, "")
+
+    def __call__(self, _logger: object, method: str, event: Event) -> Event:
+        second, micros = divmod(time_ns() // 1000, 1_000_000)
+        # One tuple: another thread sees the second with its own text, or makes it anew.
+        known, text = self._begun
+        if second != known:
+            text = f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+            self._begun = (second, text)
+        event["level"] = method
+        event["timestamp"] = f"{text}.{micros:06}Z"
+        return event
 
 
 def _stamped_for_people(_logger: object, method: str, event: Event) -> Event:

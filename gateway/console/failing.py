@@ -85,8 +85,8 @@ def _fault(error: Exception, request: web.Request) -> Failure:
     log.error(
         "console.failed",
         error=type(error).__name__,
-        at=f"{PurePath(last.filename).name}:{last.lineno}",
-        reference=reference,
+        place=f"{PurePath(last.filename).name}:{last.lineno}",
+        failure_id=reference,
         route=_route(request),
     )
     return Failure(status=HTTPStatus.INTERNAL_SERVER_ERROR, detail="internal", reference=reference)

@@ -180,7 +180,13 @@ def _guarded(handler: Handler) -> Handler:
             code = _CODES.get(error.status, "request.malformed")
             refusal, allow = Refusal(status=error.status, code=code), error.headers.get("Allow")
         except Exception as error:  # noqa: BLE001 - the last stop: nothing may answer but us
-            log.error("http.failed", error=type(error).__name__)  # noqa: TRY400 - never its text
+            traceparent = request.get(TRACEPARENT)
+            log.error(  # noqa: TRY400 - never its text
+                "http.failed",
+                error=type(error).__name__,
+                route=request.get(ROUTE, "-"),
+                trace_id=traceparent and traceparent[3:35],
+            )
             refusal, allow = Refusal(status=500, code="internal"), None
         # A refused body is not read to its end; the connection is of no further use.
         close = request.can_read_body and not request.content.is_eof()

@@ -1,6 +1,7 @@
 """Accept one application: check it, seal it, commit it, and only then say 202."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -236,12 +237,14 @@ class AcceptApplication:
         span = self._spans.commit(
             parse(submission.traceparent), acceptance.application.id, len(acceptance.deliveries)
         )
+        began = time.perf_counter()
         try:
             answer = await self._journal.accept(acceptance)
         except JournalUnavailableError as failure:
             span.end(error=failure.code)
             raise
         span.end()
+        commit_ms = round((time.perf_counter() - began) * 1000, 1)
         match answer:
             case Accepted(application, leaf):
                 self._relay.offer(acceptance.deliveries)
@@ -255,6 +258,7 @@ class AcceptApplication:
                     procedure=application.procedure,
                     deliveries=len(acceptance.deliveries),
                     body_bytes=len(submission.raw),
+                    commit_ms=commit_ms,
                     trace_id=span.context.trace_id,
                 )
                 return self._receipt(application, leaf, replayed=False)
@@ -352,6 +356,8 @@ class AcceptApplication:
             status=refusal.status,
             code=refusal.code,
             errors=len(refusal.errors),
+            body_bytes=len(submission.raw),
+            trace_id=None if (place := parse(submission.traceparent)) is None else place.trace_id,
         )
         entry = self._entries.refused(
             submission.client,

@@ -83,4 +83,11 @@ class BuryDeadLetters:
             return
         rule = crash_loop_rule(attempt=headers.attempt, copy=headers.copy, now=self._clock.now())
         state = await self._journal.decide(envelope.delivery_id, rule)
-        log.error("delivery.crash_looped", delivery_id=str(envelope.delivery_id), state=state)
+        log.error(
+            "delivery.crash_looped",
+            application_id=str(envelope.application_id),
+            delivery_id=str(envelope.delivery_id),
+            destination=destination,
+            attempt=headers.attempt,
+            state=state,
+        )

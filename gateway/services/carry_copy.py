@@ -36,6 +36,11 @@ def _loop_time() -> float:
     return asyncio.get_running_loop().time()
 
 
+def _trace_id(copy: VerifiedCopy) -> str | None:
+    place = parse(copy.traceparent)
+    return None if place is None else place.trace_id
+
+
 def _attempt(copy: VerifiedCopy) -> Attempt:
     return (copy.envelope.delivery_id, copy.attempt)
 
@@ -156,9 +161,12 @@ class CarryCopy:
                 log.info(
                     "copy.dropped",
                     destination=self._settings.destination,
+                    application_id=str(copy.envelope.application_id),
                     delivery_id=str(copy.envelope.delivery_id),
+                    attempt=copy.attempt,
                     verdict=verdict.value,
                     declined=turn.declined,
+                    trace_id=_trace_id(copy),
                 )
                 return None
             case _:
@@ -308,7 +316,7 @@ class CarryCopy:
             send_ms=_milliseconds(sent_at, outcome.answered_at),
             in_hand_ms=_milliseconds(copy.received_at, outcome.answered_at),
             age_ms=self._spans.age_ms(copy.envelope.application_id),
-            trace_id=None if (place := parse(copy.traceparent)) is None else place.trace_id,
+            trace_id=_trace_id(copy),
         )
         return outcome
 

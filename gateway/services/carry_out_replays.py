@@ -179,7 +179,9 @@ class CarryOutReplays:
             result.value: sum(one.deliveries for one in tally if one.result == result)
             for result in ReplayResult
         }
-        await self._become(order, ReplayState.FINISHED, Action.REPLAY_FINISHED, facts)
+        if await self._become(order, ReplayState.FINISHED, Action.REPLAY_FINISHED, facts):
+            replayed = facts[ReplayResult.REPLAYED.value]
+            log.info("replay.finished", order_id=str(order.id), deliveries=replayed)
 
     async def _halt(self, order: ReplayOrder, tally: Iterable[ReplayTally]) -> None:
         canary = [one for one in tally if one.is_canary]
@@ -187,23 +189,22 @@ class CarryOutReplays:
             state.value: sum(one.deliveries for one in canary if one.state == state)
             for state in (State.DELIVERED, State.PARKED, State.IN_DOUBT, State.CANCELLED)
         }
-        await self._become(order, ReplayState.HALTED, Action.REPLAY_HALTED, facts)
+        if await self._become(order, ReplayState.HALTED, Action.REPLAY_HALTED, facts):
+            # It waits for somebody.
+            log.warning("replay.halted", order_id=str(order.id), deliveries=sum(facts.values()))
 
     async def _become(
         self, order: ReplayOrder, state: ReplayState, action: Action, facts: dict[str, int]
-    ) -> None:
+    ) -> bool:
         told: dict[str, Fact] = {"order": str(order.id), **facts}
         now = self._clock.now()
-        if await self._journal.change_replay(
+        return await self._journal.change_replay(
             order.id,
             was={ReplayState.RUNNING},
             becomes=state,
             at=now,
             entry=Entry(action=action, at=now, actor=_ACTOR, facts=told),
-        ):
-            # A halt waits for somebody.
-            tell = log.warning if state == ReplayState.HALTED else log.info
-            tell(f"replay.{state.value}", order_id=str(order.id), **facts)
+        )
 
 
 class Canary(Enum):

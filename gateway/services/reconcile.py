@@ -150,7 +150,10 @@ class Reconcile:
             return
         self.republished[record.destination] += 1
         log.warning(
-            "delivery.republished", delivery_id=str(record.id), destination=record.destination
+            "delivery.republished",
+            application_id=str(record.application_id),
+            delivery_id=str(record.id),
+            destination=record.destination,
         )
         self._relay.republish(replace(delivery, record=again))
 
@@ -170,6 +173,7 @@ class Reconcile:
             self.abandoned[policy.name] += 1
             log.warning(
                 "delivery.abandoned",
+                application_id=str(delivery.record.application_id),
                 delivery_id=str(delivery.record.id),
                 destination=delivery.record.destination,
                 worker=delivery.record.worker,

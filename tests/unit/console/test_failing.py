@@ -69,9 +69,9 @@ async def test_a_fault_is_told_with_a_reference_that_leads_to_its_line_of_the_lo
     (line,) = [each for each in logs if each["event"] == "console.failed"]
     assert answer.status == 500
     assert "A fault of this console" in text
-    assert line["reference"] in text
+    assert line["failure_id"] in text
     assert (line["error"], line["route"]) == ("KeyError", "/")
-    assert line["at"].startswith("test_failing.py:")
+    assert line["place"].startswith("test_failing.py:")
     assert "secret" not in text + str(line)
     assert 'href="/applications"' in text
 
