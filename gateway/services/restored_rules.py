@@ -11,8 +11,10 @@ from gateway.domain.records import DeliveryRecord
 from gateway.ports.journal import Decision
 from gateway.sdk import Idempotency
 
-UNSENT: Final = frozenset({State.PENDING, State.QUEUED, State.RETRYING})
-"""What a journal that was not put back would simply send."""
+_UNSENT: Final = frozenset({State.PENDING, State.QUEUED, State.RETRYING})
+_IN_HAND: Final = frozenset({State.SENDING, State.IN_DOUBT})
+CONCERNED: Final = _UNSENT | _IN_HAND
+"""What a journal that was not put back would simply send, or wait for a worker to report."""
 
 
 def restored_rule(
@@ -20,19 +22,22 @@ def restored_rule(
 ) -> Callable[[DeliveryRecord], Decision[bool]]:
     """Return the rule that puts in doubt what waits to be sent; the answer is whether it did.
 
-    A core system that knows our keys refuses a second one itself. One that can be asked is asked
-    first; of any other a person decides.
+    A core system that knows our keys refuses a second one itself: it simply gets what waits, and
+    at once what is queued, whose copy the broker may not have any more. One that can be asked is
+    asked first; of any other a person decides. The same goes for what a worker had in hand: it was
+    stopped, and what it reported since the backup is gone.
     """
 
     def rule(record: DeliveryRecord) -> Decision[bool]:
-        if record.state not in UNSENT or idempotency == Idempotency.NATIVE:
+        event = _event(record, is_native=idempotency == Idempotency.NATIVE)
+        if event is None:
             return Decision(answer=False)
         doubted = replace(
             record,
-            state=following(record.state, Event.RESTORED),
+            state=following(record.state, event),
             copy=None,
             worker=None,
-            due_at=now if idempotency == Idempotency.LOOKUP else None,
+            due_at=None if idempotency == Idempotency.NONE else now,
             code="delivery.effect_unknown",
             updated_at=now,
         )
@@ -53,3 +58,12 @@ def restored_rule(
         return Decision(answer=True, record=doubted, entries=(entry,))
 
     return rule
+
+
+def _event(record: DeliveryRecord, *, is_native: bool) -> Event | None:
+    """Return what a restore is to a delivery; ``None``: nothing."""
+    if record.state in _IN_HAND:
+        return None if record.copy is None else Event.ABANDONED
+    if record.state not in _UNSENT or (is_native and record.state != State.QUEUED):
+        return None
+    return Event.RESTORED

@@ -13,7 +13,7 @@ from tests.acceptance.harness.operations import Operator
 from tests.acceptance.harness.verdict import settled
 
 REASON: Final = "障害対応: バックアップから復元"
-_LOADED_S: Final = 1.2
+_LOADED_S: Final = 0.8
 """Of load before the backup, and after it."""
 
 

@@ -6,7 +6,7 @@ from gateway.ports.clock import Clock
 from gateway.ports.journal import DossierFilter, Journal
 from gateway.services.destinations import Destinations
 from gateway.services.operate.refusals import OperationError
-from gateway.services.restored_rules import UNSENT, restored_rule
+from gateway.services.restored_rules import CONCERNED, restored_rule
 
 _PAGE = 200
 
@@ -24,7 +24,7 @@ class DoubtRestored:
         self._is_gateway = is_gateway
 
     async def __call__(self, *, actor: Actor) -> dict[str, object]:
-        """Look at every delivery that waits to be sent; what was done stays done if it ends early.
+        """Look at every delivery that is not final; what was done stays done if it ends early.
 
         Returns:
             ``doubted``: how many, by destination.
@@ -37,11 +37,11 @@ class DoubtRestored:
         doubted: dict[str, int] = {}
         for name in self._destinations:
             rule = restored_rule(self._destinations[name].idempotency, actor, self._clock.now())
-            where, before = DossierFilter(destination=name, states=UNSENT), None
+            where, before = DossierFilter(destination=name, states=CONCERNED), None
             while page := await self._journal.dossiers(where, before=before, limit=_PAGE):
                 before = ApplicationId(page[-1].application.id)
                 for delivery in (each for dossier in page for each in dossier.deliveries):
-                    if delivery.destination == name and delivery.state in UNSENT:
+                    if delivery.destination == name and delivery.state in CONCERNED:
                         done = await self._journal.decide(delivery.id, rule)
                         doubted[name] = doubted.get(name, 0) + done
         return {"doubted": {name: count for name, count in doubted.items() if count}}
