@@ -2,7 +2,7 @@
 
 Beside a peer, or with ``find``, ``console``, ``backlog`` or ``bulkhead`` at scale (``at_scale``),
 or with ``audit`` the audit log (``audit``), or with ``sizes`` what a journal is made of
-(``sizes``).
+(``sizes``), or with ``migrate`` how long an upgrade keeps applications waiting (``migrate``).
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from benchmarks import at_scale, sizes
+from benchmarks import at_scale, migrate, sizes
 from benchmarks.audit import measure as audit
 from benchmarks.page import page
 from benchmarks.processes import ROOT, FailedError
@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="try everything; keep nothing")
     parser.add_argument("--page", type=Path, help="write the page of these figures; no measuring")
-    parser.add_argument("what", nargs="?", choices=[*at_scale.NAMES, "audit", "sizes"])
+    parser.add_argument("what", nargs="?", choices=[*at_scale.NAMES, "audit", "sizes", "migrate"])
     at_scale.add_to(parser)
     audit.add_to(parser)
     arguments = parser.parse_args()
@@ -42,6 +42,9 @@ def main() -> int:
             return 0
         if arguments.what == "sizes":
             sizes.measure_and_keep(arguments, _say)
+            return 0
+        if arguments.what == "migrate":
+            migrate.measure_and_keep(arguments, _say)
             return 0
         if arguments.what is not None:
             at_scale.run(arguments, _say)

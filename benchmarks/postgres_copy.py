@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from gateway.domain.identifiers import NodeName
-from gateway.drivers.journal_postgres import PostgresJournal
+from gateway.drivers.journal_postgres import PostgresJournal, beside, schema
 from gateway.testing.postgres import PostgresNode
 
 _TABLES: Final = (
@@ -36,31 +36,66 @@ SELECT setval(pg_get_serial_sequence('entry_series', 'id'), max(id)) FROM entry_
 """
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PAGE: Final = 1000
+_THERE: Final = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+_MIGRATIONS: Final = """
+CREATE TABLE schema_migrations (
+    version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL
+)
+"""
 _COLUMNS: Final = """
 SELECT column_name, data_type FROM information_schema.columns
 WHERE table_schema = current_schema() AND table_name = $1
 """
 
 
-async def copy(source: Path, node: PostgresNode, node_name: str, say: Callable[[str], None]) -> str:
-    """Return the URL of a new database with all that ``source`` holds, vacuumed and analysed."""
+async def copy(
+    source: Path,
+    node: PostgresNode,
+    node_name: str,
+    say: Callable[[str], None],
+    *,
+    version: int | None = None,
+) -> str:
+    """Return the URL of a new database with all that ``source`` holds, vacuumed and analysed.
+
+    Args:
+        source: A SQLite journal of the latest schema.
+        node: The server.
+        node_name: Under which name the database is opened.
+        say: Told what was copied.
+        version: Of the schema; the latest by default. What an older one has no place for is left.
+    """
     url = node.database()
-    journal = PostgresJournal(url, node=NodeName(node_name))
-    await journal.open()
-    await journal.close()
+    if version is None:
+        journal = PostgresJournal(url, node=NodeName(node_name))
+        await journal.open()
+        await journal.close()
+    else:
+        await _make_older(url, version)
     node.restart(*_LOADING)
     with closing(sqlite3.connect(source)) as rows:
         connection = await asyncpg.connect(url)
         # References held in the source.
         await connection.execute("SET session_replication_role = replica")
-        for table in _TABLES:
+        there = {row["tablename"] for row in await connection.fetch(_THERE)}
+        for table in (each for each in _TABLES if each in there):
             await _copy(rows, connection, table)
             await connection.execute(f"VACUUM (ANALYZE) {table}")
             say(f"  {table} copied")
-        await connection.execute(_AFTER)
+        if "entry_series" in there:
+            await connection.execute(_AFTER)
         await connection.close()
     node.restart()
     return url
+
+
+async def _make_older(url: str, version: int) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(_MIGRATIONS)
+    for script in schema.shipped()[:version]:
+        await connection.execute(beside.in_a_transaction(script.sql))
+        await connection.execute(schema.INSERT_MIGRATION, *script.row)
+    await connection.close()
 
 
 async def duplicate(url: str, name: str) -> str:

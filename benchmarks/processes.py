@@ -68,9 +68,9 @@ class Process:
             )
         self.pid = self._process.pid
 
-    def first_line(self) -> str:
+    def first_line(self, timeout_s: float = _START_TIMEOUT_S) -> str:
         """Return the first line that it prints, once it is there."""
-        deadline = time.monotonic() + _START_TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         while b"\n" not in (printed := self._out.read_bytes()):
             self.require_running()
             if time.monotonic() > deadline:
