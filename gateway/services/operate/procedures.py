@@ -1,5 +1,6 @@
 """Which applications can be sent, what each asks, and how many came lately."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -18,6 +19,8 @@ from gateway.services.routing import Route, RoutingTable
 VOLUME_DAYS: Final = 30
 MOST_COUNTED: Final = 10_000
 """More applications of one procedure are not counted one by one for a page."""
+_KEPT_S: Final = 60.0
+"""What was counted is good for everybody who asks within that time."""
 
 
 class ShowProcedures:
@@ -36,6 +39,7 @@ class ShowProcedures:
         self._routes = routes
         self._journal = journal
         self._clock = clock
+        self._volumes: dict[str, tuple[float, dict[str, Any]]] = {}
 
     async def list(self) -> list[dict[str, Any]]:
         """Return every procedure by name, as its newest version is.
@@ -43,11 +47,13 @@ class ShowProcedures:
         Returns:
             ``name``, ``area``, ``title`` and ``source`` (of the newest version), ``versions``
             (numbers), ``routed`` (``municipality`` and ``destinations`` each), ``accepted`` (in
-            the last 30 days, at most 10,000 counted), ``is_all`` (whether these are all).
+            the last 30 days, at most 10,000 counted, as of a minute ago at most), ``is_all``
+            (whether these are all).
         """
         named: dict[str, list[Procedure]] = {}
         for procedure in self._catalogue().procedures():
             named.setdefault(procedure.name, []).append(procedure)
+        await asyncio.gather(*map(self._volume, named))
         return [
             {
                 "name": name,
@@ -105,10 +111,15 @@ class ShowProcedures:
         return [{"municipality": each, "destinations": [*to]} for each, to in found if to]
 
     async def _volume(self, name: str) -> dict[str, Any]:
+        at, known = asyncio.get_running_loop().time(), self._volumes.get(name)
+        if known is not None and at - known[0] <= _KEPT_S:
+            return known[1]
         since = self._clock.now() - timedelta(days=VOLUME_DAYS)
         where = ApplicationFilter(procedure=name, since=since)
         counted = await self._journal.count_applications(where, at_most=MOST_COUNTED)
-        return {"accepted": counted.applications, "is_all": counted.is_all}
+        volume = {"accepted": counted.applications, "is_all": counted.is_all}
+        self._volumes[name] = (at, volume)
+        return volume
 
 
 def _view(described: Description) -> dict[str, Any]:
