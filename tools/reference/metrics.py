@@ -18,7 +18,7 @@ Labels are names of the configuration and of this project only, so that no clien
 can make series: `destination` is a configured name, or one that was, as long as the journal has
 deliveries to it; `state` is one of [a delivery's states](lifecycle.md); `breaker` is
 {", ".join(BreakerState)}; `code` is one of the [codes](errors.md); `client` is a configured name;
-`queue` is one of the broker's; `route` is a template of the front door, `-` for no route, and
+`role` is an account's; `queue` is one of the broker's; `route` is a template of the front door, `-` for no route, and
 `method` one of HTTP's, `other` for any other word. A destination has about 100 series.
 
 Deliveries, their ages, halted order keys, workers and the journal's size are those of the journal:
@@ -29,8 +29,11 @@ these.
 
 Rules and alerts over these stand in `config/prometheus/`, dashboards in `config/grafana/`;
 [what to do after an alert](../howto/alerts.md) has a page of its own. Keys have no expiry of their
-own; certificates that the configuration names have. The age of the last anchor outside belongs here
-too, as `kakehashi_log_anchor_age_seconds`, once checkpoints are anchored.
+own; tokens of accounts have, and certificates that the configuration names: those of the broker and
+the database, and of adapters each setting whose name ends with `certificate_file` or `ca_file`. A
+process tells of the files that it can read: of a core system's the workers do. The age of the
+last anchor outside belongs here too, as `kakehashi_log_anchor_age_seconds`, once checkpoints are
+anchored.
 
 """
 

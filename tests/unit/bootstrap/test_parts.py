@@ -15,6 +15,7 @@ from gateway.bootstrap.key_names import (
     log_key,
     worker_key,
 )
+from gateway.bootstrap.machine import certificate_files
 from gateway.bootstrap.stores import open_broker, open_catalogue, open_journal, open_keys
 from gateway.bootstrap.worker import build_adapter, build_worker
 from gateway.domain.errors import ConfigError, KeyNotFoundError
@@ -169,3 +170,19 @@ def test_an_adapter_that_does_not_fit_is_refused_by_its_key(
 
     assert told in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_certificates_that_an_adapter_s_configuration_names_are_watched(tmp_path: Path) -> None:
+    config = {
+        "url": "https://core.example.lg.jp/",
+        "client_certificate_file": "client.pem",
+        "client_key_file": "client.key",
+        "oauth": {"token_url": "https://core.example.lg.jp/token", "ca_file": "ca.pem"},
+    }
+
+    found = certificate_files(settings(tmp_path, destination={"adapter": "http", "config": config}))
+
+    assert found == {
+        f"destinations.{DESTINATION}.config.client_certificate_file": Path("client.pem"),
+        f"destinations.{DESTINATION}.config.oauth.ca_file": Path("ca.pem"),
+    }

@@ -1,6 +1,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import structlog
@@ -139,3 +140,26 @@ def test_the_narrowest_change_decides(capsys: pytest.CaptureFixture[str]) -> Non
     structlog.get_logger().info("queue.declared")
 
     assert [each["event"] for each in events(capsys)] == ["journal.recovered", "queue.declared"]
+
+
+def test_fields_that_no_table_names_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    levels = our_logging.configure("info", "json")
+
+    structlog.get_logger().info("thing.happened", furigana="a", surname="b", code="known")
+
+    (event,) = events(capsys)
+    assert levels.unknown_fields == event["unknown_fields"] == 2
+
+
+def test_a_line_has_its_time_in_utc_to_the_microsecond(
+    lines: pytest.CaptureFixture[str],
+) -> None:
+    before = datetime.now(UTC)
+    structlog.get_logger().info("thing.happened")
+    structlog.get_logger().info("thing.happened")
+    after = datetime.now(UTC)
+
+    told = [str(each["timestamp"]) for each in events(lines)]
+    assert all(text.endswith("Z") for text in told)
+    times = [datetime.fromisoformat(text) for text in told]
+    assert before <= times[0] <= times[1] <= after

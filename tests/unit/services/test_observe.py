@@ -10,12 +10,14 @@ from typing import TypeVar
 
 import pytest
 
+from gateway.domain.account import Account, Role
 from gateway.domain.claim import BreakerState
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.identifiers import DestinationName, NodeName, WorkerName
 from gateway.domain.lifecycle import State
 from gateway.drivers.journal_sqlite import SQLiteJournal
 from gateway.drivers.system_clock import SystemClock
+from gateway.ports.accounts import AccountDecision
 from gateway.services import observe, seal_log
 from gateway.services.observe import Observe, Observed
 from gateway.testing.builders import a_heartbeat, an_acceptance
@@ -63,6 +65,27 @@ async def test_a_destination_that_nothing_was_sent_to_is_shown_with_zeros(world:
         workers={NAME: {}},
         holds={NAME: "destination.paused"},
     )
+
+
+async def test_the_next_token_of_each_role_to_expire_is_told_while_it_lets_somebody_in(
+    world: World,
+) -> None:
+    journal, people = world.gateway.journal, world.gateway.operate.people
+    now = SystemClock().now()
+    for name, roles in (("nightly", {Role.OPERATOR}), ("probe", {Role.VIEWER, Role.OPERATOR})):
+        account = Account(
+            name=name, roles=frozenset(roles), digest="-", created_at=now, changed_at=now
+        )
+        await journal.decide_account(name, lambda _, made=account: AccountDecision(account=made))
+    actor = Actor(ActorKind.OPERATOR, "suzuki")
+    for name, days in (("nightly", 5), ("probe", 40)):
+        await people.access.add_token(name, "monitoring", days, actor=actor)
+    revoked = await people.access.add_token("probe", "old", 1, actor=actor)
+    await people.access.revoke_token(str(revoked["id"]), actor=actor)
+
+    told = {role: (at - now).days for role, at in (await observed(world)).tokens.items()}
+
+    assert told == {Role.OPERATOR: 5, Role.VIEWER: 40}
 
 
 async def test_deliveries_are_counted_and_the_oldest_has_its_age(world: World) -> None:
