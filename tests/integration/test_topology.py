@@ -11,6 +11,7 @@ from aiormq.exceptions import ChannelAccessRefused
 
 from gateway.domain.errors import BrokerUnavailableError, TopologyMismatchError, UnroutableError
 from gateway.drivers.rabbitmq import QueueLimits, RabbitBroker
+from gateway.drivers.rabbitmq.standing import look
 from gateway.drivers.rabbitmq.topology import (
     DELIVERY_LIMIT,
     Permissions,
@@ -275,6 +276,24 @@ async def test_a_gateway_and_a_worker_can_do_their_whole_job(
     await gateway.apply(["alpha"], recreate=True)
     async with gateway.consume("dest.alpha.dead", prefetch=1):
         pass
+
+
+async def test_who_looks_is_told_what_concerns_them_and_not_kept_waiting(
+    node: RabbitNode, gateway: RabbitBroker, gateway_url: str, worker_url: str
+) -> None:
+    names = ["alpha", "alpha-2", "gone"]
+    async with gateway.consume("dest.alpha", prefetch=1):
+        owner = await look(gateway_url, names, is_owner=True, timeout_s=PATIENCE_S)
+        other = await look(worker_url, names, is_owner=False, timeout_s=PATIENCE_S)
+    node.pause()
+    with pytest.raises(BrokerUnavailableError):
+        await look(worker_url, names, is_owner=False, timeout_s=0.3)
+    node.resume()
+
+    assert owner.missing == ("dest.gone.dead", "dest.gone")
+    assert (other.missing, other.idle) == (("dest.gone",), ("dest.alpha-2",))
+    assert owner.version == other.version
+    assert int(owner.version.partition(".")[0]) >= 3
 
 
 Forbidden = Callable[[AbstractChannel], Awaitable[object]]

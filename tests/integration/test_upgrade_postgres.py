@@ -13,6 +13,7 @@ from gateway.domain.errors import JournalUnusableError
 from gateway.domain.identifiers import ApplicationId, NodeName
 from gateway.drivers.journal_postgres import PostgresJournal, schema
 from gateway.drivers.journal_postgres.schema import LAST_STOPPED, SCHEMA_LOCK, Migration
+from gateway.drivers.journal_postgres.standing import look
 from gateway.testing.builders import an_acceptance
 from gateway.testing.postgres import PostgresNode
 
@@ -38,6 +39,15 @@ async def versions(url: str) -> list[int]:
     found = [row["version"] for row in await connection.fetch(MIGRATED)]
     await connection.close()
     return found
+
+
+async def test_who_only_looks_is_told_the_schema_and_migrates_nothing(url: str) -> None:
+    found = await look(url, timeout_s=10)
+
+    assert (found.schema, found.newest) == (1, LATEST[-1])
+    assert found.server.startswith(f"PostgreSQL {found.major}")
+    assert abs(found.clock_off_s or 0) < 5
+    assert await versions(url) == [1]
 
 
 async def test_an_upgrade_beside_a_gateway_that_runs_is_refused_and_changes_nothing(
