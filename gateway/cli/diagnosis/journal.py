@@ -50,12 +50,27 @@ def look_at_journal(settings: Settings) -> tuple[JournalStanding | None, list[Li
         return None, []  # As above.
     except KakehashiError as error:
         return None, [_out_of_reach(error)]
-    return found, list(_standing(found))
+    return found, [*_standing(found), *_unseen(settings)]
 
 
 def is_made(settings: Settings) -> bool:
     """Tell whether a journal in a file is there; one in a database is taken to be."""
     return not settings.journal.url.startswith("sqlite:") or _file(settings).exists()
+
+
+def _unseen(settings: Settings) -> Iterator[Line]:
+    """Say that nobody will be told in time that a database's disk is full, unless they say more."""
+    if settings.journal.url.startswith("sqlite:") or settings.journal.disk_bytes is not None:
+        return
+    unseen = (
+        "データベースのディスクは、ここからは見えません。",
+        "The database's disk cannot be seen from here.",
+    )
+    say = (
+        "journal.disk_bytes に上限を設定すると、満杯までの日数を概況と警告で示します。",
+        "Say in journal.disk_bytes what it may grow to: overview and alerts tell when it is full.",
+    )
+    yield line("disk", Level.WARN, unseen, say)
 
 
 def _file(settings: Settings) -> Path:
