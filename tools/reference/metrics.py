@@ -18,8 +18,8 @@ Labels are names of the configuration and of this project only, so that no clien
 can make series: `destination` is a configured name, or one that was, as long as the journal has
 deliveries to it; `state` is one of [a delivery's states](lifecycle.md); `breaker` is
 {", ".join(BreakerState)}; `code` is one of the [codes](errors.md); `client` is a configured name;
-`role` is an account's; `queue` is one of the broker's; `route` is a template of the front door, `-` for no route, and
-`method` one of HTTP's, `other` for any other word. A destination has about 100 series.
+`queue` is one of the broker's; `role` is an account's; `route` is a template of the front door,
+`-` for no route, and `method` one of HTTP's, `other` for any other word. A destination has about 100 series.
 
 Deliveries, their ages, halted order keys, workers and the journal's size are those of the journal:
 every gateway process of one journal tells the same, so take the `max` over processes, not the sum.
