@@ -27,7 +27,7 @@ from benchmarks import machine
 from benchmarks.migrate_page import page
 from benchmarks.paced import spread
 from benchmarks.populate import IN_USE, Filling
-from benchmarks.postgres_copy import copy
+from benchmarks.postgres_copy import copy, drop
 from benchmarks.processes import ROOT, Others, Process
 from benchmarks.site import Say, Site
 from benchmarks.systems import KAKEHASHI
@@ -123,6 +123,7 @@ def _measure(count: int, say: Say) -> dict[str, Any]:
                 found["stopped"][str(version)] = asyncio.run(_migrated(url))
             else:
                 found["beside"] = asyncio.run(_migrated_beside(url, version))
+            asyncio.run(drop(url))
         return found
 
 

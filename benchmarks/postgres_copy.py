@@ -111,6 +111,14 @@ async def duplicate(url: str, name: str) -> str:
     return parts._replace(path=f"/{name}").geturl()
 
 
+async def drop(url: str) -> None:
+    """Delete a database to which nobody is connected."""
+    parts = urlsplit(url)
+    connection = await asyncpg.connect(parts._replace(path="/postgres").geturl())
+    await connection.execute(f'DROP DATABASE "{parts.path.removeprefix("/")}"')
+    await connection.close()
+
+
 async def _copy(rows: sqlite3.Connection, connection: asyncpg.Connection, table: str) -> None:
     types = dict(await connection.fetch(_COLUMNS, table))
     names = [row[1] for row in rows.execute(f"PRAGMA table_info({table})") if row[1] in types]
