@@ -1,5 +1,7 @@
 """On which days offices are closed: the shipped list, and the municipality's own days."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -67,6 +69,16 @@ def load_holidays(path: Path) -> Holidays:
         raise ConfigError(f"calendar.file: {path}: {where}: {problem['msg']}") from None
     first = min(listed.dates, default=listed.known_until).replace(month=1, day=1)
     last = listed.known_until + _YEARLY_FOR
-    every_day = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    yearly = {day for day in every_day if day.strftime("%m-%d") in listed.yearly}
+    yearly = {
+        day
+        for year in range(first.year, last.year + 1)
+        for day in _days(year, listed.yearly)
+        if first <= day <= last
+    }
     return Holidays(frozenset(listed.dates) | yearly, listed.known_until)
+
+
+def _days(year: int, listed: Iterable[_MonthDay]) -> Iterator[date]:
+    for each in listed:
+        with suppress(ValueError):  # 29 February of most years
+            yield date.fromisoformat(f"{year:04}-{each}")

@@ -1,6 +1,7 @@
 """What the console says, in Japanese and English: one file of words for each page."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -32,8 +33,9 @@ class Words:
         return self._texts[name][LANGUAGES.index(language)].format(**values)
 
 
+@cache
 def load_words(folder: Path = _FOLDER) -> Words:
-    """Read ``PAGE.yaml``, each a mapping of names to ``[Japanese, English]``.
+    """Read ``PAGE.yaml``, each a mapping of names to ``[Japanese, English]``; once a process.
 
     Raises:
         ValueError: A text is not a pair.

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MethodType
 from typing import Final
 
 from pydantic import ConfigDict, ValidationError, validate_call
@@ -242,28 +244,32 @@ def operations(operate: Operations, *, at_the_machine: bool = False) -> Mapping[
 
 
 def _reading(method: Callable[..., Awaitable[object]]) -> Operation:
-    checked = validate_call(config=_STRICT)(method)
-
     async def perform(_: Actor, arguments: Mapping[str, object]) -> object:
-        return await _call(checked, arguments)
+        return await _call(method, arguments)
 
     return perform
 
 
 def _deciding(method: Callable[..., Awaitable[object]]) -> Operation:
-    checked = validate_call(config=_STRICT)(method)
-
     async def perform(actor: Actor, arguments: Mapping[str, object]) -> object:
-        return await _call(checked, {**arguments, "actor": actor})
+        return await _call(method, {**arguments, "actor": actor})
 
     return perform
+
+
+@cache
+def _checked(function: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    # When it is first asked for: there are ninety, and whoever types a command asks for one.
+    return validate_call(config=_STRICT)(function)
 
 
 async def _call(
     method: Callable[..., Awaitable[object]], arguments: Mapping[str, object]
 ) -> object:
     try:
-        return await method(**arguments)
+        if isinstance(method, MethodType):
+            return await _checked(method.__func__)(method.__self__, **arguments)
+        return await validate_call(config=_STRICT)(method)(**arguments)
     except ValidationError as error:
         names = ", ".join(
             ".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False)
