@@ -19,7 +19,8 @@ can make series: `destination` is a configured name, or one that was, as long as
 deliveries to it; `state` is one of [a delivery's states](lifecycle.md); `breaker` is
 {", ".join(BreakerState)}; `code` is one of the [codes](errors.md); `client` is a configured name;
 `queue` is one of the broker's; `role` is an account's; `route` is a template of the front door,
-`-` for no route, and `method` one of HTTP's, `other` for any other word. A destination has about 100 series.
+`-` for no route, and `method` one of HTTP's, `other` for any other word. A destination has about
+100 series.
 
 Deliveries, their ages, halted order keys, workers and the journal's size are those of the journal:
 every gateway process of one journal tells the same, so take the `max` over processes, not the sum.
