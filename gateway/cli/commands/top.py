@@ -120,18 +120,18 @@ def _look(ask: Ask, *, runs: bool) -> dict[str, Any]:
 
 def _live(found: Mapping[str, Any] | None, trouble: str | None, height: int) -> Group:
     ends = Text(words.of(("q で終了", "q quits")), style="dim")
-    if trouble is not None:
-        waits = words.of(("待っています。", "waiting for it."))
-        ends = Text(f"{trouble}: {waits}", style="bold red").append("  ").append_text(ends)
     if found is None:
-        return Group(ends)
-    return Group(_shown(found, height - 2), Text(), ends)
+        return Group(Text(f"● {trouble}", style="bold red"), Text(), ends)
+    return Group(_shown(found, trouble=trouble, height=height - 2), Text(), ends)
 
 
-def _shown(found: Mapping[str, Any], height: int | None = None) -> Group:
+def _shown(
+    found: Mapping[str, Any], *, trouble: str | None = None, height: int | None = None
+) -> Group:
     name = words.of(("架け橋", "Kakehashi"))
     head = Text(f"{name}  {words.moment(found['at'])} JST", style="bold")
-    verdict = list(_verdict(found))
+    # What was well when somebody last answered may be well no more.
+    verdict = list(_verdict(found)) if trouble is None else [_lost(trouble)]
     rows, left_out = list(found["destinations"]), 0
     if height is not None and (room := max(1, height - len(verdict) - _AROUND)) < len(rows):
         # Who needs somebody comes first where not all can be seen.
@@ -142,6 +142,14 @@ def _shown(found: Mapping[str, Any], height: int | None = None) -> Group:
         return shown
     more = words.of((f"ほか {left_out} 件", f"{left_out} more"))
     return Group(shown, Text(f"… {more}: kakehashi top --once", style="dim"))
+
+
+def _lost(trouble: str) -> Text:
+    waits = (
+        "下は最後に見えた時点です。待っています。",
+        "Below is what it said last. Waiting for it.",
+    )
+    return Text(f"● {trouble}. {words.of(waits)}", style="bold red")
 
 
 def _verdict(found: Mapping[str, Any]) -> Iterator[Text]:
