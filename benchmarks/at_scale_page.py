@@ -7,7 +7,7 @@ from typing import Any, Final
 from benchmarks.applications import MUNICIPALITIES
 from benchmarks.backlog import PER_S as BACKLOG_PER_S
 from benchmarks.bulkhead import DISTURBED_CORES, GOAL, SEND_TIMEOUT_S
-from benchmarks.console import PAGE_GOAL_MS
+from benchmarks.console import COLD, PAGE_GOAL_MS, WARM
 from benchmarks.figures import table_of
 from benchmarks.find import BUSY_PER_S, GOAL_MS
 
@@ -132,6 +132,57 @@ Goal: a page within {PAGE_GOAL_MS:.0f} ms: {_is_reached(reached=worst[0] <= PAGE
 slowest 95th percentile is {worst[0]:.1f} ms ({worst[1]}).
 
 {table_of(["page", "asks", "p50 ms", "p95 ms", "max ms"], rows)}
+{_seen(figures["seen"]) if "seen" in figures else ""}"""
+
+
+def _seen(seen: dict[str, Any]) -> str:
+    kinds = ("warm", "cold")
+    worst = {
+        kind: max((each[kind]["loaded"]["p95_ms"], name) for name, each in seen["pages"].items())
+        for kind in kinds
+    }
+    verdicts = "; ".join(
+        f"{kind} {_is_reached(reached=ms <= PAGE_GOAL_MS)}, the slowest 95th percentile is "
+        f"{ms:.0f} ms ({name})"
+        for kind, (ms, name) in worst.items()
+    )
+    columns = [
+        f"{kind}, {what} {figure}"
+        for kind in kinds
+        for what in ("loaded", "drawn")
+        for figure in ("p50", "p95")
+    ]
+    rows = [
+        [
+            name,
+            *(
+                f"{each[kind][what][f'{figure}_ms']:.0f}"
+                for kind in kinds
+                for what in ("loaded", "drawn")
+                for figure in ("p50", "p95")
+            ),
+        ]
+        for name, each in seen["pages"].items()
+    ]
+    walked = seen["walked"]
+    slowest = max((each["max_ms"], name) for name, each in walked.items())
+    return f"""
+### In a browser
+
+{seen["browser"]}, without a window, on the other core, {WARM} times *warm* (its files are in the
+cache) and {COLD} times *cold* (a new profile that has signed in). ms from the beginning of the
+navigation until the load event has ended (*loaded*) and until something is to be seen (*drawn*:
+first contentful paint), as the page itself tells.
+
+Goal: loaded within {PAGE_GOAL_MS:.0f} ms: {verdicts}.
+
+{table_of(["page", *columns], rows)}
+
+The walk of the browser's tests (`tests/browser/walk.py`) over the same journal, by the links of
+the pages: from page to page, by every order and every filter, through the largest group and the
+log. Counts are right, no page is wider than its window, and the browser reports no error;
+{sum(each["asks"] for each in walked.values()):.0f} pages, of which the slowest took
+{slowest[0]:.0f} ms ({slowest[1]}).
 """
 
 

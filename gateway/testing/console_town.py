@@ -105,6 +105,8 @@ def _configuration() -> dict[str, Any]:
             {"municipality": MUNICIPALITY, "procedure": _DISASTER, "to": [CLOSED]},
         ],
         "idempotency": "none",
+        # More than two at once are cancelled by two people.
+        "operations": {"four_eyes": ["parked.cancel"], "above": 2, "accounts_alone": True},
         "console": {"operator_may_audit": True, "trace_url": "https://traces.example/{trace_id}"},
     }
 
@@ -118,13 +120,14 @@ class Town:
         named: One application of each kind, by what is to be seen of it.
         groups: Code to the id of the group that waits with it.
         order: An order to send again, which goes on for hours.
+        submitted: How many applications were sent, all told.
     """
 
     world: World
     named: dict[str, ApplicationId] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
     order: str = ""
-    _submitted: int = 0
+    submitted: int = 0
 
     async def submit(
         self, procedure: str = _ALLOWANCE, client: ClientName = _PORTAL
@@ -134,8 +137,8 @@ class Town:
         Raises:
             AssertionError: It was refused.
         """
-        self._submitted += 1
-        gateway, number = self.world.gateway, self._submitted
+        self.submitted += 1
+        gateway, number = self.world.gateway, self.submitted
         known = gateway.catalogue.get(procedure, 1)
         if known is None:
             raise AssertionError(procedure)
@@ -171,9 +174,16 @@ class Town:
         """Send some that the core system refuses; return the last once they all wait."""
         made = []
         for _ in range(count):
-            self.world.adapter.script.append(_refuses(code))
+            self.world.adapter.script.append(refuses(code))
             made.append(await self.until(await self.submit(), CORE, State.PARKED))
         return made[-1].application_id
+
+    async def doubted(self) -> ApplicationId:
+        """Send one of which nobody knows whether it has arrived; return it once that is so."""
+        self.world.adapter.script.append(_does_not_answer)
+        application = await self.submit()
+        await self.until(application, CORE, State.IN_DOUBT)
+        return application
 
     async def until(
         self, application: ApplicationId, destination: str, *states: State
@@ -276,9 +286,7 @@ async def _let_things_happen(town: Town, delivered: int) -> None:
     await town.fill(delivered)
     await town.settled()
     named["parked"] = await town.refused("core.4711", 3)
-    adapter.script.append(_does_not_answer)
-    named["in_doubt"] = await town.submit()
-    await town.until(named["in_doubt"], CORE, State.IN_DOUBT)
+    named["in_doubt"] = await town.doubted()
     for status in (FeedbackStatus.ACCEPTED, FeedbackStatus.RETURNED):
         named[f"feedback.{status}"] = application = await town.submit(client=_FRONT)
         await town.until(application, CORE, State.DELIVERED)
@@ -315,7 +323,9 @@ async def _let_things_happen(town: Town, delivered: int) -> None:
     await town.ask("attention.acknowledge", **note)
 
 
-def _refuses(code: str) -> Behaviour:
+def refuses(code: str) -> Behaviour:
+    """Return a core system's refusal, for the script of ``world.adapter``."""
+
     def refuse(_application: Application, _delivery: Delivery) -> Receipt:
         raise RejectedError(code, pointer="/applicant/phone")
 

@@ -52,10 +52,13 @@ async def door(town: Town) -> AsyncIterator[Door]:
 
 @session
 async def entered(browser: Browser, door: Door) -> AsyncIterator[Entered]:
-    """Return a browser's profile in which somebody has signed in, by the form."""
+    """Return a browser's profile in which somebody, or nobody, has signed in, by the form."""
     states: dict[str, Any] = {}
 
-    async def enter(name: str = "hanako", **options: Any) -> BrowserContext:
+    async def enter(name: str | None = "hanako", **options: Any) -> BrowserContext:
+        options = {"viewport": TOWN_HALL, "locale": "en-GB", **options}
+        if name is None:
+            return await browser.new_context(**options)
         if name not in states:
             first = await browser.new_context()
             page = await first.new_page()
@@ -66,7 +69,6 @@ async def entered(browser: Browser, door: Door) -> AsyncIterator[Entered]:
             await page.wait_for_url(f"{door.url}/")
             states[name] = await first.storage_state()
             await first.close()
-        options = {"viewport": TOWN_HALL, "locale": "en-GB", **options}
         return await browser.new_context(storage_state=states[name], **options)
 
     yield enter
@@ -77,7 +79,7 @@ async def opened(entered: Entered, door: Door) -> AsyncIterator[Opened]:
     """Return a page of somebody who has signed in; that it misbehaves fails its test."""
     windows: list[Window] = []
 
-    async def open_one(name: str = "hanako", **options: Any) -> Window:
+    async def open_one(name: str | None = "hanako", **options: Any) -> Window:
         context = await entered(name, **options)
         context.set_default_timeout(15_000)
         await context.add_init_script(TELL_VIOLATIONS)

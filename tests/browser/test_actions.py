@@ -27,6 +27,7 @@ async def say_why(page: Page, do: str) -> None:
     await form.locator(f"button[value={do}]").click()
 
 
+@pytest.mark.parametrize("waits", ["parked", "in_doubt"])
 @pytest.mark.parametrize(
     ("do", "state"),
     [
@@ -35,8 +36,10 @@ async def say_why(page: Page, do: str) -> None:
         ("cancel", State.CANCELLED),
     ],
 )
-async def test_a_parked_delivery_is_decided(town: Town, opened: Opened, do: str, state: State):
-    application = await town.refused("core.1", 1)
+async def test_a_delivery_that_waits_is_decided(
+    town: Town, opened: Opened, waits: str, do: str, state: State
+):
+    application = await (town.refused("core.1", 1) if waits == "parked" else town.doubted())
     window = await opened()
     page = await window.to(f"/applications/{application}")
 
@@ -105,16 +108,18 @@ async def test_a_group_is_noted_acknowledged_and_sent_again_after_a_dry_run(
     await expect(progress).to_have_js_property("value", 2, timeout=20_000)
 
 
-async def test_chosen_deliveries_of_a_group_are_cancelled(town: Town, opened: Opened):
-    await town.refused("core.8", 2)
+@pytest.mark.parametrize("do", ["replay", "confirm", "cancel"])
+async def test_chosen_deliveries_of_a_group_are_decided(town: Town, opened: Opened, do: str):
+    code = f"core.8.{do}"
+    await town.refused(code, 2)
     window = await opened()
-    page = await window.to(await group_of(town, "core.8"))
+    page = await window.to(await group_of(town, code))
     await page.locator("input.pick").first.check()
-    await page.fill("#each-reason", "二重の申請")
+    await page.fill("#each-reason", "窓口で確認した")
 
-    await page.locator("button[value=cancel]").click()
+    await page.locator(f"button[value={do}]").click()
 
-    await expect(page.locator("main")).to_contain_text("1")
+    await expect(page.locator(DONE)).to_contain_text("1")
     assert "each" in page.url
 
 
@@ -133,20 +138,54 @@ async def test_applications_are_found_by_number_and_taken_away_as_csv(town: Town
     assert re.search(r"\.(csv|zip)$", download.suggested_filename)
 
 
-async def test_an_account_is_added_changed_and_shut(opened: Opened):
-    window = await opened()
-    page = await window.to("/accounts")
+async def sign_in(page: Page, name: str, password: str) -> None:
+    await page.fill("#name", name)
+    await page.fill("#password", password)
+    await page.locator("main button.primary").click()
+
+
+async def test_an_account_has_its_life(opened: Opened):
+    """It is made, signs in, has sessions and tokens, gets a password, is shut and opened."""
+    admin = await opened()
+    page = await admin.to("/accounts")
     await page.fill("#account", "sachiko")
     await page.check("input[name=role-viewer]")
     await page.locator("form[action='/accounts'] button").click()
-    await expect(page.locator("code.secret")).to_be_visible()
-
-    await window.to("/accounts/sachiko")
+    first = await page.locator("code.secret").inner_text()
+    await admin.to("/accounts/sachiko")
     await page.check("input[name=role-operator]")
     await page.locator("form[action$='/roles'] button").click()
     await expect(page.locator(DONE)).to_be_visible()
+
+    theirs, elsewhere = await opened(None), await opened(None)
+    for window in (theirs, elsewhere):
+        await sign_in(await window.to("/sign-in?then=/me"), "sachiko", first)
+        await window.page.wait_for_url("**/me")
+    own = await theirs.to("/me")
+    await own.locator("form[action='/me/sessions/end'] button").click()
+    await expect(own.locator(DONE)).to_be_visible()
+    await elsewhere.to("/me")
+    assert "/sign-in" in elsewhere.page.url
+    await own.fill("#label", "監視")
+    await own.locator("form[action='/me/tokens'] button").click()
+    await expect(own.locator("code.secret")).to_be_visible()
+    own = await theirs.to("/me")
+    await own.fill("#current", first)
+    for field in ("#new", "#again"):
+        await own.fill(field, "sakura no shita de au")
+    await own.locator("form[action='/me/password'] button").click()
+    await expect(own.locator(DONE)).to_be_visible()
+
+    await admin.to("/accounts/sachiko")
+    for what in ("tokens/revoke", "sessions/end"):
+        await page.locator(f"form[action$='/{what}'] button").click()
+        await expect(page.locator(DONE)).to_be_visible()
+    await page.locator("form[action$='/password'] button").click()
+    await expect(page.locator("code.secret")).to_be_visible()
+    await admin.to("/accounts/sachiko")
     await page.locator("form[action$='/disable'] button").click()
-    await expect(page.locator("form[action$='/enable'] button")).to_be_visible()
+    await page.locator("form[action$='/enable'] button").click()
+    await expect(page.locator("form[action$='/disable'] button")).to_be_visible()
 
 
 async def test_a_clients_key_is_added_and_revoked_and_its_webhook_enabled(opened: Opened):
@@ -187,6 +226,23 @@ async def test_the_audit_log_is_verified_and_proofs_are_taken_away(town: Town, o
     # Told by the stream, once it is done.
     await expect(page.locator(DONE)).to_be_visible(timeout=20_000)
 
+    since, until = (
+        page.locator(f"form[action='/audit/report'] [name={name}]") for name in ("since", "until")
+    )
+    await since.fill("2020-01-01")
+    await until.fill("2040-01-01")
+    await page.locator("form[action='/audit/report'] button").click()
+    await expect(page.locator("a[href='/audit/report.html']")).to_be_visible(timeout=20_000)
+
+    await window.to("/audit")
+    await page.fill("#receipt_number", "R8-000001")
+    await page.locator("#by-number button").click()
+    await expect(page.locator("main table tbody tr").first).to_be_visible()
+    assert "R8-000001" not in page.url
+    await window.to("/audit")
+    await page.fill("#actor", "akemi")
+    await page.locator("#by-filter button.primary").click()
+    await page.wait_for_url("**actor=akemi**")
     await taken(window, "/audit?search=1", "form[action='/audit/proof'] button")
     parked = town.named["parked"]
     await taken(window, f"/applications/{parked}?audit=1", "a[href*='/proofs/']")

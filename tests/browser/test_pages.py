@@ -7,7 +7,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
 from gateway.testing.console_town import CLOSED, CORE, PAUSED, Town
-from tests.browser.window import TOWN_HALL, Opened
+from tests.browser.window import OVERFLOW, Opened, until_so
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -42,16 +42,23 @@ PATHS: Final = {
     "account": "/accounts/akemi",
     "me": "/me",
 }
-LOOKS: Final = (("ja", "light"), ("en", "dark"))
-"""Each language and each colour once: nothing depends on both."""
-OVERFLOW: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-"""By how many pixels a page is wider than the window."""
+LOOKS: Final = (("ja", "light", "dark"), ("en", "dark", "light"))
+"""Each language in one colour with every rule; in the other only contrast can be another."""
 HEADINGS: Final = {"ja": "運用コンソール", "en": "Operations console"}
 WCAG: Final[dict[str, Any]] = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]},
     "resultTypes": ["violations"],
 }
-PHONE: Final = {"width": 375, "height": 700}
+CONTRAST: Final[dict[str, Any]] = {
+    "runOnly": {"type": "rule", "values": ["color-contrast"]},
+    "resultTypes": ["violations"],
+}
+SIZES: Final = tuple(
+    {"width": width, "height": height}
+    for width, height in ((320, 500), (375, 700), (683, 384), (1366, 768))
+)
+"""A window of 1280 pixels at 400 % (WCAG 2.2, 1.4.10), a phone, a town hall's PC at 200 %, and
+as it is."""
 AXE: Final = Axe()
 
 
@@ -65,10 +72,19 @@ def address(town: Town, name: str) -> str:
 
 async def violations(page: Page) -> list[str]:
     """Return what axe finds wrong."""
-    found = await AXE.run(page, options=WCAG)
+    return told((await AXE.run(page, options=WCAG)).response)
+
+
+async def faint(page: Page) -> list[str]:
+    """Return what axe, which looked at the page before, finds hard to read in its colours now."""
+    return told(await page.evaluate("(options) => axe.run(document, options)", CONTRAST))
+
+
+def told(found: dict[str, Any]) -> list[str]:
+    """Return each of axe's findings in a line."""
     return [
         f"{each['id']}: {node['html'][:200]} {node.get('failureSummary', '')[:200]}"
-        for each in found.response["violations"]
+        for each in found["violations"]
         for node in each["nodes"]
     ]
 
@@ -77,25 +93,23 @@ async def violations(page: Page) -> list[str]:
 async def test_a_page_is_shown_whole_and_to_everybody(town: Town, opened: Opened, name: str):
     window = await opened()
     page, path = window.page, address(town, name)
-    for language, theme in LOOKS:
-        await page.context.add_cookies(
-            [
-                {"name": "kakehashi_language", "value": language, "url": window.url},
-                {"name": "kakehashi_theme", "value": theme, "url": window.url},
-            ]
-        )
+    for language, theme, other in LOOKS:
+        cookie = {"name": "kakehashi_language", "value": language, "url": window.url}
+        await page.context.add_cookies([cookie])
+        await page.emulate_media(color_scheme=theme)
         answer = await page.goto(window.url + path)
         assert answer is not None
         assert answer.status == 200
         assert await page.locator("html").get_attribute("lang") == language
-        assert await page.locator("html").get_attribute("data-theme") == theme
         assert await page.locator("h1").count() == 1
         assert HEADINGS[language] in await page.locator("header").inner_text()
         assert await violations(page) == []
-        for size in (PHONE, TOWN_HALL):
+        await page.emulate_media(color_scheme=other)
+        assert await faint(page) == []
+        for size in SIZES:
             await page.set_viewport_size(size)
             # Charts follow the window's size a moment later.
-            await page.wait_for_function(f"{OVERFLOW} <= 0", timeout=5000)
+            await until_so(page, f"{OVERFLOW} <= 0")
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

@@ -5,9 +5,9 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Page
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request
 
 from gateway.bootstrap.gateway import Gateway
 from gateway.testing.operators_site import operators_site
@@ -15,10 +15,17 @@ from gateway.testing.operators_site import operators_site
 TOWN_HALL: Final = {"width": 1366, "height": 768}
 """The screen of a PC in a town hall."""
 
+OVERFLOW: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+"""By how many pixels a page is wider than the window."""
+
 TELL_VIOLATIONS: Final = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`));
 """
+
+
+PRESSED: Final[list[tuple[str, str, dict[str, str]]]] = []
+"""Method, path and fields of every form that a test has sent: by a page's own buttons."""
 
 
 class Door:
@@ -55,7 +62,7 @@ class Window:
         """Statuses that a test provokes: the browser reports each as an error."""
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
-        page.on("request", lambda request: self._asked(request.url))
+        page.on("request", self._asked)
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not any(
@@ -63,14 +70,32 @@ class Window:
         ):
             self.faults.append(f"{message.type}: {message.text}")
 
-    def _asked(self, address: str) -> None:
-        if not address.startswith((self.url + "/", "data:", "blob:")):
-            self.faults.append(f"asked elsewhere: {urlsplit(address).netloc}")
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((self.url + "/", "data:", "blob:")):
+            self.faults.append(f"asked elsewhere: {urlsplit(request.url).netloc}")
+        if request.is_navigation_request():
+            asked = urlsplit(request.url)
+            said = request.post_data if request.method == "POST" else asked.query
+            fields = dict(parse_qsl(said or "", keep_blank_values=True))
+            PRESSED.append((request.method, asked.path, fields))
 
     async def to(self, path: str) -> Page:
         """Go to a page of the console."""
         await self.page.goto(self.url + path)
         return self.page
+
+
+async def until_so(page: Page, claim: str) -> None:
+    """Wait for a claim of JavaScript to be true.
+
+    Playwright's own way evaluates it again and again inside the page, which its policy forbids.
+
+    Raises:
+        TimeoutError: It was not, for a while.
+    """
+    async with asyncio.timeout(15):
+        while not await page.evaluate(claim):  # noqa: ASYNC110 - a page tells nobody
+            await asyncio.sleep(0.02)
 
 
 Entered = Callable[..., Awaitable[BrowserContext]]
