@@ -11,6 +11,7 @@ from gateway.services.operate.refusals import NotFoundError
 
 PATH: Final = "/accounts"
 _ROLES: Final = tuple(Role)
+_DIGITS: Final = 16
 
 
 async def show(page: Page) -> web.Response:
@@ -36,7 +37,13 @@ async def show_one(page: Page) -> web.Response:
 
 async def change(page: Page) -> web.Response:
     """Give an account other roles."""
-    await page.ask("account.change", account=_name(page), roles=_roles(page))
+    version = page.form.get("version", "")[:_DIGITS]
+    await page.ask(
+        "account.change",
+        account=_name(page),
+        roles=_roles(page),
+        version=int(version) if version.isdecimal() else None,
+    )
     return _back(page, "roles")
 
 

@@ -95,7 +95,7 @@ async def order(page: Page) -> web.Response:
     """Order it, if it was confirmed with a reason."""
     try:
         arguments = await _wanted(page, page.form)
-        expected = page.form.get("expected", "")
+        expected = page.form.get("expected", "")[:9]
         made = await page.ask(
             "replay.order",
             **arguments,
@@ -255,7 +255,7 @@ async def _planned(
 
 
 async def _wanted(page: Page, said: Mapping[str, str]) -> dict[str, object]:
-    canary, rate = said.get("canary", "").strip(), said.get("rate", "").strip()
+    canary, rate = said.get("canary", "").strip()[:9], said.get("rate", "").strip()
     if canary and not canary.isdecimal():
         raise OperationError("the canary is a number of deliveries, 0 for none")
     try:

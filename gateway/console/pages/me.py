@@ -39,7 +39,7 @@ async def end_session(page: Page) -> web.Response:
 
 async def add_token(page: Page) -> web.Response:
     """Make a token and show it, this once."""
-    days = page.form.get("days", "")
+    days = page.form.get("days", "")[:4]
     made = await page.ask(
         "own.token_add",
         label=page.form.get("label", ""),

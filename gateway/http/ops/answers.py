@@ -31,6 +31,50 @@ class Both(Answer):
     en: str
 
 
+Facts = Annotated[
+    dict[str, str | int | float | bool | None],
+    Field(description="What the entry carries, by docs/reference/audit-events.md."),
+]
+
+
+class Times(Answer):
+    """How long something took."""
+
+    count: Count
+    mean_s: float | None
+    p50_s: float | None
+    p95_s: float | None
+
+
+class FlowSum(Answer):
+    """What went to a destination."""
+
+    accepted: Count
+    delivered: Count
+    rejected: Count
+    deferred: Count
+    in_doubt: Count
+    send: Times = Field(description="The adapter's sending.")
+    waiting: Times = Field(description="From accepted, or due, to a worker.")
+    critical: Times = Field(description="From accepted to delivered.")
+
+
+class Erasure(Answer):
+    """Who made words unreadable."""
+
+    at: Moment
+    by: str
+
+
+class Hop(Answer):
+    """What the log tells with an entry's words."""
+
+    words: dict[str, str] | None = Field(description="Free words, such as reasons.")
+    erased: bool = Field(description="Whether somebody made its words unreadable.")
+    erasure: Erasure | None
+    words_lost: bool = Field(description="Whether they cannot be read though nobody did.")
+
+
 class Feedback(Answer):
     """A status that came back from a core system."""
 

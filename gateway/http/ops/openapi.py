@@ -189,7 +189,7 @@ def _parameter(
 def _success(route: Route) -> Node:
     headers: Node = {}
     if route.version is not None:
-        headers["ETag"] = {"description": "Of the settings.", "required": True, "schema": _ETAG}
+        headers["ETag"] = {"description": "Of what is answered.", "required": True, "schema": _ETAG}
     if isinstance(route.shape, Pages) and not _changes(route):
         headers["Link"] = {"description": '`rel="next"` (RFC 8288).', "schema": _TEXT}
     if route.created:
@@ -223,10 +223,15 @@ def _shaped(route: Route, one: Node) -> Node:
     following: Node = {"type": "null"}
     if isinstance(route.shape, Pages):
         following = {"type": ["string", "null"], "pattern": cursor.PATTERN}
+    beside = {} if route.beside is None else route.beside.model_json_schema(ref_template=_REF)
     return {
         "type": "object",
-        "required": ["items", "next"],
-        "properties": {"items": {"type": "array", "items": one}, "next": following},
+        "required": ["items", "next", *beside.get("required", ())],
+        "properties": {
+            "items": {"type": "array", "items": one},
+            "next": following,
+            **beside.get("properties", {}),
+        },
     }
 
 
@@ -261,7 +266,8 @@ def _schemas() -> Node:
     requests = [route.said for route in ROUTES if route.has_body]
     _, asked = models_json_schema([(each, "validation") for each in requests], ref_template=_REF)
     answers: set[type[BaseModel]] = {Me, Problem, WaitsForApproval}
-    answers |= {route.answer for route in ROUTES if route.answer is not None}
+    for route in ROUTES:
+        answers |= {each for each in (route.answer, route.beside) if each is not None}
     _, written = models_json_schema(
         [(each, "serialization") for each in sorted(answers, key=lambda each: each.__name__)],
         ref_template=_REF,

@@ -72,6 +72,11 @@ def controlled_version(answer: Answer) -> int:
     return 0 if changed is None else int(changed["version"])
 
 
+def account_version(answer: Answer) -> int:
+    """Return which state of an account it is, as ``account.show`` tells."""
+    return int(answer["version"])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Route:
     """One row.
@@ -83,6 +88,7 @@ class Route:
         does: What it is there, unbound: its parameters are what a request may say.
         summary: One sentence for the document.
         answer: What is answered, or an item of what is; ``None`` says no more than JSON.
+        beside: What an answer with a list tells beside it.
         shape: How the operation's answer becomes the API's.
         name: The document's ``operationId``, where the operation has several routes.
         renamed: Names in the path to the operation's parameters.
@@ -101,6 +107,7 @@ class Route:
     summary: str
     answer: type[BaseModel] | None
     shape: Shape = Whole()
+    beside: type[BaseModel] | None = None
     name: str = ""
     renamed: Mapping[str, str] = field(default_factory=dict)
     joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

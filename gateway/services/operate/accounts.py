@@ -1,5 +1,6 @@
 """Give accounts to people, change and take them back."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -10,7 +11,11 @@ from gateway.domain.values.password import PasswordFault, password_fault
 from gateway.ports.accounts import AccountDecision
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
-from gateway.services.operate.refusals import NotFoundError, OperationError
+from gateway.services.operate.refusals import (
+    ChangedMeanwhileError,
+    NotFoundError,
+    OperationError,
+)
 from gateway.services.passwords import Passwords, new_password
 from gateway.services.sessions import Ended, ended
 
@@ -62,6 +67,17 @@ class OperateAccounts:
         self._clock = clock
         self._operator_may_audit = operator_may_audit
 
+    async def show(self, account: str) -> dict[str, object]:
+        """Return one account, without its password.
+
+        Raises:
+            NotFoundError: There is no such account.
+        """
+        known = await self._journal.account(account)
+        if known is None:
+            raise NotFoundError(f"no account {account!r}")
+        return _shown(known)
+
     async def list(self) -> list[dict[str, object]]:
         """Return every account, without its password, by name."""
         return [_shown(account) for account in await self._journal.accounts()]
@@ -99,18 +115,31 @@ class OperateAccounts:
         return {**_shown(made), "password": told}
 
     async def change(
-        self, account: str, roles: tuple[Role, ...], *, actor: Actor
+        self, account: str, roles: tuple[Role, ...], *, actor: Actor, version: int | None = None
     ) -> dict[str, object]:
         """Give an account other roles; they count at once, also where it has signed in.
 
+        Args:
+            account: Whose.
+            roles: All that it has from now on.
+            actor: Who asks.
+            version: Of the account as it was seen; ``None`` for whatever it is now.
+
         Raises:
             NotFoundError: There is no such account.
+            ChangedMeanwhileError: Its ``version`` is another one, where one is given.
             OperationError: These roles do not go together, or it is one's own role of an admin.
         """
         given = self._checked_roles(roles)
         if account == actor.name and Role.ADMIN not in given:
             raise OperationError("nobody takes the role admin from themselves")
-        return await self._changed(account, actor, "roles", lambda one: replace(one, roles=given))
+
+        def changed(one: Account) -> Account:
+            if version is not None and version != version_of(one):
+                raise ChangedMeanwhileError(f"{account}: somebody changed it meanwhile; look again")
+            return replace(one, roles=given)
+
+        return await self._changed(account, actor, "roles", changed)
 
     async def password(
         self,
@@ -260,8 +289,19 @@ def account_entry(clock: Clock, actor: Actor, account: Account, change: str, **m
     )
 
 
+def version_of(account: Account) -> int:
+    """Return a number that is another one when the account is: 52 bits of a digest of it."""
+    seen = (
+        *sorted(account.roles),
+        account.changed_at.isoformat(),
+        "" if account.disabled_at is None else account.disabled_at.isoformat(),
+    )
+    return int(hashlib.sha256(" ".join(seen).encode()).hexdigest()[:13], 16)
+
+
 def _shown(account: Account) -> dict[str, object]:
     return {
+        "version": version_of(account),
         "account": account.name,
         "roles": sorted(role.value for role in account.roles),
         "created_at": account.created_at.isoformat(timespec="seconds"),

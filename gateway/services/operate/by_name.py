@@ -187,6 +187,7 @@ def operations(operate: Operations, *, at_the_machine: bool = False) -> Mapping[
         "client.list": _reading(operate.client_keys.list),
         "client.revoke": _deciding(operate.client_keys.revoke),
         "account.list": _reading(operate.people.accounts.list),
+        "account.show": _reading(operate.people.accounts.show),
         "account.add": _deciding(operate.people.accounts.add),
         "account.change": _deciding(operate.people.accounts.change),
         "account.password": _deciding(operate.people.accounts.password),

@@ -66,6 +66,7 @@ PERMITTED: Final[Mapping[str, frozenset[Role]]] = {
     "client.list": _EVERYBODY,
     "client.revoke": _GIVING_OUT,
     "account.list": _GIVING_OUT,
+    "account.show": _GIVING_OUT,
     "account.add": _GIVING_OUT,
     "account.change": _GIVING_OUT,
     "account.password": _GIVING_OUT,

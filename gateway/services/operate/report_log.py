@@ -234,7 +234,9 @@ class Figures:
         elif action == Action.CLOCK_OBSERVED:
             self._count_clock(index, entry, int(facts["moved_ms"]), facts["synchronised"])
         if action in _DENIALS:
-            self.denials[action, str(facts["code"]), who] += int(facts.get("count", 1))
+            self.denials[action, str(facts.get("code") or facts["operation"]), who] += int(
+                facts.get("count", 1)
+            )
         if action in {
             Action.APPLICATION_REFUSED,
             Action.DELIVERY_DELIVERED,

@@ -2,9 +2,11 @@
 
 from typing import Final
 
+from pydantic import Field
+
 from gateway.domain.account import Role
 from gateway.http.ops.answers import Answer, Count, Moment
-from gateway.http.ops.route import Items, Route
+from gateway.http.ops.route import Items, Route, account_version
 from gateway.services.operate.account_access import AccountAccess
 from gateway.services.operate.accounts import OperateAccounts
 from gateway.services.operate.own_account import OwnAccount
@@ -13,6 +15,7 @@ from gateway.services.operate.own_account import OwnAccount
 class Account(Answer):
     """One person's account."""
 
+    version: Count = Field(description="Another one when anything here is; the `ETag` of one.")
     account: str
     roles: list[Role]
     created_at: Moment
@@ -102,12 +105,22 @@ ROUTES: Final = (
         status=201,
     ),
     Route(
+        method="GET",
+        path="/accounts/{account}",
+        operation="account.show",
+        does=OperateAccounts.show,
+        summary="One account. The `ETag` is that of what it is and may do.",
+        answer=Account,
+        version=account_version,
+    ),
+    Route(
         method="PUT",
         path="/accounts/{account}/roles",
         operation="account.change",
         does=OperateAccounts.change,
         summary="Give an account other roles.",
         answer=Account,
+        version=account_version,
     ),
     Route(
         method="POST",

@@ -1,12 +1,21 @@
 """Applications: lists, one with its timeline, and what may be done to its words."""
 
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from pydantic import Field
 
 from gateway.domain.lifecycle import ApplicationState, State
-from gateway.http.ops.answers import Answer, Both, Count, Feedback, Moment
+from gateway.http.ops.answers import (
+    Answer,
+    Both,
+    Count,
+    Facts,
+    Feedback,
+    Hexadecimal,
+    Hop,
+    Moment,
+)
 from gateway.http.ops.route import First, Items, Pages, Route
 from gateway.services.operate.look import Look
 from gateway.services.operate.search_applications import SearchApplications
@@ -81,15 +90,37 @@ class Export(Answer):
     is_all: bool
 
 
-class Hop(Answer):
+class TimelineEntry(Hop):
     """One entry of the audit log about an application."""
 
     at: Moment
     action: str
     actor: str = Field(description="Kind and name.")
     delivery: UUID | None
-    facts: dict[str, Any]
-    words: dict[str, str] = Field(description="Free words, such as reasons.")
+    facts: Facts
+
+
+class Total(Answer):
+    """How many fit a search."""
+
+    applications: Count
+    is_all: bool = Field(description="Whether there may be more.")
+
+
+class LastError(Answer):
+    """The latest reason for which a delivery has not arrived."""
+
+    destination: str
+    code: str
+    pointer: str | None
+    at: Moment
+
+
+class Found(Answer):
+    """What a search tells beside."""
+
+    searched_to: Moment | None = Field(description="How far back, if it did not end.")
+    total: Total | None = Field(description="How many fit, if that was asked for.")
 
 
 class Application(Answer):
@@ -105,11 +136,13 @@ class Application(Answer):
     supersedes: UUID | None
     superseded_by: UUID | None
     verdict: Verdict
-    last_error: dict[str, Any] | None
+    last_error: LastError | None
     next_attempt_at: Moment | None
     deliveries: list[Delivery]
     feedback: list[Feedback]
-    timeline: list[Hop]
+    timeline: list[TimelineEntry]
+    commitment: Hexadecimal = Field(description="HMAC-SHA-256 of the body as it came.")
+    traceparent: str | None = Field(description="W3C Trace Context.")
 
 
 class Shredded(Answer):
@@ -130,6 +163,7 @@ ROUTES: Final = (
         summary="Applications in the order in which they were accepted, or last changed.",
         answer=FoundApplication,
         shape=_PAGES,
+        beside=Found,
         without=frozenset({"before", "receipt_number"}),
     ),
     Route(
@@ -140,6 +174,7 @@ ROUTES: Final = (
         summary="As above, also by 受付番号, which stands in no URL and no access log.",
         answer=FoundApplication,
         shape=_PAGES,
+        beside=Found,
         name="messages.search.post",
         without=frozenset({"before"}),
     ),

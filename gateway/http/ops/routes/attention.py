@@ -1,6 +1,6 @@
 """What waits for a person, as people look after it: notes, four eyes, many at once."""
 
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from pydantic import Field
@@ -49,11 +49,42 @@ class WaitingDelivery(Answer):
     updated_at: Moment
 
 
+class Note(Answer):
+    """What somebody noted."""
+
+    at: Moment
+    by: str
+    text: str | None
+
+
+class GroupBeside(Answer):
+    """What a group's page tells beside its deliveries."""
+
+    group: AttentionGroup
+    notes: list[Note]
+    selected: Count = Field(description="How many fit what was asked for.")
+
+
+class GroupsBeside(Answer):
+    """What the list of groups tells beside."""
+
+    resolved: list[AttentionGroup] = Field(description="Those of the last days.")
+
+
+class Result(Answer):
+    """What came of one of several deliveries."""
+
+    delivery: str
+    done: bool
+    code: str | None
+    detail: str | None
+
+
 class Decided(Answer):
     """What came of a decision about several deliveries."""
 
     done: Count
-    results: list[dict[str, Any]]
+    results: list[Result]
 
 
 class Approval(Answer):
@@ -88,7 +119,7 @@ class DoneOnceApproved(Answer):
 class Approved(Approval):
     """A request that was approved, and what came of it."""
 
-    answer: DoneOnceApproved | list[dict[str, Any]] | None = Field(
+    answer: DoneOnceApproved | None = Field(
         default=None, description="What it was answered with when it was done."
     )
     refused: str | None = Field(default=None, description="Or why it could not be done any more.")
@@ -103,6 +134,7 @@ ROUTES: Final = (
         summary="What waits for a person, by its cause, with what people made of it.",
         answer=AttentionGroup,
         shape=Items("groups", more=("resolved",)),
+        beside=GroupsBeside,
     ),
     Route(
         method="GET",
@@ -112,6 +144,7 @@ ROUTES: Final = (
         summary="One group, its notes, and what waits in it, latest first.",
         answer=WaitingDelivery,
         shape=Pages("deliveries", after="after", told="next", more=("group", "notes", "selected")),
+        beside=GroupBeside,
     ),
     Route(
         method="POST",

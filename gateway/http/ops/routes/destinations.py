@@ -1,10 +1,11 @@
 """Destinations: how each stands, and what is in force for it."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from gateway.http.ops.answers import Answer, Count, Moment
+from gateway.domain.claim import BreakerState
+from gateway.http.ops.answers import Answer, Count, Facts, FlowSum, Moment
 from gateway.http.ops.route import Items, Route, controlled_version
 from gateway.services.operate.destinations import OperateDestinations
 from gateway.services.operate.show_adapters import ShowAdapters
@@ -28,6 +29,17 @@ class Changed(Answer):
     version: Annotated[int, Field(ge=1)]
 
 
+class Holding(Answer):
+    """A living worker and what it holds."""
+
+    worker: str
+    breaker: BreakerState
+    healthy: bool
+    in_flight: Count
+    unclaimed: Count
+    adapter: str
+
+
 class Destination(Answer):
     """A destination and what is in force for it."""
 
@@ -38,7 +50,56 @@ class Destination(Answer):
     opens_at: Moment | None
     settings: dict[str, Setting]
     changed: Changed | None
-    workers: list[dict[str, Any]]
+    workers: list[Holding]
+
+
+class ChangedDestination(Destination):
+    """A destination whose settings were changed."""
+
+    dropped: dict[str, list[str]] = Field(
+        description="Days that lists of days no longer name, by the setting."
+    )
+
+
+class Paused(Answer):
+    """Who paused it."""
+
+    by: str
+    at: Moment
+    reason: str | None
+
+
+class Day(Answer):
+    """When a destination is open on one day."""
+
+    day: str = Field(json_schema_extra={"format": "date"})
+    weekday: Annotated[int, Field(ge=0, le=6)] = Field(description="0 is Monday.")
+    openings: list[list[Annotated[int, Field(ge=0, le=1440)]]] = Field(
+        description="From and until, in minutes of the day in Japan."
+    )
+
+
+class Checked(Answer):
+    """What one worker said of its core system; without an answer nothing but that."""
+
+    worker: str
+    answered: bool
+    healthy: bool | None = None
+    checked_at: Moment | None = None
+    said: str | None = None
+
+
+class AliveWorker(Answer):
+    """A worker that lives, as a destination's page has it."""
+
+    worker: str
+    version: str
+    adapter: str
+    breaker: BreakerState
+    healthy: bool
+    checked_at: Moment | None
+    said: str
+    in_flight: Count
 
 
 class DestinationHealth(Answer):
@@ -47,13 +108,20 @@ class DestinationHealth(Answer):
     destination: str
     municipality: str
     adapter: str
-    health: str = Field(description="`well`, `partly`, `not_well` or `no_worker`.")
-    breaker: str | None
+    adapters: list[str] = Field(description="Name and version, as workers tell them.")
+    versions: list[str] = Field(description="Of living workers.")
+    health: Literal["well", "partly", "not_well", "no_worker"]
+    said: list[str] = Field(description="What those said that are not well.")
+    breaker: BreakerState | None
     down_since: Moment | None
+    down_s: float | None
     trial_at: Moment | None
     hold: str | None
+    opens_at: Moment | None
+    paused: Paused | None
     workers: Count
     waiting: Count
+    oldest_at: Moment | None
     parked: Count
     in_doubt: Count
 
@@ -64,7 +132,21 @@ class Check(Answer):
     asked_at: Moment
     asked_by: str
     waits: bool
-    workers: list[dict[str, Any]]
+    workers: list[Checked]
+
+
+class DestinationInList(DestinationHealth):
+    """How a destination fares, and what came of its last hour."""
+
+    hour: FlowSum | None
+
+
+class DestinationPage(DestinationInList):
+    """How a destination fares, with its workers and its week."""
+
+    workers_alive: list[AliveWorker]
+    week: list[Day]
+    check: Check | None
 
 
 class Retrying(Answer):
@@ -81,7 +163,7 @@ class DestinationChange(Answer):
     at: Moment
     by: str
     action: str
-    facts: dict[str, Any]
+    facts: Facts
     reason: str | None
 
 
@@ -125,7 +207,7 @@ ROUTES: Final = (
         operation="destination.change",
         does=OperateDestinations.change,
         summary="Put settings in force instead of the configured ones, or back to those.",
-        answer=Destination,
+        answer=ChangedDestination,
         version=controlled_version,
         needs_version=True,
     ),
@@ -135,7 +217,7 @@ ROUTES: Final = (
         operation="destination.pause",
         does=OperateDestinations.pause,
         summary="Keep everything for a destination until it is resumed.",
-        answer=Destination,
+        answer=ChangedDestination,
         version=controlled_version,
     ),
     Route(
@@ -144,7 +226,7 @@ ROUTES: Final = (
         operation="destination.resume",
         does=OperateDestinations.resume,
         summary="Let a destination go on.",
-        answer=Destination,
+        answer=ChangedDestination,
         version=controlled_version,
     ),
     Route(
@@ -153,7 +235,7 @@ ROUTES: Final = (
         operation="destination.overview",
         does=WatchDestinations.all,
         summary="How every destination fares, and what came of its last hour.",
-        answer=DestinationHealth,
+        answer=DestinationInList,
         shape=Items(),
     ),
     Route(
@@ -162,7 +244,7 @@ ROUTES: Final = (
         operation="destination.standing",
         does=WatchDestinations.one,
         summary="How one destination fares, its workers and its week.",
-        answer=DestinationHealth,
+        answer=DestinationPage,
     ),
     Route(
         method="POST",

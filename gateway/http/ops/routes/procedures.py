@@ -2,9 +2,67 @@
 
 from typing import Any, Final
 
+from pydantic import Field
+
 from gateway.http.ops.answers import Answer, Count
 from gateway.http.ops.route import Items, Route
 from gateway.services.operate.procedures import ShowProcedures
+
+
+class Routed(Answer):
+    """Where one municipality's applications go."""
+
+    municipality: str
+    destinations: list[str]
+
+
+class FormField(Answer):
+    """One member of a body, or the items of a list."""
+
+    pointer: str = Field(description="With `*` for any item of a list.")
+    depth: Count
+    title: dict[str, str]
+    type: str
+    required: bool
+    format: str | None
+    limits: dict[str, str | int | float | bool]
+    choices: dict[str, str]
+    sensitivity: str | None
+    source: str | None
+
+
+class Bound(Answer):
+    """A bound that holds under a condition."""
+
+    pointer: str
+    keyword: str
+    value: str
+
+
+class Condition(Answer):
+    """What a body must be when it is something."""
+
+    when: dict[str, list[str]]
+    required: list[str]
+    forbidden: list[str]
+    limits: list[Bound]
+
+
+class CrossCheck(Answer):
+    """A check across fields."""
+
+    pointer: str
+    name: str
+
+
+class Change(Answer):
+    """One difference to the version before."""
+
+    pointer: str
+    kind: str
+    breaking: bool
+    before: str | None
+    after: str | None
 
 
 class Procedure(Answer):
@@ -15,7 +73,7 @@ class Procedure(Answer):
     title: dict[str, str]
     source: str
     versions: list[Count]
-    routed: list[dict[str, Any]]
+    routed: list[Routed]
     accepted: Count
     is_all: bool
 
@@ -24,11 +82,12 @@ class ProcedureVersion(Procedure):
     """One version of a procedure."""
 
     version: Count
-    fields: list[dict[str, Any]]
-    conditions: list[dict[str, Any]]
+    fields: list[FormField]
+    conditions: list[Condition]
+    checks: list[CrossCheck]
     example: dict[str, Any]
     compared_with: Count | None
-    changes: list[Any]
+    changes: list[Change]
 
 
 ROUTES: Final = (

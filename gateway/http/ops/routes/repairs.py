@@ -70,6 +70,15 @@ class Replay(Answer):
     progress: dict[str, Count]
 
 
+class NewReplay(Replay):
+    """An order that was just given."""
+
+    node: str = Field(description="Which gateway process stored it.")
+    difference: int | None = Field(
+        default=None, description="How many more it is than `expected`, if that was said."
+    )
+
+
 ROUTES: Final = (
     Route(
         method="GET",
@@ -136,7 +145,7 @@ ROUTES: Final = (
         operation="replay.order",
         does=Repair.order,
         summary="Order that a selection is sent again, as it is now.",
-        answer=Replay,
+        answer=NewReplay,
         status=201,
         created="/replays/{id}",
     ),

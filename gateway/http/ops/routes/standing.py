@@ -1,12 +1,13 @@
 """How everything stands: destinations, workers, and what flows."""
 
-from typing import Any, Final
+from typing import Final, Literal
 from uuid import UUID
 
 from pydantic import Field
 
+from gateway.domain.claim import BreakerState
 from gateway.domain.lifecycle import State
-from gateway.http.ops.answers import Answer, Count, Moment
+from gateway.http.ops.answers import Answer, Count, Facts, FlowSum, Moment
 from gateway.http.ops.route import Items, Route
 from gateway.http.ops.routes.clients import Webhook
 from gateway.services.operate.log_level import OperateLogLevel
@@ -29,10 +30,21 @@ class Worker(Answer):
     same_version: bool
     adapter: str
     in_flight: Count
+    unclaimed: Count = Field(description="Copies that it holds and has not begun.")
+    breaker: BreakerState
     healthy: bool
+    checked_at: Moment | None
+    said: str = Field(description="What it said at its last check, in its own words.")
     down_since: Moment | None
     last_seen_s: float
     clock_off_s: float
+    replaced: bool = Field(description="Whether a later process has its name.")
+
+
+class WorkersBeside(Answer):
+    """What the list of workers tells beside."""
+
+    version: str = Field(description="Of the gateway.")
 
 
 class DestinationLine(Answer):
@@ -46,6 +58,23 @@ class DestinationLine(Answer):
     deliveries: dict[State, Count]
     waiting: Count
     oldest_at: Moment | None
+    oldest_s: float | None
+    workers: Count = Field(description="Those that live.")
+    breaker: BreakerState | None = Field(description="The worst of theirs.")
+    down_since: Moment | None
+    down_s: float | None
+    trial_at: Moment | None
+    in_per_min: float
+    out_per_min: float
+
+
+class Minutes(Answer):
+    """How long something took, as columns."""
+
+    count: list[Count]
+    mean_s: list[float | None]
+    p50_s: list[float | None]
+    p95_s: list[float | None]
 
 
 class Flow(Answer):
@@ -54,6 +83,14 @@ class Flow(Answer):
     destination: str
     began_at: Count = Field(description="Unix seconds; before it nothing is known here.")
     at: list[Count] = Field(description="When each minute began, Unix seconds.")
+    accepted: list[Count]
+    delivered: list[Count]
+    rejected: list[Count]
+    deferred: list[Count]
+    in_doubt: list[Count]
+    send: Minutes
+    waiting: Minutes
+    critical: Minutes
 
 
 class FlowTotals(Answer):
@@ -61,14 +98,72 @@ class FlowTotals(Answer):
 
     minutes: Count
     began_at: Count
-    destinations: dict[str, dict[str, Any] | None]
+    destinations: dict[str, FlowSum | None]
+
+
+class Largest(Answer):
+    """The largest group of what waits for a person."""
+
+    group: str | None
+    destination: str
+    code: str | None
+    deliveries: Count
 
 
 class Finding(Answer):
     """Something that somebody should look at."""
 
     code: str
-    level: str = Field(description="`bad` or `warn`.")
+    level: Literal["bad", "warn"]
+    subject: str | None = Field(description="Which destination, client or worker.")
+    number: float | None = Field(description="How many, or how long in seconds or days.")
+    since: Moment | None
+    trial_at: Moment | None
+    most: Largest | None
+
+
+class LivingWorker(Answer):
+    """A worker in short."""
+
+    worker: str
+    destination: str
+    version: str
+    adapter: str
+    in_flight: Count
+    healthy: bool
+    last_seen_s: float
+    alive: bool
+
+
+class Totals(Answer):
+    """Of all destinations."""
+
+    parked: Count
+    in_doubt: Count
+    waiting: Count
+    oldest_s: float | None
+    outcomes: Count
+    failed: Count
+    error_rate: float | None
+
+
+class LogAge(Answer):
+    """How the audit log stands."""
+
+    size: Count
+    unsealed: Count
+    seal_age_s: float | None
+    anchor_age_s: float | None
+
+
+class Storage(Answer):
+    """How much room the journal takes and has; `null` where it is not known."""
+
+    bytes: Count
+    disk_bytes: Count | None
+    free_bytes: Count | None
+    bytes_a_day: float | None
+    days_left: float | None
 
 
 class Overview(Answer):
@@ -76,12 +171,13 @@ class Overview(Answer):
 
     node: str
     version: str
-    verdict: str = Field(description="`well`, `warn` or `bad`.")
+    verdict: Literal["well", "warn", "bad"]
     findings: list[Finding]
     destinations: list[DestinationLine]
-    totals: dict[str, Any]
-    log: dict[str, Any]
-    storage: dict[str, Any]
+    workers: list[LivingWorker]
+    totals: Totals
+    log: LogAge
+    storage: Storage
     broker: bool | None
     webhooks: list[Webhook]
 
@@ -95,7 +191,16 @@ class Event(Answer):
     actor_kind: str
     node: str
     application: UUID | None
-    facts: dict[str, Any]
+    facts: Facts
+
+
+class LogLevel(Answer):
+    """What is logged otherwise than configured."""
+
+    level: str
+    destination: str | None
+    events: str | None
+    left_s: float | None
 
 
 class LogLevels(Answer):
@@ -103,7 +208,7 @@ class LogLevels(Answer):
 
     node: str
     configured: str
-    changed: list[dict[str, Any]]
+    changed: list[LogLevel]
 
 
 _CHANGE: Final = frozenset({"level", "destination", "events", "for_s"})
@@ -134,6 +239,7 @@ ROUTES: Final = (
         summary="Every worker and what it says, those that live first.",
         answer=Worker,
         shape=Items("workers", more=("version",)),
+        beside=WorkersBeside,
     ),
     Route(
         method="GET",
