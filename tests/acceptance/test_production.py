@@ -89,10 +89,12 @@ def footing(
         workers=WORKERS,
         more={"telemetry": {"otlp_endpoint": collecting.url}, "clients": {"portal": portal}},
     )
-    footing.operator.run("keys", "new", "webhook", "portal")
-    footing.start()
-    yield footing
-    footing.kill()
+    try:
+        footing.operator.run("keys", "new", "webhook", "portal")
+        footing.start()
+        yield footing
+    finally:
+        footing.kill()
 
 
 async def test_an_application_is_one_trace_through_all_processes_and_back(
