@@ -1,11 +1,25 @@
-"""Run pytest on those of the given paths that exist; finding no test is a failure."""
+"""Run pytest on those of the given paths that exist; finding no test is a failure.
+
+What the tests write lies in memory where there is room for it: thousands of small databases
+are made and thrown away, and each would wait for the disk several times. Whoever runs pytest
+itself has them on the disk.
+"""
 
 import os
 import random
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
+
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - Linux's file system in memory, asked below
+ROOM_BYTES: Final = 6 * 1024**3
+"""Twice what the tests with servers leave there until they have ended."""
 
 
 def main(arguments: list[str]) -> int:
@@ -15,7 +29,33 @@ def main(arguments: list[str]) -> int:
     seed = os.environ.setdefault("PYTHONHASHSEED", str(random.randrange(2**32)))  # noqa: S311 - no secret
     print(f"PYTHONHASHSEED={seed}", flush=True)
     paths = [argument for argument in arguments if argument not in given]
-    return pytest.main([*given, *(path for path in paths if Path(path).exists())])
+    with in_memory() as options:
+        return pytest.main([*options, *given, *(path for path in paths if Path(path).exists())])
+
+
+@contextmanager
+def in_memory() -> Iterator[list[str]]:
+    """Yield what tells pytest where to write; all of it is deleted afterwards."""
+    if not _has_room(MEMORY):
+        yield []
+        return
+    with tempfile.TemporaryDirectory(prefix="k", dir=MEMORY, ignore_cleanup_errors=True) as folder:
+        # PostgreSQL's files belong to another user than root, who must get to them.
+        Path(folder).chmod(0o711)
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        try:
+            yield [f"--basetemp={folder}/t"]
+        finally:
+            del os.environ["TMPDIR"]
+            tempfile.tempdir = None
+
+
+def _has_room(folder: Path) -> bool:
+    """Tell whether so much fits there, and programs may lie there."""
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return False
+    is_closed = os.statvfs(folder).f_flag & os.ST_NOEXEC
+    return not is_closed and shutil.disk_usage(folder).free > ROOM_BYTES
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ _SETTINGS: Final = (
     "unix_socket_directories=",
     "max_connections=60",
     "shared_buffers=64MB",
+    # Below the data, and deleted with it: whoever is killed leaves it behind.
+    "dynamic_shared_memory_type=mmap",
 )
 
 
@@ -47,11 +49,8 @@ class PostgresNode:
         self._server: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def start(cls, *, wal_segment_mib: int = 16) -> Self:
+    def start(cls) -> Self:
         """Start a server in a folder of its own and return when it takes connections.
-
-        Args:
-            wal_segment_mib: Size of a file of the WAL; as many of them are kept as ever.
 
         Raises:
             TimeoutError: It was not ready within ``START_TIMEOUT_S``; nothing is left.
@@ -60,7 +59,7 @@ class PostgresNode:
         [port] = held_ports(1)
         node = cls(Path(tempfile.mkdtemp(prefix="kakehashi-postgres-")), port)
         try:
-            node._make_data(wal_segment_mib)
+            node._make_data()
             node.restart()
         except BaseException:
             node.remove()
@@ -135,14 +134,14 @@ class PostgresNode:
     def _address(self) -> tuple[str, ...]:
         return ("-h", "127.0.0.1", "-p", str(self.port))
 
-    def _make_data(self, wal_segment_mib: int) -> None:
+    def _make_data(self) -> None:
         if os.geteuid() == 0:
             os.chown(self.folder, _NOBODY, _NOBODY)
             if not _is_open_to_all(self._programs):
                 self._programs = _copied(self._programs, self.folder / "programs")
         self._run(
             "initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8",
-            "--locale=C", "--no-sync", "--no-instructions", f"--wal-segsize={wal_segment_mib}",
+            "--locale=C", "--no-sync", "--no-instructions",
         )  # fmt: skip
 
     def _is_ready(self) -> bool:
