@@ -19,7 +19,8 @@ TELLING: Final = WHOLE_LOG | {"retention.run"}
 """Which operations have the argument ``told``."""
 
 _JSON: Final = TypeAdapter(object)
-_LOOK_S: Final = 0.2
+LOOK_S: Final = 0.2
+"""So often it is said."""
 
 
 class HowFar:
@@ -63,7 +64,7 @@ async def looking(
     """Return what ``work`` does, and ``look`` meanwhile again and again."""
     task = asyncio.ensure_future(work())
     try:
-        while not (await asyncio.wait({task}, timeout=_LOOK_S))[0]:
+        while not (await asyncio.wait({task}, timeout=LOOK_S))[0]:
             await look()
     except BaseException:
         task.cancel()

@@ -15,6 +15,7 @@ from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.errors import ConfigError, JournalUnavailableError
 from gateway.domain.identifiers import DestinationName
 from gateway.domain.lifecycle import State
+from gateway.http.how_far import LINES, LOOK_S, TELLING
 from gateway.http.metrics import Metrics
 from gateway.http.operations import operations_app
 from gateway.http.protocol import FrontRunner
@@ -53,6 +54,15 @@ async def fail(_actor: Actor, arguments: Mapping[str, object]) -> object:
     raise (JournalUnavailableError if arguments else ConfigError)("journal.url")
 
 
+async def tell(_: Actor, arguments: Mapping[str, Any]) -> object:
+    """Be half done for as long as it takes to say so, and then done, or not."""
+    arguments["told"](1, 2)
+    await asyncio.sleep(2.5 * LOOK_S)
+    if "fails" in arguments:
+        raise ConfigError("half")
+    return {"done": True}
+
+
 @pytest.fixture
 def journal() -> Journal:
     return Journal()
@@ -86,7 +96,7 @@ async def commands(
         ready=journal.ready,
         observe=journal.observe,
         metrics=metrics,
-        operations={"echo": echo, "fail": fail},
+        operations={"echo": echo, "fail": fail, "audit.verify": tell, "retention.run": tell},
     )
     runner = FrontRunner(app)
     await runner.setup()
@@ -232,6 +242,23 @@ async def test_a_command_whose_arguments_are_not_json_is_refused(commands: Clien
     async with commands.post("/ops/v1/echo", data=b"{") as answer:
         assert answer.status == 400
         assert (await answer.json(content_type=None))["code"] == "json.malformed"
+
+
+@pytest.mark.parametrize("operation", sorted(TELLING - {"audit.report"}))
+async def test_who_takes_lines_is_told_how_far_it_is_and_what_came_of_it(
+    commands: ClientSession, operation: str
+) -> None:
+    said = []
+    for arguments in (b"{}", b'{"fails": true}'):
+        url, headers = f"/ops/v1/{operation}", {"Accept": LINES}
+        async with commands.post(url, data=arguments, headers=headers) as answer:
+            assert (answer.status, answer.content_type) == (200, LINES)
+            said.append([json.loads(line) async for line in answer.content])
+
+    assert {"done": 1, "of": 2} in said[0]
+    assert said[0][-1] == {"answer": {"done": True}}
+    problem = {"status": 422, "code": "config.invalid", "detail": "config.invalid: half"}
+    assert said[1][-1] == {"problem": problem}
 
 
 async def test_the_whole_log_is_read_once_at_a_time_and_only_for_who_waits(
