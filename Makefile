@@ -16,11 +16,12 @@ BIN := $(VENV)/bin
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install --only-binary :all:
 
-# What needs neither a broker nor a database keeps every core busy. The rest mostly waits, two
-# files at a time, each with servers of its own; the longest come first.
+# What needs neither a broker nor a database keeps every core busy. The rest waits for a third of
+# its time: one file more at a time than two cores could do, each process with servers of its own.
+# The longest files come first, so that nobody waits for the last one.
 PARALLEL_TESTS := tests/unit tests/property tests/docs tests/test_house.py adapters
-SERVER_TESTS := tests/fault tests/acceptance tests/integration tests/contract
-SERVER_JOBS ?= 2
+SERVER_TESTS := tests/contract tests/fault tests/acceptance tests/integration
+SERVER_JOBS ?= 3
 # One browser and one gateway for all of them.
 BROWSER_TESTS := tests/browser
 pytest = $(BIN)/python tools/run_pytest.py
