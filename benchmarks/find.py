@@ -35,6 +35,14 @@ _SPAN: Final = timedelta(days=30)
 _BUSY_S: Final = 15.0
 _COMMANDS: Final = 5
 
+_SORTED: Final[dict[str, dict[str, object]]] = {
+    "messages.search": {},
+    "messages.search of a municipality": {"municipality": "131016"},
+    "messages.search in progress": {"status": "accepted"},
+    "messages.search parked": {"states": ["parked"]},
+    "messages.search of a code": {"code": "http.422"},
+}
+
 Asked = tuple[str, dict[str, object], bool]
 """Operation, arguments, whether there is such a thing."""
 Question = Callable[[random.Random], Asked]
@@ -132,6 +140,16 @@ def _questions(ids: list[str]) -> dict[str, Question]:
             True,
         )
 
+    def changed(order: str, **where: object) -> Question:
+        # A place in this order is when, and which: any time will do.
+        def page(chance: random.Random) -> Asked:
+            at = datetime.now(UTC) - chance.random() * _SPAN
+            after = f"{at.isoformat()}~{chance.choice(ids)}"
+            said = {"where": where, "sort": "changed", "order": order, "after": after}
+            return "messages.search", said, True
+
+        return page
+
     destination = next(iter(DESTINATIONS.values()))
     now, procedure = datetime.now(UTC), PROCEDURE
     day = [(now - timedelta(days=days)).isoformat() for days in (10, 9)]
@@ -167,6 +185,11 @@ def _questions(ids: list[str]) -> dict[str, Question]:
         "messages.search of what never came back": searched(
             feedback="returned", municipality="131016"
         ),
+        **{
+            f"{name}, by last change, {order} first": changed(order, **where)
+            for name, where in _SORTED.items()
+            for order in ("newest", "oldest")
+        },
         "messages.search, counted": searched(count=True),
         "messages.search delivered, counted": searched(status="delivered", count=True),
         "messages.search 受付番号": lambda chance: (

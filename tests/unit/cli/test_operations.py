@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
@@ -18,6 +19,7 @@ from gateway.cli.commands.status import present
 from gateway.domain.lifecycle import State
 from gateway.ports.journal import Acceptance
 from gateway.settings.load import build
+from gateway.testing.builders import NOW
 from tests.unit.cli.conftest import Terminal
 
 Keep = Callable[..., Acceptance]
@@ -220,6 +222,39 @@ def test_one_refused_decision_does_not_keep_the_others_from_it(
 
     assert [one["done"] for one in done] == [False, False, True]
     assert "pending" in done[0]["error"]
+
+
+def test_a_file_says_which_deliveries_were_found(
+    terminal: Terminal, parked: Acceptance, keep: Keep, tmp_path: Path
+) -> None:
+    keep("A-2", state=State.PARKED, code="core.refused", pointer="/content/x")
+    [group] = terminal.ask("parked", "groups")
+    listed = terminal.run("parked", "deliveries", group["id"])
+    (tmp_path / "found.csv").write_text(listed, "utf-8")
+    delivery = str(parked.deliveries[0].record.id)
+
+    assert listed.startswith("id,application,municipality,updated_at,")
+    assert delivery in listed
+    assert "not both" in terminal.run(
+        "parked", "cancel", delivery, "--from", "found.csv", "--reason", "x", code=2
+    )
+    done = terminal.ask("parked", "confirm", "--from", "found.csv", "--reason", "found in K")
+    assert [one["done"] for one in done] == [True, True]
+    assert terminal.ask("parked", "show", delivery)["state"] == "delivered"
+
+
+def test_applications_are_listed_by_their_last_change(
+    terminal: Terminal, parked: Acceptance, keep: Keep
+) -> None:
+    keep("A-2", updated_at=NOW + timedelta(days=1))
+    newest = ("messages", "list", "--sort", "changed")
+
+    first = terminal.run(*newest, "--limit", "1")
+    place = first.rpartition("--before ")[2].strip()
+    [rest] = terminal.ask(*newest, "--before", place)
+    [oldest, _] = terminal.ask(*newest, "--oldest")
+
+    assert rest["id"] == oldest["id"] == str(parked.application.id)
 
 
 def test_a_decision_needs_a_reason(terminal: Terminal) -> None:

@@ -10,10 +10,11 @@ from zipfile import ZipFile
 
 import pytest
 import structlog
-from aiohttp import ClientSession, CookieJar
+from aiohttp import ClientResponse, ClientSession, CookieJar
 
 from gateway.console.pages.applications_csv import guarded
 from gateway.domain.account import Role
+from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord
 from gateway.sdk import Application, Delivery, Receipt, RejectedError, TransientError
@@ -87,7 +88,10 @@ async def test_the_list_has_what_an_operator_looks_for(
     assert f'href="/applications/{delivery.application_id}"' in text
     for shown in ("千代田区", "131016", "core.4711", "needs attention", "parked", "1 applications"):
         assert shown in text
-    assert 'aria-sort="descending"' in text
+    assert text.count('aria-sort="descending"') == 1
+    assert 'href="/applications?sort=accepted&amp;order=oldest"' in text
+    assert 'href="/applications?sort=changed&amp;order=newest"' in text
+    assert 'href="#f-code"' in text
 
 
 @pytest.mark.parametrize(
@@ -103,6 +107,7 @@ async def test_the_list_has_what_an_operator_looks_for(
         ("client=portal&since=2020-01-01&until=2199-01-01T00:00", True),
         ("until=2020-01-01", False),
         ("order=oldest", True),
+        ("sort=changed&order=oldest&code=core.4711", True),
     ],
 )
 async def test_each_filter_says_which_are_listed(
@@ -379,6 +384,68 @@ async def test_auditors_see_entries_and_take_a_proof_away(world: World, browser:
                 names = archive.namelist()
 
     assert names == [f"entry-{index}.entry.json", f"entry-{index}.tlog-proof"]
+
+
+async def test_what_waits_for_a_second_person_is_told_and_decided_where_one_looks(
+    tmp_path: Path, browser: ClientSession
+):
+    async with World.make(tmp_path, operations={"four_eyes": ["parked.cancel"]}) as world:
+        delivery = await parked(world)
+        path = f"/applications/{delivery.application_id}"
+        async with console_site(world.gateway, name="hanako") as url:
+            said = {**await form_of(browser, url + path), "do": "cancel", "reason": "sent twice"}
+            async with browser.post(f"{url}{path}/deliveries/{delivery.id}", data=said) as answer:
+                asked = await answer.text()
+            assert answer.url.path == path
+            assert "Asked. It is done once another person has approved it." in asked
+            assert "hanako" in asked
+            assert "sent twice" in asked
+            assert "somebody else decides" in asked
+        request = asked.partition('action="/approvals/')[2].partition("/")[0]
+        async with console_site(world.gateway, name="jiro") as url:
+            form = {**await form_of(browser, url + path), "reason": "seen", "then": path}
+            async with browser.post(f"{url}/approvals/{request}/approve", data=form) as answer:
+                text = await answer.text()
+            assert answer.url.path == path
+
+    assert "Approved and done." in text
+    assert "Waits for a second person" not in text
+    assert "Cancelled" in text or "cancelled" in text
+
+
+async def test_forms_come_as_soon_as_there_is_something_to_decide_and_stay_while_one_types(
+    world: World, url: str, browser: ClientSession
+):
+    delivery = await world.until(await world.accepted(), State.QUEUED)
+    text = await text_of(browser, f"{url}/applications/{delivery.application_id}")
+    stream = text.partition('hx-sse:connect="')[2].partition('"')[0]
+    form = f'id="confirm-{delivery.id}"'
+    assert form not in text
+
+    async def next_part(answer: ClientResponse) -> str:
+        lines: list[str] = []
+        while not lines or lines[-1].startswith("data:"):
+            line = (await answer.content.readline()).decode()
+            assert line, "the stream has ended"
+            if lines or line.startswith("data:"):
+                lines.append(line)
+        return "".join(lines)
+
+    async with browser.get(url + stream) as answer:
+        world.adapter.script = [refuse]
+        world.start_worker()
+        await world.until(delivery, State.PARKED)
+        shown = await next_part(answer)
+        while form not in shown:
+            shown = await next_part(answer)
+        assert "Somebody else has decided it meanwhile." not in shown
+        await world.gateway.operate.decide.cancel(
+            str(delivery.id), actor=Actor(ActorKind.OPERATOR, "jiro"), reason="mine"
+        )
+        kept = await next_part(answer)
+
+    assert form in kept
+    assert "Somebody else has decided it meanwhile." in kept
 
 
 async def test_a_stream_says_what_changed_and_looking_on_is_no_entry(

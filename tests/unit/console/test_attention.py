@@ -153,6 +153,30 @@ async def test_chosen_deliveries_are_decided_and_told_one_by_one(
     assert (await world.gateway.journal.delivery(second.id)).state == State.CANCELLED  # type: ignore[union-attr]
 
 
+async def test_what_was_found_in_the_core_system_is_pasted_from_the_file_and_confirmed(
+    world: World, browser: ClientSession
+) -> None:
+    found, other, missing = await parked(world, 3)
+    group = f"/attention/{(await the_group(world))['id']}"
+
+    async with console_site(world.gateway) as url:
+        site = Site(browser, url)
+        assert (await site.get(f"{group}?all=1")).count(" checked") == 3
+        header, *lines = (await site.get(f"{group}/deliveries.csv")).splitlines()
+        kept = [line for line in lines if str(missing.id) not in line]
+        text = "\r\n".join([header, *kept])
+        failed = await site.post(group, f"{group}/each", 422, do="confirm", reason="", ids=text)
+        assert str(found.id) in failed.partition("<textarea")[2].partition("</textarea>")[0]
+        said = {"do": "confirm", "reason": "found in K", "ids": text}
+        told = await site.post(group, f"{group}/each", **said)
+
+    assert "2 were done" in told
+    journal = world.gateway.journal
+    states = [(await journal.delivery(one.id)).state for one in (found, other, missing)]  # type: ignore[union-attr]
+    assert states == [State.DELIVERED, State.DELIVERED, State.PARKED]
+    assert "log.read" in await world.actions()
+
+
 async def test_resubmissions_are_listed_and_downloaded(
     world: World, browser: ClientSession
 ) -> None:
