@@ -166,10 +166,13 @@ async def test_keys_changes_and_clocks_are_told_one_by_one(log: Log) -> None:
 
 async def test_further_events_are_only_counted(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_log, "MOST_EVENTS", 2)
+    monkeypatch.setattr(report_log, "_TOLD_EVERY", 2)
     await log.append([about(Action.KEY_MADE, facts={"key": "x"}) for _ in range(5)])
+    told: list[tuple[int, int]] = []
 
-    figures = await log.report()
+    figures = await log.report(told=lambda done, of: told.append((done, of)))
 
+    assert [done for done, _ in told[:2]] == [2, 4]
     assert (len(figures["keys"]), figures["untold"]) == (2, {"keys": 3})
 
 

@@ -68,10 +68,13 @@ async def test_an_application_that_has_expired_is_gone_and_the_log_is_whole(
     await old.gateway.seal_log.begin()
     await old.gateway.seal_log.finish()
 
-    counts = await retain.once()
+    told: list[tuple[int, int]] = []
+    counts = await retain.once(told=lambda done, of: told.append((done, of)))
 
     assert counts is not None
     assert sum(counts[Kept.APPLICATIONS].values()) == 3
+    assert told == sorted(told)
+    assert told[-1] == (sum(sum(each.values()) for each in counts.values()), 0)
     assert "payloads.expired" in await old.actions()
     assert await failures(old) == []
     with pytest.raises(NotFoundError):
