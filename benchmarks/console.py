@@ -95,6 +95,10 @@ def _pages(group: str) -> dict[str, str]:
         "applications": "/applications",
         "applications, a page further": "/applications?after={id}",
         "applications of a municipality": "/applications?municipality=131016",
+        "applications by their last change": "/applications?sort=changed",
+        "applications that have stood still for longest": (
+            "/applications?sort=changed&order=oldest&status=accepted"
+        ),
         "applications that need attention": "/applications?status=needs_attention",
         "one application": "/applications/{id}",
         "attention": "/attention",

@@ -145,8 +145,8 @@ def _questions(ids: list[str]) -> dict[str, Question]:
         def page(chance: random.Random) -> Asked:
             at = datetime.now(UTC) - chance.random() * _SPAN
             after = f"{at.isoformat()}~{chance.choice(ids)}"
-            said = {"where": where, "sort": "changed", "order": order, "after": after}
-            return "messages.search", said, True
+            said: dict[str, object] = {"where": where, "sort": "changed", "order": order}
+            return "messages.search", {**said, "after": after}, True
 
         return page
 
