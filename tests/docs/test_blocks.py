@@ -38,6 +38,8 @@ def run(language: str, code: str, folder: Path) -> subprocess.CompletedProcess[s
         "HOME": str(folder),
         "LANG": "C.UTF-8",
         "PROJECT": str(ROOT),
+        # A plugin that takes as long to import as all others, and that authors of adapters lack.
+        "PYTEST_ADDOPTS": "-p no:schemathesis",
     }
     return subprocess.run(
         [*INTERPRETERS[language], code],
