@@ -9,6 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.console.failing import failure_of
 from gateway.console.page import HEADERS, Page, Show
 from gateway.domain.errors import KakehashiError
 
@@ -63,6 +64,9 @@ async def _streamed(
             now = await part(replace(page, visit=visit))
         except KakehashiError:
             break  # The page says by itself that it is not live.
+        except Exception as error:  # noqa: BLE001 - the answer has begun: no page can follow
+            failure_of(error, page.request)
+            break
     return answer
 
 
