@@ -2,6 +2,16 @@
 
 # ruff: noqa: B018, F821 - a list of names, never run
 
+anchor_age_s  # members of answers, written as JSON
+days_left  # members of answers, written as JSON
+error_rate  # members of answers, written as JSON
+in_per_min  # members of answers, written as JSON
+kty  # members of answers, written as JSON
+most_moved_ms  # members of answers, written as JSON
+out_per_min  # members of answers, written as JSON
+resolved  # members of answers, written as JSON
+seal_age_s  # members of answers, written as JSON
+second_half  # members of answers, written as JSON
 settings_customise_sources  # pydantic-settings calls it
 handle_error  # aiohttp calls it
 log_exception  # aiohttp calls it
@@ -33,6 +43,8 @@ rules
 direction
 quality
 configure  # a member of RabbitMQ's permissions, unpacked by place
+tokens_revoked  # members of answers, written as JSON
+unsynchronised  # members of answers, written as JSON
 until  # a parameter of a Protocol's method
 do_POST  # http.server calls it
 log_message  # http.server calls it
@@ -77,5 +89,8 @@ table_close
 th_open
 td_open
 rejected  # members of answers, written as JSON
+verification  # members of answers, written as JSON
+words_lost  # members of answers, written as JSON
+workers_alive  # members of answers, written as JSON
 deferred
 down_since
