@@ -64,7 +64,8 @@ def opened(base: Path) -> DropFolder:
 
 def visible(base: Path) -> list[Path]:
     """Return the files that the core system sees."""
-    return [path for path in (base / "drop").iterdir() if path.name != STATE_FOLDER]
+    # By name: in which order a folder lists them is up to its file system.
+    return sorted(path for path in (base / "drop").iterdir() if path.name != STATE_FOLDER)
 
 
 def deliver(folder: DropFolder) -> None:
