@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from gateway.domain.lifecycle import State
 from gateway.testing.console_town import CARE, CORE, Town
+from gateway.testing.world import MUNICIPALITY
 from tests.browser.window import Opened, Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -114,6 +115,9 @@ async def test_chosen_deliveries_of_a_group_are_decided(town: Town, opened: Open
     await town.refused(code, 2)
     window = await opened()
     page = await window.to(await group_of(town, code))
+    await page.fill("#municipality", MUNICIPALITY)
+    await page.locator("form:has(#municipality) button").click()
+    await page.wait_for_url(re.compile(f"municipality={MUNICIPALITY}"))
     await page.locator("input.pick").first.check()
     await page.fill("#each-reason", "窓口で確認した")
 
