@@ -1,8 +1,8 @@
 """Run pytest on those of the given paths that exist; finding no test is a failure.
 
-What the tests write lies in memory where there is room for it: thousands of small databases
-are made and thrown away, and each would wait for the disk several times. Whoever runs pytest
-itself has them on the disk.
+PostgreSQL's files lie in memory where there is room for them: hundreds of small databases are
+made and thrown away, and each would wait for the disk several times. What else tests write is
+on the disk.
 """
 
 import os
@@ -29,22 +29,23 @@ def main(arguments: list[str]) -> int:
     seed = os.environ.setdefault("PYTHONHASHSEED", str(random.randrange(2**32)))  # noqa: S311 - no secret
     print(f"PYTHONHASHSEED={seed}", flush=True)
     paths = [argument for argument in arguments if argument not in given]
-    with in_memory() as options:
-        return pytest.main([*options, *given, *(path for path in paths if Path(path).exists())])
+    with in_memory():
+        return pytest.main([*given, *(path for path in paths if Path(path).exists())])
 
 
 @contextmanager
-def in_memory() -> Iterator[list[str]]:
-    """Yield what tells pytest where to write; all of it is deleted afterwards."""
+def in_memory() -> Iterator[None]:
+    """Make temporary folders in memory, but for pytest's own; they are deleted afterwards."""
     if not _has_room(MEMORY):
-        yield []
+        yield
         return
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     with tempfile.TemporaryDirectory(prefix="k", dir=MEMORY, ignore_cleanup_errors=True) as folder:
         # PostgreSQL's files belong to another user than root, who must get to them.
         Path(folder).chmod(0o711)
         os.environ["TMPDIR"] = tempfile.tempdir = folder
         try:
-            yield [f"--basetemp={folder}/t"]
+            yield
         finally:
             del os.environ["TMPDIR"]
             tempfile.tempdir = None
