@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.errors import KakehashiError, TransientError
+from gateway.http.how_far import LINES, TELLING, HowFar, looking
 from gateway.http.metrics import Metrics
 from gateway.http.problems import CODE, CONTENT_TYPE, refused
 from gateway.http.protocol import OPERATED, naming_its_route
@@ -86,7 +87,7 @@ class _Operations:
         body, content_type = self._metrics.exposition(await self._observe(), accept)
         return web.Response(body=body, headers={"Content-Type": content_type})
 
-    async def operate(self, request: web.Request) -> web.Response:
+    async def operate(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["operation"]
         operation = self._operations.get(name)
         if operation is None:
@@ -96,18 +97,48 @@ class _Operations:
             arguments = parse_json(await request.read() or b"{}")
         except JSONRefusedError as error:
             raise refused(error.code) from None
+        if name in TELLING and request.headers.get("Accept") == LINES:
+            return await self._told(request, name, operation, arguments)
         try:
             work = partial(operation, peer(request), arguments)
             is_long = name in WHOLE_LOG
             answer = await (self._one_at_a_time.run(request, work) if is_long else work())
         except KakehashiError as error:
-            # Its text is ours: a code and a subject, for the operator on this machine.
-            status = 503 if isinstance(error, TransientError) else 422
-            members = {"status": status, "code": error.code, "detail": str(error)}
+            members = _members(error)
+            status = int(members["status"])
             failed = web.json_response(members, status=status, content_type=CONTENT_TYPE)
             failed[CODE] = error.code
             return failed
         return web.Response(body=_JSON.dump_json(answer), content_type="application/json")
+
+    async def _told(
+        self,
+        request: web.Request,
+        name: str,
+        operation: Operation,
+        arguments: Mapping[str, object],
+    ) -> web.StreamResponse:
+        """Answer line by line how far it is."""
+        how_far = HowFar()
+        work = partial(operation, peer(request), {**arguments, "told": how_far.note})
+        await how_far.begin(request)
+        try:
+            if name in WHOLE_LOG:
+                answer = await self._one_at_a_time.run(request, work, how_far.tell)
+            else:
+                # What was begun is done, whoever hangs up.
+                answer = await looking(work, how_far.tell)
+        except KakehashiError as error:
+            await how_far.end({"problem": _members(error)})
+        else:
+            await how_far.end({"answer": answer})
+        return how_far.response
+
+
+def _members(error: KakehashiError) -> dict[str, int | str]:
+    """Return a refusal; its text is ours: a code and a subject, for the operator here."""
+    status = 503 if isinstance(error, TransientError) else 422
+    return {"status": status, "code": error.code, "detail": str(error)}
 
 
 def peer(request: web.Request) -> Actor:
