@@ -18,7 +18,7 @@ from multidict import MultiMapping
 from yarl import URL
 
 from gateway.console.entry import is_local
-from gateway.console.page import Page, frame_for_nobody, html_response, language_of
+from gateway.console.page import Page, frame_for_nobody, html_response, language_of, why_not
 from gateway.console.render import Renderer
 from gateway.domain.errors import KakehashiError, TransientError
 from gateway.services.operate.guard import NotPermittedError
@@ -67,12 +67,14 @@ def failure_of(error: Exception, request: web.Request) -> Failure:
         case NotPermittedError():
             return Failure(status=HTTPStatus.FORBIDDEN, detail=error.code)
         case NotFoundError():
-            return Failure(status=HTTPStatus.NOT_FOUND, detail=str(error))
+            return Failure(status=HTTPStatus.NOT_FOUND, detail=why_not(error, language_of(request)))
         case TransientError():
             log.warning("console.not_answered", code=error.code, route=_route(request))
             return Failure(status=HTTPStatus.SERVICE_UNAVAILABLE, detail=error.code)
         case KakehashiError():
-            return Failure(status=HTTPStatus.UNPROCESSABLE_ENTITY, detail=str(error))
+            return Failure(
+                status=HTTPStatus.UNPROCESSABLE_ENTITY, detail=why_not(error, language_of(request))
+            )
         case web.HTTPException():
             return Failure(status=error.status)
         case _:

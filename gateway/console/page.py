@@ -18,6 +18,7 @@ from gateway.console.room import Rooms
 from gateway.console.words import LANGUAGES, Language
 from gateway.domain.account import Person
 from gateway.services.operate.guard import Guard
+from gateway.services.operate.in_japanese import in_japanese
 
 LANGUAGE_COOKIE: Final = "kakehashi_language"
 THEME_COOKIE: Final = "kakehashi_theme"
@@ -107,6 +108,10 @@ class Page:
         """Return a text in the language of this request."""
         return self.renderer.words.say(self.language, name, **values)
 
+    def why_not(self, error: Exception) -> str:
+        """Return why an operation was refused, in the language of this request."""
+        return why_not(error, self.language)
+
     def html(self, template: str, values: Mapping[str, object]) -> str:
         """Return ``template`` filled in; for fragments, which have no frame of their own."""
         frame = {
@@ -172,6 +177,12 @@ def language_of(request: web.Request) -> Language:
             return language
     preferred = request.headers.get("Accept-Language", "").lower()
     return "en" if preferred.startswith("en") else "ja"
+
+
+def why_not(error: Exception, language: Language) -> str:
+    """Return an operation's refusal in a language, in English if it has no Japanese twin."""
+    said = str(error)
+    return (in_japanese(said) or said) if language == "ja" else said
 
 
 def theme_of(request: web.Request) -> str:

@@ -89,7 +89,9 @@ async def decide(page: Page) -> web.Response:
     try:
         done = await _decided(page)
     except OperationError as error:
-        return await _shown(page, refused=str(error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return await _shown(
+            page, refused=page.why_not(error), status=HTTPStatus.UNPROCESSABLE_ENTITY
+        )
     except WaitsForApprovalError as error:
         return asked(error, f"/applications/{_id(page)}")
     address = f"/applications/{_id(page)}?done={done}"

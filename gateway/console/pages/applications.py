@@ -64,7 +64,7 @@ async def show(page: Page) -> web.Response:
             count=True,
         )
     except (OperationError, NotFoundError) as error:
-        said = {**values, "found": _NOTHING, "wrong": str(error)}
+        said = {**values, "found": _NOTHING, "wrong": page.why_not(error)}
         return page.show("applications.html", said, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return page.show("applications.html", {**values, "found": found, "wrong": None})
 

@@ -39,7 +39,7 @@ async def decide(page: Page) -> web.Response:
     except NotPermittedError:
         raise
     except PermanentError as error:
-        return await _shown(page, failed=str(error), about=approval, status=422)
+        return await _shown(page, failed=page.why_not(error), about=approval, status=422)
     if refused := answer.get("refused"):
         told = page.say("attention.approved_but", detail=refused)
         return await _shown(page, failed=told, about=approval, status=422)

@@ -81,7 +81,7 @@ async def each(page: Page) -> web.Response:
     except WaitsForApprovalError as error:
         return asked(error)
     except PermanentError as error:
-        return await _shown(page, failed=str(error), about="each")
+        return await _shown(page, failed=page.why_not(error), about="each")
     values = {"group_id": _id(page), **found, "failed": len(found["results"]) - found["done"]}
     return page.show("attention_results.html", values)
 
@@ -107,7 +107,7 @@ async def order(page: Page) -> web.Response:
     except WaitsForApprovalError as error:
         return asked(error)
     except PermanentError as error:
-        return await _planned(page, page.form, failed=str(error))
+        return await _planned(page, page.form, failed=page.why_not(error))
     more = f"&difference={made['difference']}" if made.get("difference") else ""
     return see_other(f"/replays/{made['id']}?done=ordered{more}")
 
@@ -226,7 +226,7 @@ async def _changed(
     except NotPermittedError:
         raise
     except OperationError as error:
-        return await _shown(page, failed=str(error), about=operation)
+        return await _shown(page, failed=page.why_not(error), about=operation)
     return see_other(f"/attention/{_id(page)}?done={done}")
 
 
@@ -239,7 +239,7 @@ async def _planned(
     except NotPermittedError:
         raise
     except OperationError as error:
-        failed = failed or str(error)
+        failed = failed or page.why_not(error)
     values = {
         "group_id": _id(page),
         "plan": found,

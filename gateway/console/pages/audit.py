@@ -75,7 +75,7 @@ async def _shown(page: Page, said: MultiMapping[str]) -> web.Response:
         try:
             found = await _found(page, {**asked, **several}, said.get("before"))
         except (OperationError, NotFoundError) as error:
-            refused, status = str(error), 422
+            refused, status = page.why_not(error), 422
     words = action_words(page.language)
     values = {
         "said": {**dict.fromkeys((*_TEXTS, _NUMBER), ""), **asked, **several},

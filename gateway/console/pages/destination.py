@@ -80,7 +80,7 @@ async def _do(
     except OperationError as error:
         is_conflict = isinstance(error, ChangedMeanwhileError)
         status = HTTPStatus.CONFLICT if is_conflict else HTTPStatus.UNPROCESSABLE_ENTITY
-        values = await _values(page, problem=str(error.args[0]), is_conflict=is_conflict)
+        values = await _values(page, problem=page.why_not(error), is_conflict=is_conflict)
         return page.show("destination.html", values, status=status)
     query = [("done", done)]
     dropped: Mapping[str, Sequence[str]] = changed.get("dropped", {})

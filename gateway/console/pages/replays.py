@@ -40,7 +40,7 @@ async def change(page: Page) -> web.Response:
     except WaitsForApprovalError as error:
         return asked(error)
     except PermanentError as error:
-        return await _shown(page, failed=str(error))
+        return await _shown(page, failed=page.why_not(error))
     return see_other(f"/replays/{order}?done={done}")
 
 
