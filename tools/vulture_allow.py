@@ -94,3 +94,4 @@ words_lost  # members of answers, written as JSON
 workers_alive  # members of answers, written as JSON
 deferred
 down_since
+tempdir  # tempfile.tempdir, which the standard library reads

@@ -19,6 +19,7 @@ from gateway.console.words import LANGUAGES, Language
 from gateway.domain.account import Person
 from gateway.services.operate.guard import Guard
 from gateway.services.operate.in_japanese import in_japanese
+from gateway.services.operate.refusals import NotFoundError, OperationError
 
 LANGUAGE_COOKIE: Final = "kakehashi_language"
 THEME_COOKIE: Final = "kakehashi_theme"
@@ -180,9 +181,14 @@ def language_of(request: web.Request) -> Language:
 
 
 def why_not(error: Exception, language: Language) -> str:
-    """Return an operation's refusal in a language, in English if it has no Japanese twin."""
-    said = str(error)
-    return (in_japanese(said) or said) if language == "ja" else said
+    """Return an operation's refusal in a language, in English if it has no Japanese twin.
+
+    What else goes wrong is told by its code.
+    """
+    if not isinstance(error, NotFoundError | OperationError):
+        return str(error)
+    said = " ".join(map(str, error.args))
+    return (in_japanese(said) if language == "ja" else None) or said
 
 
 def theme_of(request: web.Request) -> str:

@@ -223,8 +223,8 @@ class RetentionContract:
         assert await journal.forget_past(NOW, note) == 0
         assert await journal.forget_past(NOW + DAY, note) == 1
         assert said == [Past(replays=1, approvals=0, notes=0)]
-        where = EntryFilter(actions=frozenset({Action.RECORDS_EXPIRED}))
-        assert len(await journal.find_entries(where, limit=9)) == 1
+        told = EntryFilter(actions=frozenset({Action.RECORDS_EXPIRED}))
+        assert len(await journal.find_entries(told, limit=9)) == 1
         assert await journal.replay_orders() == []
 
     async def test_words_go_by_the_age_of_their_entry(self, journal: Journal) -> None:

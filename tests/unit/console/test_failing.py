@@ -19,6 +19,7 @@ from gateway.domain.errors import CommitUnknownError, JournalUnavailableError
 from gateway.drivers.system_clock import SystemClock
 from gateway.services.operate.by_name import operations
 from gateway.services.operate.guard import Guard
+from gateway.services.operate.refusals import NotFoundError
 from gateway.testing.operators_site import operators_site
 from gateway.testing.world import World
 
@@ -109,6 +110,21 @@ async def test_what_no_page_is_for_is_told_on_a_page(
     assert (answer.status, answer.content_type) == (405, "text/html")
     assert "cannot be done at this address" in text
     assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("ja", "この ID の申請はありません。"), ("en", "no application has this id")],
+)
+async def test_why_an_operation_was_refused_is_told_in_the_readers_language(
+    world: World, browser: ClientSession, language: str, said: str
+):
+    refused = NotFoundError("no application has this id")
+    async with (
+        site_with(world, refused) as url,
+        browser.get(f"{url}/", headers={"Accept-Language": language}) as answer,
+    ):
+        assert said in await answer.text()
 
 
 async def test_a_form_that_is_too_large_is_told_and_leads_back(
