@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 from benchmarks.applications import DESTINATIONS
-from benchmarks.operations import answered
+from benchmarks.operations import answered, until_sealed
 from benchmarks.paced import spread
 from benchmarks.populate import IN_USE, Filling
 from benchmarks.processes import FailedError
@@ -53,6 +53,7 @@ def measure(count: int, say: Say) -> dict[str, Any]:
                 answered(
                     config.parent, "account.add", account=name, roles=roles, password=_PASSWORD
                 )
+            until_sealed(config.parent, say)
             groups, _ = answered(config.parent, "attention.groups")
             console = f"http://127.0.0.1:{system.operations_port}"
             hanako, kenji = (_signed_in(console, name) for name in ("hanako", "kenji"))

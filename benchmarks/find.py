@@ -18,7 +18,7 @@ from uuid import UUID
 
 from benchmarks.applications import DESTINATIONS, MUNICIPALITIES, PROCEDURE
 from benchmarks.configuration import tenants
-from benchmarks.operations import ask
+from benchmarks.operations import ask, until_sealed
 from benchmarks.paced import spread
 from benchmarks.populate import IN_USE, Filling, receipt_number
 from benchmarks.processes import FailedError, run
@@ -98,6 +98,7 @@ def _ask_running(site: Site, footing: str, config: Path, ids: list[str]) -> dict
     questions = _questions(ids)
     by_number = {name: question for name, question in questions.items() if "status" in name}
     with site.running(footing, config) as system:
+        until_sealed(config.parent, site.say)
         site.say(f"asking: {config.parent.name}")
         figures = {
             name: _ask(config, question, ASKS if "status" in name else PAGES)

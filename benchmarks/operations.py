@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -13,6 +14,9 @@ from benchmarks.processes import FailedError
 from gateway.settings.model import SOCKET_NAME
 
 _TIMEOUT_S: Final = 120.0
+_SEALED_WITHIN_S: Final = 1800.0
+_HARDLY_ANY: Final = 100
+"""What a gateway writes of itself while one asks."""
 
 
 class _SocketConnection(HTTPConnection):
@@ -47,3 +51,17 @@ def answered(folder: Path, operation: str, **arguments: object) -> tuple[Any, fl
     if status != 200:  # noqa: PLR2004 - OK (RFC 9110, 15.3.1)
         raise FailedError(f"{operation}: {answer}")
     return answer, spent_ms
+
+
+def until_sealed(folder: Path, say: Callable[[str], None]) -> None:
+    """Wait until a filled journal's log is sealed: what seals it would slow what is measured.
+
+    Raises:
+        FailedError: It took more than half an hour.
+    """
+    say("waiting until the log is sealed")
+    last = time.monotonic() + _SEALED_WITHIN_S
+    while answered(folder, "audit.standing")[0]["unsealed"] > _HARDLY_ANY:
+        if time.monotonic() > last:
+            raise FailedError("the log is not sealed")
+        time.sleep(1)
