@@ -94,16 +94,19 @@ class SignIn:
         is_name = ACCOUNT_NAME.fullmatch(name) is not None
         account = await self._sessions.account(name) if is_name else None
         where = network_of(address)
-        wait_s = max(self._accounts.wait_s(name[:_LONGEST]), self._addresses.wait_s(where))
+        # Strangers who guess make an account wait for strangers, not where its people sign in
+        # (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
+        who = f"{name[:_LONGEST]} {where if self._line.knows(where) else ''}"
+        wait_s = max(self._accounts.wait_s(who), self._addresses.wait_s(where))
         if wait_s > 0:
             return self._refused(account, NotSignedIn(WhyNot.WAIT, wait_s))
         try:
             async with self._line.turn(where):
                 # Others may have guessed while this one waited.
-                wait_s = max(self._accounts.wait_s(name[:_LONGEST]), self._addresses.wait_s(where))
+                wait_s = max(self._accounts.wait_s(who), self._addresses.wait_s(where))
                 if wait_s > 0:
                     return self._refused(account, NotSignedIn(WhyNot.WAIT, wait_s))
-                self._accounts.note(name[:_LONGEST])
+                self._accounts.note(who)
                 self._addresses.note(where)
                 secret = await self._let_in(account, password[:_LONGEST], address)
         except NetworkBusyError:
@@ -111,7 +114,7 @@ class SignIn:
         if secret is None:
             return self._refused(account, NotSignedIn(WhyNot.WRONG))
         self._line.know(where)
-        self._accounts.forgive(name)
+        self._accounts.forgive(who)
         self._addresses.take_back(where)
         if before:
             await self._sessions.sign_out(before, why=Ended.SIGNED_IN_AGAIN)

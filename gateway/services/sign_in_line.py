@@ -92,6 +92,10 @@ class SignInLine:
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
 
+    def knows(self, network: str) -> bool:
+        """Tell whether somebody who has signed in came from there."""
+        return network in self._known
+
     @asynccontextmanager
     async def turn(self, network: str) -> AsyncIterator[None]:
         """Have a turn until the block ends.
@@ -112,7 +116,7 @@ class SignInLine:
             self._go_on()
 
     async def _wait(self, network: str) -> None:
-        line = self._staff if network in self._known else self._strangers
+        line = self._staff if self.knows(network) else self._strangers
         place = line.join(network)
         try:
             await place

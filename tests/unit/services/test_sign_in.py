@@ -165,6 +165,30 @@ async def test_who_guesses_at_a_name_has_to_wait_even_with_the_right_password(do
     assert len(door.passwords.compared) == compared
 
 
+async def test_a_stranger_who_guesses_keeps_nobody_out_where_they_sign_in(door: Door):
+    await door.enter()
+    for _ in range(OF_ACCOUNT.free + 2):
+        await door.sign_in("hanako", "something else", address="198.51.100.1")
+
+    again = await door.sign_in("hanako", PASSWORD, address=HERE)
+    elsewhere = await door.sign_in("hanako", PASSWORD, address="203.0.113.9")
+
+    assert isinstance(again, SignedIn)
+    assert isinstance(elsewhere, NotSignedIn)
+    assert elsewhere.why is WhyNot.WAIT
+
+
+async def test_who_guesses_where_people_sign_in_has_to_wait_there(door: Door):
+    await door.enter()
+    for _ in range(OF_ACCOUNT.free + 1):
+        await door.sign_in("hanako", "something else", address=HERE)
+
+    answer = await door.sign_in("hanako", PASSWORD, address=HERE)
+
+    assert isinstance(answer, NotSignedIn)
+    assert answer.why is WhyNot.WAIT
+
+
 async def test_an_unknown_name_has_to_wait_like_a_known_one(door: Door):
     for _ in range(OF_ACCOUNT.free + 1):
         await door.sign_in("nobody", "something else", address=HERE)
