@@ -36,6 +36,8 @@ DECIDED_FOR_OTHERS: Final = frozenset({"approval.approve", "approval.refuse"})
 _GATEWAY: Final = Actor(ActorKind.GATEWAY, "approvals")
 _ALL: Final = 1000
 _MOST_LISTED: Final = 500
+_MOST_OF_ONE: Final = 100
+"""Of one person's requests that wait: nobody buries those of others."""
 
 
 class WaitsForApprovalError(PermanentError):
@@ -206,12 +208,17 @@ class FourEyes:
         Raises:
             JournalUnavailableError: Perhaps not all are ended.
         """
-        now = self._clock.now()
         for one in await self._journal.approvals(waiting=True, limit=_ALL):
-            if one.expires_at <= now:
-                over = replace(one, state=ApprovalState.EXPIRED, decided_at=now)
-                entry = self._entry(Action.APPROVAL_EXPIRED, one, _GATEWAY, None, {})
-                await self._journal.decide_approval(over, entry)
+            await self._end_if_over(one)
+
+    async def _end_if_over(self, one: Approval) -> bool:
+        now = self._clock.now()
+        if one.state is not ApprovalState.WAITING or now < one.expires_at:
+            return False
+        over = replace(one, state=ApprovalState.EXPIRED, decided_at=now)
+        entry = self._entry(Action.APPROVAL_EXPIRED, one, _GATEWAY, None, {})
+        await self._journal.decide_approval(over, entry)
+        return True
 
     # What is asked for
 
@@ -220,6 +227,11 @@ class FourEyes:
         if reason is not None:
             reason = printable(str(reason), "reason")
         await self.expire()
+        waiting = await self._journal.approvals(waiting=True, limit=_ALL)
+        if sum(one.requested_by == actor.name for one in waiting) >= _MOST_OF_ONE:
+            raise OperationError(
+                f"{_MOST_OF_ONE} requests of yours wait already: withdraw one, or have one decided"
+            )
         now = self._clock.now()
         asked = Approval(
             id=ApprovalId(self._new_id()),
@@ -290,7 +302,11 @@ class FourEyes:
         return decided
 
     async def _known(self, approval: str) -> Approval:
-        found = await self._journal.approval(ApprovalId(parse_id(approval)))
+        id_ = ApprovalId(parse_id(approval))
+        found = await self._journal.approval(id_)
+        if found is not None and await self._end_if_over(found):
+            # Where very many wait, ``expire`` does not see the oldest.
+            found = await self._journal.approval(id_)
         if found is None:
             raise NotFoundError(f"no request has this id: {approval}")
         return found

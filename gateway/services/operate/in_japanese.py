@@ -44,6 +44,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "だけです。却下してください。",
     "this was asked for already and waits for a second person": "同じ依頼がすでに承"
     "認を待っています。",
+    "{} requests of yours wait already: withdraw one, or have one decided": "あなたの依頼が"
+    "すでに{0}件承認を待っています。1件取り下げるか、承認か却下をしてもらってください。",
     "you asked for it yourself: another person must decide it": "自分の依頼です。別の人が"
     "判断してください。",
     "{}, who asked for it, may not do it any more": "依頼した {0} には、もうこの操作の権限が"
@@ -51,12 +53,12 @@ SENTENCES: Final[Mapping[str, str]] = {
     "this request is {}: it waits no more": "この依頼はもう承認待ちではありません({0})。",
     "no request has this id: {}": "この ID の依頼はありません: {0}",
     # What waits
-    "no delivery has this id: {}": "この ID の配送はありません: {0}",
-    "it is {}: it does not wait for a person": "{0} の配送です。人の判断を待っていません。",
+    "no delivery has this id: {}": "この ID の配信はありません: {0}",
+    "it is {}: it does not wait for a person": "{0} の配信です。人の判断を待っていません。",
     "it is {} already: nothing to {}": "すでに {0} です。することはありません({1})。",
     "it is {}: nothing to {} unless it is parked or in doubt": "{0} です。{1} は保留か"
-    "到達不明の配送だけにできます。",
-    "choose 1 to {} deliveries; {} were chosen": "配送は1〜{0}件選んでくださ"
+    "到達不明の配信だけにできます。",
+    "choose 1 to {} deliveries; {} were chosen": "配信は1〜{0}件選んでくださ"
     "い({1}件選ばれています)。",
     "nothing of this kind can be done": "この操作はありません。",
     "no group has this id: {}": "この ID のグループはありません: {0}",
@@ -71,7 +73,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "this group is parked, not in doubt": "このグループは保留で、到達不明ではありません。",
     "this group is in doubt: each may have arrived. Look into the core system; to send them all "
     "again nevertheless, ask for in_doubt": "このグループは到達不明で、届いているかもしれません。"
-    "基幹システムを確認してください。それでも再送するなら in_doubt を指定してください。",
+    "業務システムを確認してください。それでも再送するなら in_doubt を指定してください。",
     "a group says its {} itself; leave one of them out": "{0} はグループで決まっています。"
     "どちらかを外してください。",
     "since must be before until: nothing waits between them": "since は unti"

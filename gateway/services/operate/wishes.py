@@ -71,7 +71,8 @@ class Wishes:
         Raises:
             KakehashiError: It could not be done now either.
         """
-        plain = {key: _plain(value) for key, value in arguments.items()}
+        # Who is told how far it is does not wait for a second person, and is nothing to keep.
+        plain = {key: _plain(value) for key, value in arguments.items() if not callable(value)}
         if name == ORDER:
             return await self._wished_order(actor, plain, plan)
         if name.startswith("parked."):

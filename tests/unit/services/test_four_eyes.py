@@ -336,3 +336,50 @@ async def test_a_change_that_pauses_is_no_way_round_a_second_person(
 
     changed = {"settings": {"rate_per_s": 5}}
     await do(world, SATO, "destination.change", destination=DESTINATION, reason="slow", **changed)
+
+
+async def test_a_request_is_over_in_time_however_many_wait_behind_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await parked(world)
+    clock, operate = Later(), world.gateway.operate
+    four_eyes = FourEyes(
+        rule=FourEyesRule(frozenset({"parked.cancel"})),
+        journal=world.gateway.journal,
+        clock=clock,
+        new_id=new_id,
+        at_rest=operate.attention.four_eyes._at_rest,
+    )
+    request = await asked(world, SATO, "parked.cancel", delivery=str(one.id), reason="resubmitted")
+    await asked(world, SATO, "destination.pause", destination=DESTINATION, reason="maintenance")
+    monkeypatch.setattr("gateway.services.operate.four_eyes._ALL", 1)
+
+    clock.ahead = LIFETIME
+    with pytest.raises(OperationError, match="expired"):
+        await four_eyes.approve(request, actor=SUZUKI, reason="late", do={})
+
+    assert await state_of(world, one) == State.PARKED
+
+
+async def test_nobody_buries_the_requests_of_others_below_their_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.services.operate.four_eyes._MOST_OF_ONE", 1)
+    one = str((await parked(world)).id)
+    await asked(world, SATO, "destination.pause", destination=DESTINATION, reason="maintenance")
+
+    with pytest.raises(OperationError, match="requests of yours wait already"):
+        await do(world, SATO, "parked.cancel", delivery=one, reason="resubmitted")
+
+    assert await asked(world, TANAKA, "parked.cancel", delivery=one, reason="resubmitted")
+
+
+async def test_who_is_told_how_far_it_is_asks_for_a_second_person_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async with World.make(tmp_path, operations={"four_eyes": ["retention.run"]}) as world:
+        request = await asked(world, SATO, "retention.run", told=lambda _done, _of: None)
+
+        answer = await do(world, SUZUKI, "approval.approve", approval=request, reason="seen")
+
+        assert answer["result"] == "done"
