@@ -159,8 +159,8 @@ class Day:
         """
         try:
             said = {str(place): float(number) for place, number in json.loads(numbers).items()}
-        except (ValueError, TypeError, AttributeError):
-            return
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+            return  # Whoever can write into the journal must not end this process by it.
         if said.pop("of", None) != _OF or not all(
             name in _PLACES and 0 <= number < _MOST for name, number in said.items()
         ):

@@ -1,5 +1,6 @@
 """Adapters: which are installed beside the gateway, and what each says of itself."""
 
+import asyncio
 from functools import lru_cache
 from typing import Final
 
@@ -17,7 +18,11 @@ async def show_all(page: Page) -> web.Response:
 async def show_one(page: Page) -> web.Response:
     """Show one adapter and its README."""
     adapter = await page.ask("adapter.show", name=page.request.match_info["name"])
-    readme, headings = (None, []) if adapter["readme"] is None else _rendered(adapter["readme"])
+    readme: str | None = None
+    headings: list[Heading] = []
+    if adapter["readme"] is not None:
+        # Seconds for one that is written to take long; nobody else waits for it.
+        readme, headings = await asyncio.to_thread(_rendered, adapter["readme"])
     return page.show("adapter.html", {"adapter": adapter, "readme": readme, "headings": headings})
 
 

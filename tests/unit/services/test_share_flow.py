@@ -143,6 +143,8 @@ async def test_what_another_release_counts_or_nobody_is_passed_over(
         '{"of":65,"0":-1}',
         '{"of":65,"99":1}',
         '{"of":65,"0":""}',
+        '{"of":65,"0":%s}' % ("9" * 400),
+        "[" * 1500,
     ]
     said = [
         FlowMinute(
