@@ -38,6 +38,10 @@ MOST_LINES_OF_THE_STANDALONE_VERIFIER = 800
 STANDALONE_VERIFIER = ROOT / "gateway/audit/standalone/verify.py"
 DIRECT = re.compile(r"^([\w.-]+)==.*\n(?:    --hash.*\n)+    # via kakehashi", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+LINK_TEXT = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+HEADING = re.compile(r"^#+ +(.*)$|<a id=\"([^\"]+)\">", re.MULTILINE)
+# One Japanese word for each thing, the console's, wherever a person reads of it.
+OTHER_WORDS = re.compile("送付先|配送|フロント|(?<!の)基幹システム|アダプタ(?!ー)|サーバ(?!ー)")
 # Folders of a developer's machine, and hosts of package registries and their mirrors.
 PRIVATE = re.compile(
     r"(?<![\w.])/(?:work|home/\w+|Users/\w+|root)/(?!\.\.\.)\w"
@@ -197,6 +201,43 @@ def test_every_link_to_a_local_file_leads_somewhere() -> None:
     ]
 
     assert dead == []
+
+
+def places(page: Path) -> set[str]:
+    """Return what a link to a page may end with, as GitHub makes it of headings."""
+    text = re.sub(
+        r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    return {
+        mark or re.sub(r"[^\w\- ]", "", LINK_TEXT.sub(r"\1", title).lower()).replace(" ", "-")
+        for title, mark in HEADING.findall(text)
+    }
+
+
+def test_every_link_to_a_place_in_a_page_finds_it() -> None:
+    lost = [
+        f"{relative(page)}: {target}"
+        for page in FILES
+        if page.suffix == ".md"
+        for target in LINK.findall(page.read_text(encoding="utf-8"))
+        for path, _, place in [target.partition("#")]
+        if place and ":" not in path and (path.endswith(".md") or not path)
+        if place not in places((page.parent / path) if path else page)
+    ]
+
+    assert lost == []
+
+
+def test_a_thing_has_the_same_japanese_word_everywhere() -> None:
+    other = [
+        f"{relative(file)}: {found}"
+        for file in FILES
+        if relative(file).startswith(("config/", "deploy/", "docs/", "gateway/"))
+        and file.suffix in {".md", ".py", ".yaml", ".json", ".html"}
+        for found in OTHER_WORDS.findall(file.read_text(encoding="utf-8"))
+    ]
+
+    assert other == []
 
 
 def test_every_adr_is_in_the_list_of_decisions() -> None:

@@ -263,7 +263,7 @@ DETAILS: Final[dict[str, tuple[int, str, str]]] = {
     ),
     "journal.backlog_full": (
         503,
-        "配送待ちの申請が上限に達しています。何も受け付けていません。",
+        "配信待ちの申請が上限に達しています。何も受け付けていません。",
         "Too many applications wait to be delivered. Nothing was accepted.",
     ),
     "journal.unavailable": (

@@ -59,7 +59,7 @@ _SAID: Final[Sequence[Said]] = (
     ),
     Said(
         ("http.307", "http.308"),
-        ("業務システムの住所(URL)が変わっています。", "The core system's address has moved."),
+        ("業務システムのURLが変わっています。", "The core system's address has moved."),
         ("配信先の url を直してください。", "Correct the destination's url."),
     ),
     Said(

@@ -68,7 +68,7 @@ DETAILS: Final[dict[str, tuple[int, str, str]]] = {
     "operation.not_found": (404, "対象が見つかりません。", "There is no such thing."),
     "delivery.not_found": (
         404,
-        "この ID の配送はありません。",
+        "この ID の配信はありません。",
         "There is no delivery with this id.",
     ),
     "operation.changed_meanwhile": (

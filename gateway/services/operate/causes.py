@@ -122,7 +122,7 @@ _CAUSES: Final[Mapping[str, Cause]] = {
         _CORRECT,
     ),
     "seal.invalid": Cause(
-        ("ワーカーが封を開けませんでした。", "The worker could not open the seal."),
+        ("ワーカーが開封できませんでした。", "The worker could not open the seal."),
         (
             "配信先の鍵がワーカーにあるか確認し、再送してください。",
             "See that the worker has the destination's key, then send it again.",
