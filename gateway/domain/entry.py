@@ -98,7 +98,7 @@ class Action(StrEnum):
     SESSION_CLOSED = "session.closed"
     """A person signed out, or was signed out."""
     OPERATION_DENIED = "operation.denied"
-    """A person who had signed in asked for something that none of their roles allows."""
+    """A person asked for what none of their roles allows, or tried to decide their own request."""
     LOG_LEVEL_CHANGED = "log_level.changed"
     """An operator changed what a process logs."""
     CLIENT_KEY_ADDED = "client_key.added"

@@ -33,6 +33,7 @@ class CountDenials:
         self._counted: Counter[tuple[str, ClientName | None, str]] = Counter()
         self._sign_ins: Counter[tuple[str, str | None]] = Counter()
         self._operations: Counter[tuple[Actor, str]] = Counter()
+        self._turn = asyncio.Lock()
 
     def count(
         self, code: str, client: ClientName | None = None, *, door: str = "front-end"
@@ -69,7 +70,8 @@ class CountDenials:
         while True:
             await asyncio.sleep(_EVERY_S)
             try:
-                await self.write()
+                # What is being written when the process ends is written to its end.
+                await asyncio.shield(self.write())
             except JournalUnavailableError as error:
                 log.warning("denials.not_recorded", code=error.code)
 
@@ -79,6 +81,10 @@ class CountDenials:
         Raises:
             JournalUnavailableError: Nothing was written.
         """
+        async with self._turn:
+            await self._write()
+
+    async def _write(self) -> None:
         counted, self._counted = self._counted, Counter()
         sign_ins, self._sign_ins = self._sign_ins, Counter()
         operations, self._operations = self._operations, Counter()

@@ -161,7 +161,7 @@ class FourEyes:
             OperationError: It is one's own, it waits no more, whoever asked may not do it any
                 more, or no reason is given.
         """
-        found = await self._of_somebody_else(approval, actor)
+        found = await self._of_somebody_else(approval, actor, "approval.approve")
         await self._require_that_asker_still_may(found)
         text = self._at_rest.open(found.arguments)
         if text is None:
@@ -186,7 +186,7 @@ class FourEyes:
             NotFoundError: There is none with this id.
             OperationError: It is one's own, it waits no more, or no reason is given.
         """
-        found = await self._of_somebody_else(approval, actor)
+        found = await self._of_somebody_else(approval, actor, "approval.refuse")
         return self._view(await self._decide(found, ApprovalState.REFUSED, actor, reason))
 
     async def withdraw(self, approval: str, *, actor: Actor, reason: str) -> dict[str, object]:
@@ -264,10 +264,14 @@ class FourEyes:
 
     # How it is decided
 
-    async def _of_somebody_else(self, approval: str, actor: Actor) -> Approval:
+    async def _of_somebody_else(self, approval: str, actor: Actor, operation: str) -> Approval:
         await self.expire()
         found = await self._known(approval)
         if found.requested_by == actor.name:
+            tried = {"operation": operation}
+            now = self._clock.now()
+            denied = Entry(action=Action.OPERATION_DENIED, at=now, actor=actor, facts=tried)
+            await self._journal.record([denied])
             raise OwnRequestError("you asked for it yourself: another person must decide it")
         return found
 

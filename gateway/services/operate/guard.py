@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway.domain.account import Person, Role
 from gateway.domain.entry import Action, Actor, ActorKind, Entry
-from gateway.domain.errors import PermanentError
+from gateway.domain.errors import JournalUnavailableError, PermanentError
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.count_denials import CountDenials
@@ -97,7 +97,12 @@ class Guard:
         last = self._written_at.get(actor.name)
         if self._denials is None or last is None or now - last >= _WRITTEN_EVERY_S:
             self._written_at[actor.name] = now
-            await self._journal.record([self._denied(actor, operation)])
+            try:
+                await self._journal.record([self._denied(actor, operation)])
+            except JournalUnavailableError:
+                if self._denials is not None:
+                    self._denials.count_operation(actor, operation)
+                raise
         else:
             self._denials.count_operation(actor, operation)
 

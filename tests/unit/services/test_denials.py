@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.domain.account import Person, Role
+from gateway.domain.errors import JournalUnavailableError
 from gateway.domain.identifiers import ClientName
 from gateway.drivers.system_clock import SystemClock
 from gateway.services import count_denials
@@ -83,3 +84,51 @@ async def test_denials_that_could_not_be_written_are_written_later_and_counted_o
 
     denied: list[Any] = [e for e in await flaky.log() if e["action"] == "requests.denied"]
     assert [entry["facts"]["count"] for entry in denied] == [2]
+
+
+async def test_a_denial_is_told_of_later_if_it_cannot_be_written_at_once(
+    flaky: World, journal: FlakyJournal
+) -> None:
+    gateway = flaky.gateway
+    guard = Guard(
+        operations(gateway.operate),
+        journal=journal,
+        clock=SystemClock(),
+        denials=gateway.denials,
+    )
+    journal.is_down = True
+    with pytest.raises(JournalUnavailableError):
+        await guard.perform(Person("hanako", frozenset({Role.VIEWER})), "parked.cancel")
+    journal.is_down = False
+
+    await gateway.denials.write()
+
+    denied: list[Any] = [e for e in await flaky.log() if e["action"] == DENIED]
+    assert [(e["actor"]["name"], e["facts"]["operation"]) for e in denied] == [
+        ("hanako", "parked.cancel")
+    ]
+
+
+async def test_denials_are_written_to_their_end_when_the_process_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(count_denials, "_EVERY_S", 0.0)
+    begun, going_on = asyncio.Event(), asyncio.Event()
+    denials, record = world.gateway.denials, world.gateway.journal.record
+
+    async def slow(entries: Any) -> None:
+        begun.set()
+        await going_on.wait()
+        await record(entries)
+
+    monkeypatch.setattr(world.gateway.journal, "record", slow)
+    denials.count("client.key_unknown")
+    running = asyncio.create_task(denials.run())
+    await begun.wait()
+    running.cancel()
+    await asyncio.wait({running})
+    going_on.set()
+    await denials.write()
+
+    denied: list[Any] = [e for e in await world.log() if e["action"] == "requests.denied"]
+    assert [entry["facts"]["count"] for entry in denied] == [1]

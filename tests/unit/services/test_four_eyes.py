@@ -98,6 +98,11 @@ async def test_nobody_approves_or_refuses_what_they_asked_for_themselves(world: 
         with pytest.raises(OperationError, match="another person"):
             await do(world, SATO, decision, approval=request, reason="I am sure")
 
+    denied = [e for e in await world.log() if e["action"] == "operation.denied"]
+    assert [(e["actor"]["name"], e["facts"]["operation"]) for e in denied] == [
+        ("sato", "approval.approve"),
+        ("sato", "approval.refuse"),
+    ]
     assert await state_of(world, one) == State.PARKED
 
 
