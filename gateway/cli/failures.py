@@ -10,6 +10,7 @@ from typing import Final
 
 from gateway.cli import words
 from gateway.domain.errors import ConfigError, KakehashiError, TransientError
+from gateway.services.operate.in_japanese import in_japanese
 
 
 class ExitCode(IntEnum):
@@ -106,6 +107,9 @@ _BY_SUBJECT: Final[dict[tuple[str, str], tuple[str, str]]] = {
 """Code and first word of what it is about to a hint, in Japanese and English."""
 
 
+_OF_OPERATIONS: Final = ("operation.", "approval.", "account.", "delivery.")
+"""Whose sentences have a Japanese twin."""
+
 _NAMED_WRONGLY: Final = {errno.EEXIST, errno.ENOENT, errno.EISDIR, errno.ENOTDIR}
 """What the system says when a file is another than was meant."""
 
@@ -118,7 +122,15 @@ def of_code(code: str, detail: str, *, transient: bool) -> Failure:
     subject = detail.removeprefix(f"{code}: ").partition(" ")[0]
     if pair := _BY_SUBJECT.get((code, subject)):
         hint = words.of(pair)
-    return Failure((detail,), exit_code, hint)
+    return Failure((_in_words(code, detail),), exit_code, hint)
+
+
+def _in_words(code: str, detail: str) -> str:
+    """Return ``detail`` in the language of whoever asks, behind its code."""
+    said = detail.removeprefix(f"{code}: ")
+    if words.language() == "en" or not code.startswith(_OF_OPERATIONS):
+        return detail
+    return f"{code}: {in_japanese(said) or said}"
 
 
 def failure(error: BaseException) -> Failure | None:

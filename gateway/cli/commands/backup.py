@@ -11,12 +11,19 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
 from gateway.cli import screen, words
+from gateway.cli.failures import CommandError, ExitCode
 from gateway.cli.invocation import Invocation
 from gateway.cli.progress import interruptible
 from gateway.cli.reach import answers, perform
 from gateway.ports.backup import PART
 
 _LOOK_S: Final = 0.2
+
+_FOLDER: Final = (
+    "mkdir -p で作るか、one.db のように拡張子のあるファイル名を指定してください。",
+    "Make it with mkdir -p, or name a file with an ending, as one.db.",
+)
+"""A backup must not become a file of the name that the folder was to have."""
 
 
 def backup(
@@ -31,6 +38,12 @@ def backup(
     """
     invocation = Invocation.of(context)
     target = path.absolute()
+    if not target.suffix and not target.is_dir():
+        raise CommandError(
+            f"{target}: {words.of(('フォルダーがありません', 'there is no such folder'))}",
+            ExitCode.USAGE,
+            words.of(_FOLDER),
+        )
     with _interruptible(invocation, target), _progress(invocation, target):
         done = perform(invocation, "journal.backup", path=str(target))
     screen.show(invocation, done, lambda console: _show(console, done))

@@ -87,7 +87,8 @@ def _without_one(invocation: Invocation, journal: JournalStanding | None) -> Ite
         yield line("gateway", Level.BAD, holds, again)
         return
     yield line("gateway", Level.BAD, ("ここでは動いていません。", "None runs here."), _START)
-    if overview is not None:
+    if overview is not None and overview["findings"]:
+        # That nothing is found in the journal is no word that all is well.
         yield from _findings(overview)
 
 

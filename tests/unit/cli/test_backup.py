@@ -41,6 +41,13 @@ def test_a_folder_gets_a_file_with_the_time_in_its_name(terminal: Terminal, keep
     assert "Keys are not in it" in told
 
 
+def test_a_folder_that_is_not_there_does_not_become_a_file(terminal: Terminal, keep: Keep) -> None:
+    keep()
+
+    assert "there is no such folder" in terminal.run("backup", "backups/", code=2)
+    assert not Path("backups").exists()
+
+
 def test_nothing_is_overwritten(terminal: Terminal, keep: Keep) -> None:
     keep()
     Path("copy.db").write_text("mine", "utf-8")

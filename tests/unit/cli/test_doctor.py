@@ -57,6 +57,17 @@ def test_a_configured_gateway_that_does_not_run_is_bad(terminal: Terminal) -> No
     assert "kakehashi up" in of(found, "gateway")["action"]
 
 
+def test_a_journal_without_findings_is_not_called_well_while_no_gateway_runs(
+    terminal: Terminal, keep: Callable[..., object]
+) -> None:
+    keep()
+
+    found = terminal.ask("doctor", code=1)
+
+    assert of(found, "gateway")["level"] == "bad"
+    assert not [line for line in lines(found, "operation") if line["level"] == "ok"]
+
+
 def test_beside_a_configured_up_neither_workers_nor_keys_are_missed(terminal: Terminal) -> None:
     configure(workers={})
 

@@ -134,3 +134,15 @@ def test_an_erasure_that_a_backup_holds_up_says_what_to_do_also_through_a_gatewa
     for found in (failure(error), of_code(error.code, str(error), transient=True)):
         assert found is not None
         assert "run it again" in str(found.hint)
+
+
+def test_a_refusal_is_told_in_japanese_behind_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
+
+    refused = of_code(
+        "operation.not_found", "operation.not_found: no destination x", transient=False
+    )
+    unknown = of_code("operation.refused", "operation.refused: else", transient=False)
+
+    assert refused.lines == ("operation.not_found: 配信先 x はありません。",)
+    assert unknown.lines == ("operation.refused: else",)
