@@ -58,37 +58,64 @@ class Failure:
     hint: str | None = None
 
 
-_BY_CODE: Final[dict[str, tuple[ExitCode, str | None]]] = {
+_BY_CODE: Final[dict[str, tuple[ExitCode, tuple[str, str] | None]]] = {
     "config.invalid": (ExitCode.USAGE, None),
     "operation.not_found": (ExitCode.NOT_WELL, None),
     "operation.refused": (ExitCode.NOT_WELL, None),
     "account.password_refused": (ExitCode.NOT_WELL, None),
-    "delivery.not_found": (ExitCode.NOT_WELL, "kakehashi parked list shows the deliveries' ids."),
+    "delivery.not_found": (
+        ExitCode.NOT_WELL,
+        (
+            "配信の ID は kakehashi parked list で調べてください。",
+            "kakehashi parked list shows the deliveries' ids.",
+        ),
+    ),
     "keys.not_found": (
         ExitCode.USAGE,
-        "kakehashi keys list shows what is there; kakehashi keys new or keys import adds it.",
+        (
+            "kakehashi keys list で確認し、keys new または keys import で加えてください。",
+            "kakehashi keys list shows what is there; kakehashi keys new or keys import adds it.",
+        ),
     ),
     "keys.unusable": (
         ExitCode.USAGE,
-        "Private key files need mode 0600, and an owner that is you.",
+        (
+            "秘密鍵のファイルは、実行する利用者の所有で、モードを 0600 にしてください。",
+            "Private key files need mode 0600, and an owner that is you.",
+        ),
     ),
     "log.unusable": (
         ExitCode.USAGE,
-        "Every gateway of one journal needs the same log/N keys; see docs/howto/production.md.",
+        (
+            "どのゲートウェイにも同じ log/N の鍵が要ります(docs/howto/production.md)。",
+            "Every gateway of one journal needs the same log/N keys; see docs/howto/production.md.",
+        ),
     ),
-    "journal.unavailable": (ExitCode.UNREACHABLE, "See journal.url in the configuration."),
+    "journal.unavailable": (
+        ExitCode.UNREACHABLE,
+        ("設定の journal.url を確認してください。", "See journal.url in the configuration."),
+    ),
     "journal.unusable": (ExitCode.UNREACHABLE, None),
     "journal.node_taken": (
         ExitCode.UNREACHABLE,
-        "Another process has it open. If that is a gateway, run this with its configuration.",
+        (
+            "別のプロセスが使っています。ゲートウェイなら、その設定でこのコマンドを実行してください。",
+            "Another process has it open. If that is a gateway, run this with its configuration.",
+        ),
     ),
-    "broker.unavailable": (ExitCode.UNREACHABLE, "See broker.url in the configuration."),
+    "broker.unavailable": (
+        ExitCode.UNREACHABLE,
+        ("設定の broker.url を確認してください。", "See broker.url in the configuration."),
+    ),
     "broker.topology_mismatch": (
         ExitCode.NOT_WELL,
-        "kakehashi topology apply --recreate replaces them, once workers and gateways are stopped.",
+        (
+            "すべて停止してから kakehashi topology apply --recreate で作り直してください。",
+            "Stop workers and gateways, then: kakehashi topology apply --recreate replaces them.",
+        ),
     ),
 }
-"""Code of an error, ours or a gateway's, to exit code and hint."""
+"""Code of an error, ours or a gateway's, to exit code and hint, in Japanese and English."""
 
 _BY_SUBJECT: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("journal.unavailable", "details_in_use"): (
@@ -117,11 +144,11 @@ _NAMED_WRONGLY: Final = {errno.EEXIST, errno.ENOENT, errno.EISDIR, errno.ENOTDIR
 def of_code(code: str, detail: str, *, transient: bool) -> Failure:
     """Return the failure for an error code; ``detail`` is the error as it prints itself."""
     otherwise = ExitCode.UNREACHABLE if transient else ExitCode.NOT_WELL
-    exit_code, hint = _BY_CODE.get(code, (otherwise, None))
+    exit_code, pair = _BY_CODE.get(code, (otherwise, None))
     # Also of what a gateway answers, which knows no more of the error than how it prints itself.
     subject = detail.removeprefix(f"{code}: ").partition(" ")[0]
-    if pair := _BY_SUBJECT.get((code, subject)):
-        hint = words.of(pair)
+    pair = _BY_SUBJECT.get((code, subject), pair)
+    hint = None if pair is None else words.of(pair)
     return Failure((_in_words(code, detail),), exit_code, hint)
 
 
@@ -167,7 +194,12 @@ def unexpected(error: BaseException) -> Failure:
     place = next(iter(reversed(extract_tb(error.__traceback__))), None)
     where = f" ({PurePath(place.filename).name}:{place.lineno})" if place else ""
     line = f"unexpected {type(error).__qualname__}{where}"
-    hint = "This is a mistake in the gateway; --debug shows the traceback."
+    hint = words.of(
+        (
+            "ゲートウェイの不具合です。--debug で詳細を表示します。",
+            "This is a mistake in the gateway; --debug shows the traceback.",
+        )
+    )
     return Failure((line,), ExitCode.NOT_WELL, hint)
 
 
@@ -176,7 +208,12 @@ def _of_the_system(error: OSError) -> Failure:
     line = f"{subject}{error.strerror or type(error).__name__}"
     hint = None
     if error.errno == errno.EADDRINUSE:
-        hint = "Another process listens there; choose another port, or 0 for a free one."
+        hint = words.of(
+            (
+                "ほかのプロセスが使用中です。別のポートか 0(空きを使う)を指定してください。",
+                "Another process listens there; choose another port, or 0 for a free one.",
+            )
+        )
     exit_code = ExitCode.USAGE if error.errno in _NAMED_WRONGLY else ExitCode.UNREACHABLE
     return Failure((line,), exit_code, hint)
 
