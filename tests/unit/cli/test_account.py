@@ -34,6 +34,14 @@ def test_the_first_account_is_made_with_a_password_that_is_shown_once(terminal: 
     assert first not in listed
 
 
+def test_the_first_account_needs_nobody_else_where_repairs_do(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KAKEHASHI_OPERATIONS__FOUR_EYES", '["parked.cancel"]')
+
+    assert "not shown again" in terminal.run("account", "add", "kanri", "--role", "admin")
+
+
 def terminal_list_of_a_new_journal(terminal: Terminal) -> str:
     """Return what is listed before there is any account."""
     terminal.run("client", "add", "local")
