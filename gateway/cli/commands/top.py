@@ -101,13 +101,13 @@ def _watch(ask: Ask, every: float) -> None:
 def _look(ask: Ask, *, runs: bool) -> dict[str, Any]:
     destinations: list[dict[str, Any]] = ask("destination.overview")
     overview = ask("overview")
-    flow = ask("flow.totals", minutes=RECENT_MINUTES)
-    known_s = max(0.0, time.time() - flow["began_at"])
-    minutes = min(RECENT_MINUTES, max(1.0, known_s / 60))
+    standing = {each["destination"]: each for each in overview["destinations"]}
     for each in destinations:
-        totals = flow["destinations"].get(each["destination"]) or {}
-        each["in_per_min"] = round(totals.get("accepted", 0) / minutes, 1)
-        each["out_per_min"] = round(totals.get("delivered", 0) / minutes, 1)
+        # One that came between the two questions has no rates yet.
+        rates = standing.get(each["destination"], {"in_per_min": 0.0, "out_per_min": 0.0})
+        # The overview's own: nobody may read another rate here than in the console.
+        each["in_per_min"] = round(rates["in_per_min"], 1)
+        each["out_per_min"] = round(rates["out_per_min"], 1)
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "minutes": RECENT_MINUTES,

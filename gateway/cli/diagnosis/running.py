@@ -112,12 +112,14 @@ def _workers(overview: Mapping[str, Any]) -> Iterator[Line]:
     ]
     if alive:
         versions = ", ".join(sorted({each["version"] for each in alive}))
+        living = {each["worker"].partition("/")[0] for each in alive}
         said = (
-            f"{len(alive)} 件が稼働中 ({versions})",
-            f"{len(alive)} alive ({versions})",
+            f"{len(living)} 件が稼働中 ({versions})",
+            f"{len(living)} alive ({versions})",
         )
         yield line("workers", Level.OK, said)
-    if alone:
+    # Workers report through the broker: while it is down nobody knows whether they run.
+    if alone and overview["broker"] is not False:
         names = ", ".join(alone)
         said = (f"動いているワーカーがありません: {names}", f"none lives for: {names}")
         start = (

@@ -27,7 +27,9 @@ _PLACES: Final[Mapping[str, str]] = {
     "in_doubt": "/attention",
     "replay_halted": "/replays",
     "approval": "/attention",
+    "in_doubt_asked": "/applications?state=in_doubt",
     "core_down": "/destinations/{subject}",
+    "core_unwell": "/destinations/{subject}",
     "paused": "/destinations/{subject}",
     "late": "/destinations/{subject}",
     "no_worker": "/workers",
@@ -42,6 +44,8 @@ _SINCE: Final = frozenset({"parked", "in_doubt", "replay_halted", "approval"})
 
 _UNAVAILABLE: Final = "destination.unavailable"
 _TONES: Final = ("bad", "warn", "good")
+_STUCK: Final = _TONES.index("warn")
+"""Where something waits for a person is above where all is well, among thirty and more."""
 
 _OF_TIME: Final = frozenset({"late", "log_not_sealed"})
 
@@ -62,7 +66,10 @@ async def _values(page: Page) -> dict[str, object]:
     overview = await page.ask("overview")
     return {
         "overview": overview,
-        "destinations": sorted(map(_line, overview["destinations"]), key=lambda line: line["rank"]),
+        "destinations": sorted(
+            (_line(each, overview["broker"]) for each in overview["destinations"]),
+            key=lambda line: line["rank"],
+        ),
         "findings": [_finding(page, each, overview) for each in overview["findings"]],
         "at_once": 1 + OTHERS,
         "tiles": list(_tiles(page, overview)),
@@ -71,19 +78,25 @@ async def _values(page: Page) -> dict[str, object]:
     }
 
 
-def _line(each: Mapping[str, Any]) -> dict[str, Any]:
+def _line(each: Mapping[str, Any], broker: bool | None) -> dict[str, Any]:  # noqa: FBT001 - may be unknown
     """Return a destination with its standing in one word; what is worst ranks first."""
     if not each["configured"]:
         standing, tone = "unconfigured", "warn"
     elif each["hold"]:
         standing, tone = each["hold"], "bad" if each["hold"] == _UNAVAILABLE else "warn"
+    elif not each["workers"] and broker is False:
+        standing, tone = "unheard", "warn"
     elif not each["workers"]:
         standing, tone = "no_worker", "bad" if each["waiting"] else "warn"
     elif each["breaker"] == "half_open":
         standing, tone = "half_open", "warn"
+    elif each["healthy"] is False:
+        standing, tone = "unwell", "warn"
     else:
         standing, tone = "open", "good"
-    return {**each, "standing": standing, "tone": tone, "rank": _TONES.index(tone)}
+    is_stuck = any(each["deliveries"].get(state) for state in ("parked", "in_doubt"))
+    rank = _TONES.index(tone) if not is_stuck else min(_TONES.index(tone), _STUCK)
+    return {**each, "standing": standing, "tone": tone, "rank": rank}
 
 
 def _finding(

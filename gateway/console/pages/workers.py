@@ -24,12 +24,16 @@ async def _values(page: Page) -> dict[str, object]:
     found = await page.ask("worker.list")
     workers = found["workers"]
     alive = [each for each in workers if each["alive"]]
+    living = {each["worker"] for each in alive}
     return {
         "version": found["version"],
         "workers": sorted((each for each in workers if not each["replaced"]), key=_rank),
         "replaced": [each for each in workers if each["replaced"]],
         "clock_s": APART.total_seconds(),
-        "alive": len({(each["worker"], each["instance"]) for each in alive}),
+        # Each has an instance for every destination: only its name says who it is.
+        "alive": len(living),
+        "serving": len(alive),
+        "gone": sorted({each["worker"] for each in workers} - living),
         "others": any(not each["same_version"] for each in alive),
     }
 

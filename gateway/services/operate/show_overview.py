@@ -79,6 +79,8 @@ FINDINGS: Final[Mapping[str, str]] = {
     "paused": "warn",
     "webhook_disabled": "warn",
     "webhook_failing": "warn",
+    "core_unwell": "warn",
+    "in_doubt_asked": "warn",
     "other_version": "warn",
     "disk_fills": "warn",
 }
@@ -130,7 +132,8 @@ class ShowOverview:
         Returns:
             ``node``, ``version``, ``workers`` and ``webhooks``. ``destinations``: beside what
             ``track.destination_view`` returns ``waiting`` (how many), ``oldest_at``, ``oldest_s``,
-            ``workers`` (how many live), ``breaker`` (``None`` where none lives), ``down_since``,
+            ``workers`` (how many live), ``breaker`` (``None`` where none lives), ``healthy``
+            (whether a worker's last check reached the core system; likewise), ``down_since``,
             ``down_s`` and ``trial_at`` (since when its core system is down, and when it is tried
             next, as workers say; ``None`` where it is not, or none says so), ``in_per_min``
             and ``out_per_min`` (mean of the last five minutes, of all gateways). ``totals``:
@@ -160,8 +163,8 @@ class ShowOverview:
         view["broker"] = None if self._is_connected is None else self._is_connected()
         order = list(FINDINGS)
         found = [*_findings(view), *await self._undecided()]
+        found = [explained for each in found for explained in await self._explained(each)]
         found.sort(key=lambda each: order.index(each.code))
-        found = [await self._explained(each) for each in found]
         view["findings"] = [
             {
                 "code": each.code,
@@ -200,17 +203,26 @@ class ShowOverview:
             )
         return found
 
-    async def _explained(self, finding: Finding) -> Finding:
-        """Return what waits for a person with its largest group, and since when it waits."""
+    async def _explained(self, finding: Finding) -> list[Finding]:
+        """Return what waits for a person with its largest group, and since when it waits.
+
+        What a worker is going to look up waits for nobody: no page lists it as something to do.
+        """
         if finding.code not in NEEDS_A_PERSON:
-            return finding
+            return [finding]
         states = frozenset({State(finding.code)})
         groups = await self._journal.waiting_groups(WaitingFilter(states=states))
-        if not groups:
-            return finding
-        since = min(group.first_at for group in groups).isoformat(timespec="seconds")
-        most = max(groups, key=lambda group: group.deliveries)
-        return replace(finding, since=since, most=most)
+        waiting = sum(group.deliveries for group in groups)
+        # The totals and the groups are read one after the other: the groups are the later truth.
+        asked = max(0, round(finding.number or 0) - waiting)
+        found = []
+        if groups:
+            since = min(group.first_at for group in groups).isoformat(timespec="seconds")
+            most = max(groups, key=lambda group: group.deliveries)
+            found.append(replace(finding, number=waiting, since=since, most=most))
+        if asked and finding.code == State.IN_DOUBT:
+            found.append(Finding("in_doubt_asked", number=asked))
+        return found
 
     def _standing(
         self,
@@ -232,6 +244,7 @@ class ShowOverview:
             "oldest_s": None if since is None else max(0.0, (now - since).total_seconds()),
             "workers": len(alive),
             "breaker": _breaker(alive),
+            "healthy": None if not alive else any(beat.healthy for beat in alive),
             "down_since": None if down is None else down.since.isoformat(timespec="seconds"),
             "down_s": None if down is None else max(0.0, (now - down.since).total_seconds()),
             "trial_at": None
@@ -308,7 +321,7 @@ def _findings(view: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("broker_down")
     yield from _of_storage(storage)
     for each in view["destinations"]:
-        yield from _of_destination(each)
+        yield from _of_destination(each, is_heard=view["broker"] is not False)
     for each in view["webhooks"]:
         if each["disabled_at"]:
             yield Finding("webhook_disabled", each["client"], each["waiting"])
@@ -323,13 +336,16 @@ def _findings(view: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("other_version", min(others).partition("/")[0], len(others))
 
 
-def _of_destination(each: Mapping[str, Any]) -> Iterator[Finding]:
+def _of_destination(each: Mapping[str, Any], *, is_heard: bool) -> Iterator[Finding]:
     name, since = each["destination"], each["oldest_at"]
     if each["hold"] == _UNAVAILABLE:
         yield Finding("core_down", name, each["waiting"], each["down_since"], each["trial_at"])
     elif each["hold"] == _OPERATED:
         yield Finding("paused", name, each["waiting"], since)
-    if not each["workers"] and each["waiting"]:
+    elif each["healthy"] is False and each["breaker"] == BreakerState.CLOSED:
+        yield Finding("core_unwell", name, each["waiting"], since)
+    # Workers report through the broker: while it is down nobody knows whether they run.
+    if not each["workers"] and each["waiting"] and is_heard:
         yield Finding("no_worker", name, each["waiting"], since)
     elif each["hold"] is None and (each["oldest_s"] or 0.0) > LATE_S:
         yield Finding("late", name, each["oldest_s"], since)

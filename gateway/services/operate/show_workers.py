@@ -1,5 +1,6 @@
 """Which workers are there, which version they run, and what they hold."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -27,8 +28,8 @@ class ShowWorkers:
             ``version`` (the gateway's) and ``workers``: ``worker`` (its name), ``instance``,
             ``started_at`` (by the worker's own clock; ``None`` if the instance does not say),
             ``destination``, ``configured`` (whether the destination is), ``alive``, ``replaced``
-            (it is gone, and one of its name lives), ``version``, ``same_version``, ``adapter``,
-            ``in_flight``, ``unclaimed``, ``breaker``, ``healthy``,
+            (it is gone, and one of its name lives or was heard later), ``version``,
+            ``same_version``, ``adapter``, ``in_flight``, ``unclaimed``, ``breaker``, ``healthy``,
             ``checked_at``, ``said``, ``down_since`` (by the gateways' clock; ``None`` while it
             sends), ``last_seen_s`` and ``clock_off_s`` (by how much its clock was ahead of the
             gateway's when it was heard, below 0 for behind).
@@ -36,10 +37,13 @@ class ShowWorkers:
         await self._destinations.refresh()
         now = self._clock.now()
         workers = [self._view(beat, now) for beat in self._destinations.heartbeats()]
-        living = {(each["worker"], each["destination"]) for each in workers if each["alive"]}
+        heard: dict[tuple[str, str], float] = {}
         for each in workers:
-            there = (each["worker"], each["destination"]) in living
-            each["replaced"] = there and not each["alive"]
+            of = each["worker"], each["destination"]
+            heard[of] = min(each["last_seen_s"], heard.get(of, math.inf))
+        for each in workers:
+            last = heard[each["worker"], each["destination"]]
+            each["replaced"] = not each["alive"] and each["last_seen_s"] > last
         workers.sort(key=lambda each: (not each["alive"], each["destination"], each["worker"]))
         return {"version": self._version, "workers": workers}
 

@@ -1,17 +1,26 @@
 """Is everything well: which findings there are, and in which order."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gateway.services.operate.show_overview import FINDINGS
 
+from gateway import __version__
 from gateway.console.words import load_words
 from gateway.domain.entry import Actor, ActorKind
+from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.domain.lifecycle import State
-from gateway.sdk import Application, Delivery, Receipt, RejectedError
+from gateway.sdk import (
+    Application,
+    Delivery,
+    Receipt,
+    RejectedError,
+    UnknownOutcomeError,
+)
 from gateway.services.operate.by_name import operations
-from gateway.services.operate.show_overview import FINDINGS
+from gateway.testing.builders import a_heartbeat
 from gateway.testing.world import DESTINATION, World
 
 HANAKO = Actor(ActorKind.OPERATOR, "hanako")
@@ -63,6 +72,50 @@ async def test_the_worst_comes_first(tmp_path: Path):
     assert (most["destination"], most["code"], most["deliveries"]) == (DESTINATION, "E-1", 1)
     assert datetime.fromisoformat(since).tzinfo is not None
     assert found["totals"]["error_rate"] == 1.0
+
+
+async def test_a_core_system_whose_checks_fail_is_told_of_before_anything_is_sent(tmp_path: Path):
+    async with World.make(tmp_path) as world:
+        beat = a_heartbeat(
+            worker=WorkerName("w1/a"),
+            destination=DestinationName(DESTINATION),
+            at=datetime.now(UTC),
+            version=__version__,
+            healthy=False,
+        )
+        await world.gateway.journal.put_heartbeat(beat)
+        found = await overview(world)
+
+    assert found["destinations"][0]["healthy"] is False
+    assert [each["code"] for each in found["findings"]] == ["core_unwell"]
+    assert found["verdict"] == "warn"
+
+
+async def test_what_a_worker_looks_up_by_itself_is_not_handed_to_a_person(tmp_path: Path):
+    def hang(_application: Application, _delivery: Delivery) -> Receipt:
+        raise UnknownOutcomeError("http.answer_late")
+
+    async with World.make(tmp_path, idempotency="lookup") as world:
+        world.adapter.script.append(hang)
+        world.start_worker()
+        await world.until(await world.accepted(), State.IN_DOUBT)
+        found = await overview(world)
+        groups = await operations(world.gateway.operate)["parked.groups"](HANAKO, {})
+
+    assert groups == []
+    assert [(each["code"], each["number"]) for each in found["findings"]] == [("in_doubt_asked", 1)]
+    assert found["totals"]["in_doubt"] == 1
+
+
+async def test_nobody_is_sent_to_start_workers_while_the_broker_that_they_report_by_is_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with World.make(tmp_path) as world:
+        await world.accepted()
+        monkeypatch.setattr(world.gateway.operate.watch.overview, "_is_connected", lambda: False)
+        found = await overview(world)
+
+    assert [each["code"] for each in found["findings"]] == ["broker_down"]
 
 
 def test_every_finding_has_words_and_says_what_to_do():

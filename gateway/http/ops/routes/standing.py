@@ -60,7 +60,8 @@ class DestinationLine(Answer):
     oldest_at: Moment | None
     oldest_s: float | None
     workers: Count = Field(description="Those that live.")
-    breaker: BreakerState | None = Field(description="The worst of theirs.")
+    breaker: BreakerState | None = Field(description="The best of theirs: whether one sends.")
+    healthy: bool | None = Field(description="Whether the last check of one of them succeeded.")
     down_since: Moment | None
     down_s: float | None
     trial_at: Moment | None
