@@ -9,8 +9,8 @@ import structlog
 from aiohttp import web
 
 from gateway.console.page import HEADERS, Page
-from gateway.console.pages.applications_csv import lines
-from gateway.domain.errors import KakehashiError
+from gateway.console.pages.applications_csv import rows
+from gateway.console.spreadsheet import send
 from gateway.domain.lifecycle import ApplicationState, State
 from gateway.domain.outcome import FeedbackStatus
 from gateway.services.operate.refusals import NotFoundError, OperationError
@@ -107,23 +107,7 @@ async def _exported(page: Page) -> web.StreamResponse:
     where = _where(page)
     await page.ask("messages.export", where=where)
     choices = await page.ask("messages.choices")
-    answer = web.StreamResponse(
-        headers={
-            **HEADERS,
-            "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": 'attachment; filename="applications.csv"',
-            "Cache-Control": "no-store",
-        }
-    )
-    await answer.prepare(page.request)
-    try:
-        async for line in lines(page, where, _sorted(page), choices):
-            await answer.write(line)
-    except KakehashiError as error:
-        # Too late for another status: the last line, which would say how many, is missing.
-        log.warning("console.export_broken_off", code=error.code)
-        await answer.write(f"# {page.say('applications.export_broken', n='?')}\r\n".encode())
-    return answer
+    return await send(page, "applications.csv", rows(page, where, _sorted(page), choices))
 
 
 def _sorted(page: Page) -> dict[str, str]:

@@ -1,22 +1,13 @@
-"""A list of applications as a spreadsheet opens it: CSV (RFC 4180), UTF-8 with a BOM.
+"""A list of applications as a file: what stands in the table, and how many there are."""
 
-Excel takes a file without a byte order mark for the system's charset, CP932 in town halls. Cells
-that a spreadsheet would calculate begin with an apostrophe (OWASP, "CSV Injection"); Japanese Excel
-calculates what begins with a full-width sign, too.
-"""
-
-import csv
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
-from io import StringIO
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from gateway.console.page import Page
 from gateway.console.render import jst, number
-from gateway.services.operate.guard import NotPermittedError
+from gateway.console.spreadsheet import Rows, still
 from gateway.services.operate.search_applications import LARGEST_PAGE, MOST_EXPORTED
 
-_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 _COLUMNS: Final = (
     "accepted",
     "id",
@@ -32,9 +23,9 @@ _COLUMNS: Final = (
 )
 
 
-async def lines(
+async def rows(
     page: Page, where: Mapping[str, object], order: Mapping[str, str], choices: Mapping[str, Any]
-) -> AsyncIterator[bytes]:
+) -> AsyncIterator[Rows]:
     """Yield the file piece by piece: headings, a line of each application, and how many it has.
 
     Args:
@@ -46,26 +37,22 @@ async def lines(
     Raises:
         NotPermittedError: Whoever asks was signed out meanwhile, or may not see it any more.
     """
-    headings = [page.say(f"applications.{column}") for column in _COLUMNS]
-    yield b"\xef\xbb\xbf" + _encoded([headings])
+    yield [[page.say(f"applications.{column}") for column in _COLUMNS]]
     written, after = 0, None
     while True:
-        visit = await page.still()
-        if visit is None:
-            raise NotPermittedError
-        page = replace(page, visit=visit)
+        page = await still(page)
         room = min(LARGEST_PAGE, MOST_EXPORTED - written)
         found = await page.ask(
             "messages.search", where=where, **order, after=after, limit=max(1, room)
         )
         if room == 0 and found["applications"]:
-            yield _encoded([[page.say("applications.export_cut", n=number(written))]])
+            yield [[page.say("applications.export_cut", n=number(written))]]
             return
-        yield _encoded([_row(page, each, choices) for each in found["applications"]])
+        yield [_row(page, each, choices) for each in found["applications"]]
         written += len(found["applications"])
         after = found["next"]
         if after is None:
-            yield _encoded([[page.say("applications.export_end", n=number(written))]])
+            yield [[page.say("applications.export_end", n=number(written))]]
             return
 
 
@@ -90,16 +77,3 @@ def _row(page: Page, each: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
         "" if feedback is None else page.say(f"applications.feedback_value.{feedback}"),
         jst(each["changed_at"]),
     ]
-
-
-def _encoded(rows: Sequence[Sequence[str]]) -> bytes:
-    text = StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(
-        [guarded(cell) for cell in row] for row in rows
-    )
-    return text.getvalue().encode()
-
-
-def guarded(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

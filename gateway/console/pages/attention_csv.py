@@ -1,26 +1,18 @@
-"""What waits in a group as a file: to look each delivery up in the core system, one by one."""
+"""A group's files: what waits, to look it up in the core system, and whom to ask once more."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-import structlog
 from aiohttp import web
 
-from gateway.console.page import HEADERS, Page
-from gateway.console.pages.applications_csv import guarded
-from gateway.domain.errors import KakehashiError
-from gateway.services.operate.guard import NotPermittedError
+from gateway.console.page import Page
+from gateway.console.spreadsheet import Rows, send, still
 from gateway.services.operate.search_applications import MOST_EXPORTED
-
-log = structlog.get_logger()
 
 FILTERS: Final = ("since", "until", "municipality")
 """What of a group's address says which of its deliveries."""
 _AT_ONCE: Final = 500
-_COLUMNS: Final = (
+_DELIVERIES: Final = (
     "id",
     "application",
     "municipality",
@@ -30,77 +22,103 @@ _COLUMNS: Final = (
     "pointer",
 )
 """The delivery's id first: the page takes the first id of each line that is pasted."""
+_RESUBMISSIONS: Final = (
+    "client",
+    "application",
+    "municipality",
+    "procedure",
+    "version",
+    "accepted_at",
+    "delivery",
+    "destination",
+    "state",
+    "code",
+    "pointer",
+)
 
 
 async def deliveries_csv(page: Page) -> web.StreamResponse:
-    """Stream what waits in the group, once it is written down who takes it."""
+    """Send what waits in the group, once it is written down who takes it."""
     with page.rooms.exports.place(page.person.name):
-        return await _streamed(page)
+        return await send(page, f"deliveries-{group_id(page)}.csv", _deliveries(page))
 
 
-async def _streamed(page: Page) -> web.StreamResponse:
-    # The first part before anything is sent: what is refused is told as a page.
+async def resubmissions_csv(page: Page) -> web.StreamResponse:
+    """Send whom to ask to submit once more, once it is written down who takes it."""
+    with page.rooms.exports.place(page.person.name):
+        return await send(page, f"resubmissions-{group_id(page)}.csv", _resubmissions(page))
+
+
+async def resubmissions(page: Page, before: str | None) -> dict[str, Any]:
+    """Return one part of whom to ask to submit once more (``parked.resubmissions``)."""
+    where = {**(await which(page)), **filters(page.query)}
+    found: dict[str, Any] = await page.ask("parked.resubmissions", where=where, before=before)
+    return found
+
+
+async def which(page: Page) -> dict[str, object]:
+    """Return which group it is, as operations on what is parked take it."""
+    found = await page.ask("attention.show", group=group_id(page), limit=1)
+    return {"group": group_id(page), "in_doubt": found["group"]["state"] == "in_doubt"}
+
+
+def filters(said: Mapping[str, str]) -> dict[str, str]:
+    """Return what was said of which deliveries of a group are meant."""
+    return {name: said[name].strip() for name in FILTERS if said.get(name, "").strip()}
+
+
+def group_id(page: Page) -> str:
+    """Return the group that the address names."""
+    return page.request.match_info["group"]
+
+
+async def _deliveries(page: Page) -> AsyncIterator[Rows]:
     found = await _part(page, None)
-    group = found["group"]
+    await _written_down(page, found["group"])
+    written, heading = 0, [_DELIVERIES]
+    while True:
+        yield [*heading, *_cells(found["deliveries"], _DELIVERIES)]
+        written, heading = written + len(found["deliveries"]), []
+        if found["next"] is None or written >= MOST_EXPORTED:
+            return
+        page = await still(page)
+        found = await _part(page, found["next"])
+
+
+async def _resubmissions(page: Page) -> AsyncIterator[Rows]:
+    group = (await page.ask("attention.show", group=group_id(page), limit=1))["group"]
+    await _written_down(page, group)
+    found = await resubmissions(page, None)
+    heading = [_RESUBMISSIONS]
+    while True:
+        yield [*heading, *_cells(found["applications"], _RESUBMISSIONS)]
+        heading = []
+        if found["before"] is None:
+            return
+        page = await still(page)
+        found = await resubmissions(page, found["before"])
+
+
+async def _written_down(page: Page, group: Mapping[str, Any]) -> None:
     among: dict[str, object] = {
         "destination": group["destination"],
         "states": (group["state"],),
         "code": group["code"],
-        "municipality": _filters(page).get("municipality"),
+        "municipality": filters(page.query).get("municipality"),
     }
     await page.ask("messages.export", where={key: said for key, said in among.items() if said})
-    answer = web.StreamResponse(
-        headers={
-            **HEADERS,
-            "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="deliveries-{group["id"]}.csv"',
-            "Cache-Control": "no-store",
-        }
-    )
-    await answer.prepare(page.request)
-    # Excel reads UTF-8 by its mark only.
-    await answer.write(b"\xef\xbb\xbf" + _lines([_COLUMNS]))
-    written = 0
-    try:
-        while True:
-            await answer.write(_lines([_row(one) for one in found["deliveries"]]))
-            written += len(found["deliveries"])
-            if found["next"] is None or written >= MOST_EXPORTED:
-                return answer
-            visit = await page.still()
-            if visit is None:
-                raise NotPermittedError
-            page = replace(page, visit=visit)
-            found = await _part(page, found["next"])
-    except KakehashiError as error:
-        # Too late for another status: the last line says that the file is not whole.
-        log.warning("console.export_broken_off", code=error.code)
-        broken = page.say("applications.export_broken", n=str(written))
-        await answer.write(f"# {broken}\r\n".encode())
-    return answer
 
 
 async def _part(page: Page, after: str | None) -> dict[str, Any]:
     found: dict[str, Any] = await page.ask(
         "attention.show",
-        group=page.request.match_info["group"],
+        group=group_id(page),
         after=after,
         limit=_AT_ONCE,
-        **_filters(page),
+        **filters(page.query),
     )
     return found
 
 
-def _filters(page: Page) -> dict[str, str]:
-    return {name: page.query[name].strip() for name in FILTERS if page.query.get(name, "").strip()}
-
-
-def _row(delivery: Mapping[str, Any]) -> list[str]:
-    return ["" if delivery[name] is None else str(delivery[name]) for name in _COLUMNS]
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\r\n")
-    lines.writerows([guarded(cell) for cell in row] for row in rows)
-    return text.getvalue().encode()
+def _cells(found: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Rows:
+    return [["" if one[name] is None else str(one[name]) for name in columns] for one in found]

@@ -1,26 +1,27 @@
 """One group of what waits: its notes, its deliveries, and everything that may be done with it."""
 
-import csv
-import io
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, Final
 
-import structlog
 from aiohttp import web
 from yarl import URL
 
-from gateway.console.page import HEADERS, Page, see_other
-from gateway.console.pages.applications_csv import guarded
+from gateway.console.page import Page, see_other
 from gateway.console.pages.attention import asked, done_of
-from gateway.console.pages.attention_csv import FILTERS, deliveries_csv
-from gateway.domain.errors import KakehashiError, PermanentError
+from gateway.console.pages.attention_csv import (
+    FILTERS,
+    deliveries_csv,
+    filters,
+    group_id,
+    resubmissions,
+    resubmissions_csv,
+    which,
+)
+from gateway.domain.errors import PermanentError
 from gateway.services.operate.four_eyes import WaitsForApprovalError
 from gateway.services.operate.guard import NotPermittedError
 from gateway.services.operate.refusals import OperationError
-
-log = structlog.get_logger()
 
 _CHOSEN: Final = "d."
 """Before a delivery's id: the name of its checkbox."""
@@ -35,19 +36,6 @@ _EACH: Final = {
     "confirm": "parked.confirm_each",
     "cancel": "parked.cancel_each",
 }
-_COLUMNS: Final = (
-    "client",
-    "application",
-    "municipality",
-    "procedure",
-    "version",
-    "accepted_at",
-    "delivery",
-    "destination",
-    "state",
-    "code",
-    "pointer",
-)
 _DEFAULT_RATE: Final = 10.0
 
 
@@ -82,7 +70,7 @@ async def each(page: Page) -> web.Response:
         return asked(error)
     except PermanentError as error:
         return await _shown(page, failed=page.why_not(error), about="each")
-    values = {"group_id": _id(page), **found, "failed": len(found["results"]) - found["done"]}
+    values = {"group_id": group_id(page), **found, "failed": len(found["results"]) - found["done"]}
     return page.show("attention_results.html", values)
 
 
@@ -112,92 +100,28 @@ async def order(page: Page) -> web.Response:
     return see_other(f"/replays/{made['id']}?done=ordered{more}")
 
 
-async def resubmissions(page: Page) -> web.Response:
+async def whom_to_ask(page: Page) -> web.Response:
     """Show whom to ask to submit once more."""
-    found = await _resubmissions(page, page.query.get("before"))
-    return page.show("attention_resubmissions.html", {"group_id": _id(page), **found})
-
-
-async def resubmissions_csv(page: Page) -> web.StreamResponse:
-    """Stream the same as a file, all of it, once it is written down who takes it."""
-    with page.rooms.exports.place(page.person.name):
-        return await _resubmissions_csv(page)
-
-
-async def _resubmissions_csv(page: Page) -> web.StreamResponse:
-    group = (await page.ask("attention.show", group=_id(page), limit=1))["group"]
-    among: dict[str, object] = {
-        "destination": group["destination"],
-        "states": (group["state"],),
-        "code": group["code"],
-        "municipality": _filters(page.query).get("municipality"),
-    }
-    await page.ask("messages.export", where={key: said for key, said in among.items() if said})
-    # The first part before anything is sent: what is refused is told as a page.
-    found = await _resubmissions(page, None)
-    name = f"resubmissions-{_id(page)}.csv"
-    answer = web.StreamResponse(
-        headers={
-            **HEADERS,
-            "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "no-store",
-        }
-    )
-    await answer.prepare(page.request)
-    # Excel reads UTF-8 by its mark only.
-    await answer.write(b"\xef\xbb\xbf" + _lines([_COLUMNS]))
-    try:
-        while True:
-            rows = [[_text(one[column]) for column in _COLUMNS] for one in found["applications"]]
-            await answer.write(_lines(rows))
-            if found["before"] is None:
-                return answer
-            visit = await page.still()
-            if visit is None:
-                raise NotPermittedError
-            page = replace(page, visit=visit)
-            found = await _resubmissions(page, found["before"])
-    except KakehashiError as error:
-        # Too late for another status: the last line says that the file is not whole.
-        log.warning("console.export_broken_off", code=error.code)
-        await answer.write(f"# {page.say('applications.export_broken', n='?')}\r\n".encode())
-    return answer
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\r\n")
-    lines.writerows([guarded(cell) for cell in row] for row in rows)
-    return text.getvalue().encode()
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
-
-
-async def _resubmissions(page: Page, before: str | None) -> dict[str, Any]:
-    where = await _where(page, page.query)
-    found: dict[str, Any] = await page.ask("parked.resubmissions", where=where, before=before)
-    return found
+    found = await resubmissions(page, page.query.get("before"))
+    return page.show("attention_resubmissions.html", {"group_id": group_id(page), **found})
 
 
 async def _shown(
     page: Page, *, failed: str | None = None, about: str | None = None
 ) -> web.Response:
-    said = _filters(page.query)
+    said = filters(page.query)
     error = None
     try:
         found = await page.ask(
             "attention.show",
-            group=_id(page),
+            group=group_id(page),
             after=page.query.get("after"),
             limit=_AT_ONCE if _ALL in page.query else _PAGE,
             **said,
         )
     except OperationError as refusal:
-        error = str(refusal)
-        found = await page.ask("attention.show", group=_id(page))
+        error = page.why_not(refusal)
+        found = await page.ask("attention.show", group=group_id(page))
     values = {
         **found,
         "filters": {name: page.query.get(name, "") for name in FILTERS},
@@ -222,12 +146,12 @@ async def _changed(
     page: Page, operation: str, done: str, said: Mapping[str, object]
 ) -> web.Response:
     try:
-        await page.ask(operation, group=_id(page), **said)
+        await page.ask(operation, group=group_id(page), **said)
     except NotPermittedError:
         raise
     except OperationError as error:
         return await _shown(page, failed=page.why_not(error), about=operation)
-    return see_other(f"/attention/{_id(page)}?done={done}")
+    return see_other(f"/attention/{group_id(page)}?done={done}")
 
 
 async def _planned(
@@ -241,9 +165,9 @@ async def _planned(
     except OperationError as error:
         failed = failed or page.why_not(error)
     values = {
-        "group_id": _id(page),
+        "group_id": group_id(page),
         "plan": found,
-        "filters": _filters(said),
+        "filters": filters(said),
         "typed": {
             "canary": said.get("canary") or (found["canary"] if found else ""),
             "rate": said.get("rate") or f"{_DEFAULT_RATE:g}",
@@ -263,20 +187,10 @@ async def _wanted(page: Page, said: Mapping[str, str]) -> dict[str, object]:
     except ValueError:
         raise OperationError("the rate is a number of deliveries a second") from None
     return {
-        "where": await _where(page, said),
+        "where": {**(await which(page)), **filters(said)},
         "canary": int(canary) if canary else None,
         "rate_per_s": rate_per_s,
     }
-
-
-async def _where(page: Page, said: Mapping[str, str]) -> dict[str, object]:
-    found = await page.ask("attention.show", group=_id(page), limit=1)
-    is_doubt = found["group"]["state"] == "in_doubt"
-    return {"group": _id(page), "in_doubt": is_doubt, **_filters(said)}
-
-
-def _filters(said: Mapping[str, str]) -> dict[str, str]:
-    return {name: said[name].strip() for name in FILTERS if said.get(name, "").strip()}
 
 
 def _query(said: Mapping[str, object]) -> str:
@@ -293,10 +207,6 @@ def _pasted(page: Page) -> list[str]:
     return [match[0].lower() for line in lines if (match := _ID.search(line))]
 
 
-def _id(page: Page) -> str:
-    return page.request.match_info["group"]
-
-
 _GROUP: Final = "/attention/{group:[0-9a-f]{8}}"
 
 ROUTES: Final = (
@@ -306,7 +216,7 @@ ROUTES: Final = (
     ("POST", f"{_GROUP}/each", each),
     ("GET", f"{_GROUP}/replay", plan),
     ("POST", f"{_GROUP}/replay", order),
-    ("GET", f"{_GROUP}/resubmissions", resubmissions),
+    ("GET", f"{_GROUP}/resubmissions", whom_to_ask),
     ("GET", f"{_GROUP}/resubmissions.csv", resubmissions_csv),
     ("GET", f"{_GROUP}/deliveries.csv", deliveries_csv),
 )

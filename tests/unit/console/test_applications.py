@@ -12,7 +12,7 @@ import pytest
 import structlog
 from aiohttp import ClientResponse, ClientSession, CookieJar
 
-from gateway.console.pages.applications_csv import guarded
+from gateway.console.spreadsheet import guarded
 from gateway.domain.account import Role
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.lifecycle import State

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, CookieJar
 
-from gateway.console.pages.applications_csv import guarded
+from gateway.console.spreadsheet import guarded
 from gateway.domain.account import Role
 from gateway.domain.entry import Actor, ActorKind
 from gateway.domain.lifecycle import State
