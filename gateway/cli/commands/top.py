@@ -181,7 +181,7 @@ def _table(destinations: Sequence[Mapping[str, Any]], at: str) -> Table:
         words.of(("待ち", "waits")),
         words.of(("最古", "oldest")),
         words.of(("保留", "parked")),
-        words.of(("不明", "doubt")),
+        words.of(("到達不明", "doubt")),
     )
     for column in table.columns[2:]:
         column.justify = "right"

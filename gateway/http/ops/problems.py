@@ -57,7 +57,7 @@ DETAILS: Final[dict[str, tuple[int, str, str]]] = {
     ),
     "approval.own_request": (
         403,
-        "自分の依頼は自分で承認・却下できません。別の人が判断してください。",
+        "自分の依頼は自分で承認・拒否できません。別の人が判断してください。",
         "You asked for it yourself: another person must decide it.",
     ),
     "approval.waits_no_more": (

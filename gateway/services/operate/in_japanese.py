@@ -41,11 +41,11 @@ SENTENCES: Final[Mapping[str, str]] = {
     # Four eyes
     "it was stored under another secret and cannot be read": "別の鍵で保存されたため読めません。",
     "only {} can withdraw it; refuse it instead": "取り下げられるのは {0} "
-    "だけです。却下してください。",
+    "だけです。拒否してください。",
     "this was asked for already and waits for a second person": "同じ依頼がすでに承"
     "認を待っています。",
     "{} requests of yours wait already: withdraw one, or have one decided": "あなたの依頼が"
-    "すでに{0}件承認を待っています。1件取り下げるか、承認か却下をしてもらってください。",
+    "すでに{0}件承認を待っています。1件取り下げるか、承認か拒否をしてもらってください。",
     "you asked for it yourself: another person must decide it": "自分の依頼です。別の人が"
     "判断してください。",
     "{}, who asked for it, may not do it any more": "依頼した {0} には、もうこの操作の権限が"
