@@ -138,10 +138,11 @@ def came_from(request: web.Request) -> str | None:
     """Return the page of this console that led here (``Referer``, RFC 9110, 10.1.3)."""
     try:
         url = URL(request.headers.get("Referer", ""))
+        authority = url.authority  # read only now, and no name of a host in some
     except ValueError:
         return None
     there = url.raw_path_qs
-    is_ours = url.authority == request.host and is_local(there) and there != request.path_qs
+    is_ours = authority == request.host and is_local(there) and there != request.path_qs
     return there if is_ours else None
 
 

@@ -159,6 +159,8 @@ class _Entrance:
             except WaitsForApprovalError as error:
                 return attention.asked(error)
             except Exception as error:  # noqa: BLE001 - whatever it is, people are told
+                if request.writer.output_size:
+                    return _broken_off(error, request)
                 return told(page, failure_of(error, request))
 
         return enter
@@ -219,6 +221,16 @@ def _lead_up(
         return see_other(next((place.path for place in MENU if place.has(request.path)), "/"))
 
     return lead
+
+
+def _broken_off(error: Exception, request: web.Request) -> web.StreamResponse:
+    """End an answer that has begun: a page in the midst of a file would be a part of it."""
+    if not isinstance(error, ConnectionError):  # else whoever asked has gone
+        failure_of(error, request)
+    if request.transport is not None:
+        # Without the end of its last chunk the file is no whole one for the browser.
+        request.transport.abort()
+    return web.Response()
 
 
 def _is_same(sent: str, ours: str) -> bool:

@@ -62,10 +62,10 @@ async def still(page: Page) -> Page:
     """Return the page in the name of whoever asked for it, as they are signed in now.
 
     Raises:
-        NotPermittedError: They are signed in no more.
+        NotPermittedError: They are signed in no more, or may take no list away any more.
     """
     visit = await page.still()
-    if visit is None:
+    if visit is None or not page.guard.may(visit.person, "messages.export"):
         raise NotPermittedError
     return replace(page, visit=visit)
 

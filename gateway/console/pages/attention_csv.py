@@ -6,6 +6,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from gateway.console.page import Page
+from gateway.console.render import number
 from gateway.console.spreadsheet import Rows, send, still
 from gateway.services.operate.search_applications import MOST_EXPORTED
 
@@ -79,7 +80,10 @@ async def _deliveries(page: Page) -> AsyncIterator[Rows]:
     while True:
         yield [*heading, *_cells(found["deliveries"], _DELIVERIES)]
         written, heading = written + len(found["deliveries"]), []
-        if found["next"] is None or written >= MOST_EXPORTED:
+        if found["next"] is None:
+            return
+        if written >= MOST_EXPORTED:
+            yield [[page.say("applications.export_cut", n=number(written))]]
             return
         page = await still(page)
         found = await _part(page, found["next"])
