@@ -13,6 +13,8 @@ from gateway.services.operate.four_eyes import WaitsForApprovalError
 from gateway.services.operate.guard import NotPermittedError
 
 _APPLICATION: Final = re.compile(r"/applications/[0-9a-f-]{36}")
+_NOT_REACHED: Final = frozenset({"no_worker", "not_well"})
+"""Kinds of health with which nothing is sent, or likely in vain."""
 _DECISIONS: Final = {
     "approve": ("approval.approve", "approved"),
     "refuse": ("approval.refuse", "refused"),
@@ -28,6 +30,17 @@ async def show(page: Page) -> web.Response:
 async def part(page: Page) -> str:
     """Return what changes of the page while it is open."""
     return page.html("attention_live.html", await _groups(page))
+
+
+async def held_up(page: Page, selection: str) -> list[dict[str, Any]]:
+    """Return the destinations that a selection (in words) names and nothing reaches, and why."""
+    named = set(selection.split(", "))
+    found = []
+    for each in await page.ask("destination.overview"):
+        why = each["hold"] or (each["health"] if each["health"] in _NOT_REACHED else None)
+        if why and each["destination"] in named:
+            found.append({**each, "why": why})
+    return found
 
 
 async def decide(page: Page) -> web.Response:

@@ -8,7 +8,7 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.console.page import Page, see_other
-from gateway.console.pages.attention import asked, done_of
+from gateway.console.pages.attention import asked, done_of, held_up
 from gateway.console.pages.attention_csv import (
     FILTERS,
     deliveries_csv,
@@ -167,6 +167,7 @@ async def _planned(
     values = {
         "group_id": group_id(page),
         "plan": found,
+        "held": await held_up(page, found["selection"]) if found else [],
         "filters": filters(said),
         "typed": {
             "canary": said.get("canary") or (found["canary"] if found else ""),

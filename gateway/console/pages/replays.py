@@ -6,7 +6,7 @@ from aiohttp import web
 
 from gateway.console.live import stream
 from gateway.console.page import Page, see_other
-from gateway.console.pages.attention import asked, done_of
+from gateway.console.pages.attention import asked, done_of, held_up
 from gateway.domain.errors import PermanentError
 from gateway.services.operate.four_eyes import WaitsForApprovalError
 from gateway.services.operate.guard import NotPermittedError
@@ -26,7 +26,7 @@ async def show(page: Page) -> web.Response:
 
 async def part(page: Page) -> str:
     """Return what changes of an order's page while it is open."""
-    return page.html("replay_live.html", {"order": await _order(page)})
+    return page.html("replay_live.html", await _values(page))
 
 
 async def change(page: Page) -> web.Response:
@@ -49,10 +49,17 @@ async def _order(page: Page) -> dict[str, Any]:
     return found
 
 
+async def _values(page: Page) -> dict[str, Any]:
+    """Return an order, and while it runs what holds up its destinations."""
+    order = await _order(page)
+    runs = order["state"] in ("running", "halted")
+    return {"order": order, "held": await held_up(page, order["selection"]) if runs else []}
+
+
 async def _shown(page: Page, *, failed: str | None = None) -> web.Response:
     difference = page.query.get("difference", "")
     values = {
-        "order": await _order(page),
+        **await _values(page),
         "failed": failed,
         "typed": page.form,
         "done": done_of(page, "replays"),

@@ -350,6 +350,7 @@ class FourEyes:
             "subject": one.subject,
             "deliveries": one.deliveries,
             "concerns": [],
+            "chosen": said.get("deliveries") or [],
             "reason": said.get("reason"),
             "state": one.state.value,
             "requested_by": one.requested_by,

@@ -15,8 +15,9 @@ from gateway.domain.lifecycle import State
 from gateway.domain.records import DeliveryRecord
 from gateway.sdk import Application, Delivery, Receipt, RejectedError
 from gateway.services.operate.by_name import operations
+from gateway.services.operate.four_eyes import WaitsForApprovalError
 from gateway.testing.console_site import console_site
-from gateway.testing.world import World
+from gateway.testing.world import DESTINATION, World
 
 ENGLISH = {"Accept-Language": "en"}
 ME = Actor(ActorKind.OPERATOR, "saburo")
@@ -214,6 +215,38 @@ async def test_who_may_not_repair_sees_why(world: World, browser: ClientSession)
         await site.post(group, f"{group}/note", 403, note="mine")
 
     assert "operation.denied" in await world.actions()
+
+
+async def test_who_sends_again_is_told_that_nothing_would_arrive_now(
+    world: World, browser: ClientSession
+) -> None:
+    await parked(world, 2)
+    replay = f"/attention/{(await the_group(world))['id']}/replay"
+    pause = operations(world.gateway.operate)["destination.pause"]
+    await pause(ME, {"destination": DESTINATION, "reason": "点検"})
+
+    async with console_site(world.gateway) as url:
+        site = Site(browser, url)
+        told = f"{DESTINATION} is paused. What is sent again does not arrive until that is over."
+        assert told in " ".join((await site.get(replay)).split())
+        made = await site.post(replay, replay, reason="mended")
+        assert told in " ".join(made.split())
+
+
+async def test_a_second_person_sees_each_delivery_that_was_chosen(
+    tmp_path: Path, browser: ClientSession
+) -> None:
+    async with World.make(tmp_path, operations={"four_eyes": ["parked.cancel"]}) as world:
+        world.start_worker()
+        await parked(world, 2)
+        ask = operations(world.gateway.operate)
+        ids = [each["id"] for each in await ask["parked.list"](ME, {})]  # type: ignore[attr-defined]
+        with pytest.raises(WaitsForApprovalError):
+            await ask["parked.cancel_each"](ME, {"deliveries": ids, "reason": "取下げ"})
+        async with console_site(world.gateway, name="jiro") as url:
+            page = await Site(browser, url).get("/attention")
+
+    assert all(f"<code>{each}</code>" in page for each in ids)
 
 
 async def test_what_one_person_asks_for_another_approves_on_the_same_page(

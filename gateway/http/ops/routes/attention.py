@@ -97,6 +97,7 @@ class Approval(Answer):
     concerns: list[UUID] = Field(
         description="If an application was asked for: which of its deliveries; else empty."
     )
+    chosen: list[UUID] = Field(description="The deliveries that were named; empty for others.")
     reason: str | None
     state: ApprovalState
     requested_by: str
