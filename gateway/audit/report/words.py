@@ -116,7 +116,7 @@ ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     Action.WEBHOOK_FAILED: ("申請元への通知失敗", "front end could not be told"),
     Action.WEBHOOK_DISABLED: ("通知先の停止", "webhook endpoint disabled"),
     Action.WEBHOOK_ENABLED: ("通知先の再開", "webhook endpoint enabled"),
-    Action.ATTENTION_NOTED: ("要対応への記入", "note on what waits"),
+    Action.ATTENTION_NOTED: ("要対応へのメモ", "note on what waits"),
     Action.ATTENTION_ACKNOWLEDGED: ("要対応の対応開始", "what waits acknowledged"),
     Action.APPROVAL_REQUESTED: ("承認の依頼", "approval requested"),
     Action.APPROVAL_APPROVED: ("承認", "approved by a second person"),
