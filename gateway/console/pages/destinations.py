@@ -21,7 +21,9 @@ async def part(page: Page) -> str:
 
 async def _values(page: Page) -> dict[str, object]:
     found = await page.ask("destination.overview")
-    return {"destinations": sorted(found, key=_rank)}
+    # Among thirty municipalities nobody knows them by their codes.
+    names = (await page.ask("messages.choices"))["municipalities"]
+    return {"destinations": sorted(found, key=_rank), "names": names}
 
 
 def _rank(each: Mapping[str, Any]) -> int:

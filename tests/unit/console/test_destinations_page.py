@@ -85,6 +85,7 @@ async def test_the_list_says_how_each_stands(browser: Browser, world: World) -> 
     assert f'href="/destinations/{DESTINATION}"' in page
     assert "no living worker" in page
     assert "paused by suzuki: &lt;b&gt;月次" in page
+    assert "千代田区 <span" in page
 
 
 async def test_a_core_system_that_answers_checks_but_takes_nothing_is_not_called_well(
