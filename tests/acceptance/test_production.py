@@ -155,6 +155,12 @@ async def test_an_application_is_one_trace_through_all_processes_and_back(
     # What a core system says later of itself has begun a trace; the status is linked to it.
     [status] = [span for span in written if "kakehashi.feedback.status" in span.attributes]
     assert path_to(spans, status)[1:] == [POSTED]
+
+    async def sender_told() -> bool:
+        return bool(collecting.of(status.links[0]))
+
+    # Another process's, which tells in its own time.
+    await until(sender_told, timeout_s=30, what="who sent the status told nothing", every_s=0.1)
     assert {span.name for span in collecting.of(status.links[0])} == {f"send {REPORTS}"}
     _assert_messaging(footing, copied, queue)
     assert set(found_in(collecting.collector.raw, patterns(canary.values))) == set()

@@ -243,7 +243,7 @@ class Footing:
 
     def ask(self, operation: str, **arguments: object) -> Any:
         """Do an operation over the gateway's socket, as the command line does."""
-        return reach._ask(self._home / SOCKET_NAME, operation, arguments)
+        return reach._ask(self._home / SOCKET_NAME, operation, arguments, reach.ANSWER_S)
 
     def arrivals(self, destination: str) -> Counter[str]:
         """Return how often each delivery had an effect."""

@@ -9,7 +9,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from gateway.drivers.journal_postgres.schema import SCHEMA_LOCK
+from gateway.drivers.journal_postgres.schema import SCHEMA_LOCK, WAITING_LOCK
 from gateway.testing.postgres import PostgresNode
 from gateway.testing.proxy import ProxiedLine
 from tests.acceptance.harness.applications import CARE
@@ -19,7 +19,11 @@ from tests.fault.processes.footing import Footing
 pytestmark = pytest.mark.postgres
 _LISTENS_S = 8.0
 """A journal's own patience is longer, and load balancers' mostly shorter."""
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+WAITING = """
+SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+WHERE d.datname = current_database() AND locktype = 'advisory'
+AND classid::bigint << 32 | objid::bigint = $1
+"""
 
 
 @pytest.fixture
@@ -85,11 +89,11 @@ async def test_a_gateway_that_waits_to_migrate_is_stopped_at_once(
     try:
         await other.execute("SELECT pg_advisory_lock($1)", SCHEMA_LOCK)
         footing.gateway.start()
-        while not await other.fetchval(WAITING):
+        while not await other.fetchval(WAITING, WAITING_LOCK):
             assert footing.gateway.is_running, footing.gateway.tail()
             await asyncio.sleep(0.02)
         seconds = await stopped(footing)
-        still_waiting = await other.fetchval(WAITING)
+        still_waiting = await other.fetchval(WAITING, WAITING_LOCK)
     finally:
         footing.kill()
         await other.close()
