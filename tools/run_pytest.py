@@ -5,13 +5,12 @@ made and thrown away, and each would wait for the disk several times. What else 
 on the disk.
 """
 
+import atexit
 import os
 import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -29,26 +28,21 @@ def main(arguments: list[str]) -> int:
     seed = os.environ.setdefault("PYTHONHASHSEED", str(random.randrange(2**32)))  # noqa: S311 - no secret
     print(f"PYTHONHASHSEED={seed}", flush=True)
     paths = [argument for argument in arguments if argument not in given]
-    with in_memory():
-        return pytest.main([*given, *(path for path in paths if Path(path).exists())])
+    write_in_memory()
+    return pytest.main([*given, *(path for path in paths if Path(path).exists())])
 
 
-@contextmanager
-def in_memory() -> Iterator[None]:
-    """Make temporary folders in memory, but for pytest's own; they are deleted afterwards."""
+def write_in_memory() -> None:
+    """Make temporary folders in memory, but for pytest's own; they are deleted at the end."""
     if not _has_room(MEMORY):
-        yield
         return
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
-    with tempfile.TemporaryDirectory(prefix="k", dir=MEMORY, ignore_cleanup_errors=True) as folder:
-        # PostgreSQL's files belong to another user than root, who must get to them.
-        Path(folder).chmod(0o711)
-        os.environ["TMPDIR"] = tempfile.tempdir = folder
-        try:
-            yield
-        finally:
-            del os.environ["TMPDIR"]
-            tempfile.tempdir = None
+    folder = tempfile.mkdtemp(prefix="k", dir=MEMORY)
+    # Before anybody else asks for it: what libraries have to delete there is deleted first.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # PostgreSQL's files belong to another user than root, who must get to them.
+    Path(folder).chmod(0o711)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
 
 
 def _has_room(folder: Path) -> bool:
