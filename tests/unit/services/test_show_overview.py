@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway.services.operate.show_overview import FINDINGS
 
 from gateway import __version__
 from gateway.console.words import load_words
@@ -20,6 +19,7 @@ from gateway.sdk import (
     UnknownOutcomeError,
 )
 from gateway.services.operate.by_name import operations
+from gateway.services.operate.show_overview import FINDINGS
 from gateway.testing.builders import a_heartbeat
 from gateway.testing.world import DESTINATION, World
 
