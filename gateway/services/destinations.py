@@ -169,12 +169,18 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         _, at = self._heard.get((beat.destination, beat.worker), (None, None))
         return at is not None and self._monotonic() - at <= ALIVE_S
 
-    def down(self, name: DestinationName) -> Down | None:
-        """Return since when a living worker's breaker lets nothing through, or only one to try.
+    def down(self, name: DestinationName, *, after: datetime | None = None) -> Down | None:
+        """Return since when no living worker's breaker lets more through than one to try.
 
         What an earlier worker said before it ended goes before, if it found it down until then.
-        ``None`` if all send freely, or none says since when.
+        ``None`` if one of them sends freely, or none says since when.
+
+        Args:
+            name: The destination.
+            after: It was not down then, whatever a worker says for itself: something arrived.
         """
+        if any(beat.breaker == BreakerState.CLOSED for beat in self.alive(name)):
+            return None
         beats = [
             (heard, heard - timedelta(seconds=beat.down_s), beat)
             for beat in self._beats.get(name, ())
@@ -188,6 +194,8 @@ class Destinations(Mapping[DestinationName, DestinationPolicy]):
         for heard, began, _ in sorted(beats, key=lambda one: one[0], reverse=True):
             if heard >= since - _BETWEEN:
                 since = min(since, began)
+        if after is not None and since < after:
+            since = min((began for _, began, _ in beats if began >= after), default=after)
         trials = [
             heard + timedelta(seconds=beat.trial_in_s)
             for heard, _, beat in alive

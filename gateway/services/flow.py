@@ -175,6 +175,17 @@ class Flow:
         span = self._span(minutes)
         return {name: _counts(self._rows(name, span)) for name in self._days | self._others}
 
+    def delivered_after(self, destination: DestinationName, since: datetime) -> datetime | None:
+        """Return when the last minute began in which something was delivered.
+
+        ``None`` if nothing was in any minute that began after ``since``.
+        """
+        last = minute_of(self._clock.now())
+        for minute in range(last, max(minute_of(since), last - MINUTES), -1):
+            if _counts(self._rows(destination, [minute]))[Counted.DELIVERED]:
+                return datetime.fromtimestamp(minute * MINUTE_S, UTC)
+        return None
+
     # What gateways tell one another
 
     def untold(self, series: str, *, is_last: bool = False) -> list[FlowMinute]:

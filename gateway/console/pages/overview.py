@@ -33,13 +33,14 @@ _PLACES: Final[Mapping[str, str]] = {
     "paused": "/destinations/{subject}",
     "late": "/destinations/{subject}",
     "no_worker": "/workers",
+    "worker_gone": "/workers",
     "other_version": "/workers",
     "webhook_disabled": "/keys#webhooks",
     "webhook_failing": "/keys#webhooks",
 }
 """Where a finding is seen to; others have no page."""
 
-_SINCE: Final = frozenset({"parked", "in_doubt", "replay_halted", "approval"})
+_SINCE: Final = frozenset({"parked", "in_doubt", "replay_halted", "approval", "worker_gone"})
 """Those that begin when something was found or done; others with an acceptance."""
 
 _UNAVAILABLE: Final = "destination.unavailable"

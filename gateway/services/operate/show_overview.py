@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,10 +15,12 @@ from gateway.domain.repair import ReplayState, WaitingFilter, WaitingGroup
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.destinations import Destinations
+from gateway.services.down_since import down_since
 from gateway.services.flow import Flow
 from gateway.services.flow_ring import Counted
 from gateway.services.operate.look import Look
 from gateway.services.operate.selection import group_id
+from gateway.services.operate.show_workers import gone_workers
 from gateway.services.watch_growth import bytes_a_day
 
 WAITING: Final = UNFINISHED - NEEDS_A_PERSON
@@ -81,6 +83,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "webhook_failing": "warn",
     "core_unwell": "warn",
     "in_doubt_asked": "warn",
+    "worker_gone": "warn",
     "other_version": "warn",
     "disk_fills": "warn",
 }
@@ -162,7 +165,7 @@ class ShowOverview:
         view["log"], view["storage"] = log, storage
         view["broker"] = None if self._is_connected is None else self._is_connected()
         order = list(FINDINGS)
-        found = [*_findings(view), *await self._undecided()]
+        found = [*_findings(view), *_gone(view, now), *await self._undecided()]
         found = [explained for each in found for explained in await self._explained(each)]
         found.sort(key=lambda each: order.index(each.code))
         view["findings"] = [
@@ -237,7 +240,7 @@ class ShowOverview:
         )
         alive = self._destinations.alive(name) if view["configured"] else []
         counts = flowed.get(name)
-        down = self._destinations.down(name) if view["configured"] else None
+        down = down_since(name, self._destinations, self._flow) if view["configured"] else None
         return {
             "waiting": sum(view["deliveries"].get(state.value, 0) for state in WAITING),
             "oldest_at": None if since is None else since.isoformat(timespec="seconds"),
@@ -349,6 +352,15 @@ def _of_destination(each: Mapping[str, Any], *, is_heard: bool) -> Iterator[Find
         yield Finding("no_worker", name, each["waiting"], since)
     elif each["hold"] is None and (each["oldest_s"] or 0.0) > LATE_S:
         yield Finding("late", name, each["oldest_s"], since)
+
+
+def _gone(view: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
+    served = {each["destination"] for each in view["destinations"] if each["workers"]}
+    # Workers report through the broker: while it is down nobody knows whether they run.
+    gone = {} if view["broker"] is False else gone_workers(view["workers"], served)
+    for worker, ago_s in gone.items():
+        since = now - timedelta(seconds=ago_s)
+        yield Finding("worker_gone", worker, since=since.isoformat(timespec="seconds"))
 
 
 def _of_storage(storage: Mapping[str, Any]) -> Iterator[Finding]:

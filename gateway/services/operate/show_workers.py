@@ -1,6 +1,7 @@
 """Which workers are there, which version they run, and what they hold."""
 
 import math
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -8,6 +9,10 @@ from gateway.domain.claim import Heartbeat
 from gateway.ports.clock import Clock
 from gateway.services.destinations import Destinations
 
+GONE_S: Final = 60.0
+"""A worker that is started anew is heard again within seconds."""
+
+_DAY_S: Final = 86_400.0
 _MILLISECOND_DIGITS: Final = 12
 """An instance begins with the milliseconds of its start, in hexadecimal digits."""
 
@@ -72,6 +77,29 @@ class ShowWorkers:
             "last_seen_s": round(max(0.0, age_s), 1),
             "clock_off_s": round((beat.at - heard_at).total_seconds(), 1),
         }
+
+
+def gone_workers(workers: Iterable[Mapping[str, Any]], served: Collection[str]) -> dict[str, float]:
+    """Return who was heard within a day and is not any more, though others go on for it.
+
+    Nobody tells a worker that died from one that was ended for good: both are named.
+
+    Args:
+        workers: Last heartbeats: ``worker`` (``NAME/INSTANCE``), ``destination``, ``last_seen_s``.
+        served: Destinations for which some worker lives.
+
+    Returns:
+        Each one's name to how many seconds ago it was heard, at most a day.
+    """
+    heard: dict[tuple[str, str], float] = {}
+    for each in workers:
+        one = each["worker"].partition("/")[0], each["destination"]
+        heard[one] = min(each["last_seen_s"], heard.get(one, math.inf))
+    return {
+        name: ago_s
+        for (name, destination), ago_s in sorted(heard.items())
+        if destination in served and GONE_S < ago_s <= _DAY_S
+    }
 
 
 def _started_at(instance: str) -> str | None:

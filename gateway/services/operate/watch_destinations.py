@@ -18,6 +18,7 @@ from gateway.ports.audit_log import EntryFilter, FoundEntry
 from gateway.ports.clock import Clock
 from gateway.ports.journal import Journal
 from gateway.services.destinations import CHECK_S, Destinations
+from gateway.services.down_since import down_since
 from gateway.services.flow import Flow
 from gateway.services.operate.refusals import NotFoundError, OperationError
 from gateway.services.track import words_of
@@ -200,7 +201,8 @@ class WatchDestinations:
         alive, hold = self._destinations.alive(name), self._destinations.hold(name)
         control, policy = self._destinations.control(name), self._destinations[name]
         since = [oldest[state] for state in _WAITING if state in oldest]
-        states, down = {beat.breaker for beat in alive}, self._destinations.down(name)
+        states = {beat.breaker for beat in alive}
+        down = down_since(name, self._destinations, self._flow)
         return {
             "destination": name,
             "municipality": policy.municipality,

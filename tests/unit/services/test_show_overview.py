@@ -1,6 +1,6 @@
 """Is everything well: which findings there are, and in which order."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,25 @@ async def test_nobody_is_sent_to_start_workers_while_the_broker_that_they_report
         found = await overview(world)
 
     assert [each["code"] for each in found["findings"]] == ["broker_down"]
+
+
+async def test_a_worker_that_died_is_named_though_another_goes_on_for_it(tmp_path: Path):
+    async with World.make(tmp_path) as world:
+        now = datetime.now(UTC)
+        for worker, ago_s in (("w1/a", 0), ("w2/a", 300), ("w3/a", 300), ("w3/b", 0), ("w4/a", 20)):
+            beat = a_heartbeat(
+                worker=WorkerName(worker),
+                destination=DestinationName(DESTINATION),
+                at=now - timedelta(seconds=ago_s),
+                version=__version__,
+            )
+            await world.gateway.journal.put_heartbeat(beat)
+        found = await overview(world)
+
+    [gone] = found["findings"]
+    assert (gone["code"], gone["subject"], gone["level"]) == ("worker_gone", "w2", "warn")
+    since = datetime.fromisoformat(gone["since"])
+    assert abs(since - (now - timedelta(seconds=300))) < timedelta(seconds=5)
 
 
 def test_every_finding_has_words_and_says_what_to_do():

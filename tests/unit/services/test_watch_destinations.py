@@ -15,6 +15,8 @@ from gateway.domain.entry import Action, Actor, ActorKind, Entry
 from gateway.domain.identifiers import DestinationName, WorkerName
 from gateway.domain.lifecycle import State
 from gateway.sdk import Health
+from gateway.services.flow import Flow
+from gateway.services.flow_ring import Counted
 from gateway.services.operate.refusals import NotFoundError, OperationError
 from gateway.testing.builders import a_heartbeat, an_entry
 from gateway.testing.world import DESTINATION, World
@@ -53,6 +55,11 @@ async def answered(world: World) -> dict[str, Any]:
                 found: dict[str, Any] = check
                 return found
             await asyncio.sleep(0.02)
+
+
+def delivered(flow: Flow, at: datetime) -> None:
+    day = flow._day(NAME)
+    day.counts[day.row(at) + Counted.DELIVERED] += 1
 
 
 async def until_alive(world: World) -> None:
@@ -222,3 +229,28 @@ def _entry() -> Entry:
     return an_entry(
         action=Action.DESTINATION_CHECKED, facts={"destination": DESTINATION, "workers": 1}
     )
+
+
+async def test_nobody_says_that_it_is_down_while_one_of_its_workers_sends(world: World) -> None:
+    await beats(world, "w1/a", breaker=BreakerState.OPEN, down_s=600.0)
+    alone = await standing(world)
+    await beats(world, "w2/a")
+    together = await standing(world)
+
+    assert alone["down_since"] is not None
+    assert (together["breaker"], together["down_since"]) == ("open", None)
+
+
+async def test_it_is_down_since_the_last_that_arrived_and_not_since_its_first_worker_lost_it(
+    world: World,
+) -> None:
+    await beats(world, "w1/a", breaker=BreakerState.OPEN, down_s=6_000.0)
+    await beats(world, "w2/a", breaker=BreakerState.OPEN, down_s=600.0)
+    flow, now = world.gateway.operate.watch_destinations._flow, datetime.now(UTC)
+    delivered(flow, now - timedelta(seconds=1_200))
+    first = await standing(world)
+    delivered(flow, now - timedelta(seconds=180))
+    second = await standing(world)
+
+    assert first["down_s"] == pytest.approx(600.0, abs=5.0)
+    assert 120.0 < second["down_s"] < 250.0
