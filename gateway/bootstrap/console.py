@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.bootstrap.gateway import Gateway
 from gateway.console.entry import Entry, SessionCookie
+from gateway.console.failing import misdirected
 from gateway.console.site import Console, add_console
 from gateway.domain.account import Account, Role
 from gateway.drivers.system_clock import SystemClock
@@ -86,9 +87,6 @@ def add_operators_door(
         stopping: Set when the process ends.
         patience: How guessing at an account is slowed down.
     """
-    app.middlewares.append(
-        answering_to({*gateway.settings.console.names, gateway.settings.http.operations_host})
-    )
     door = operators_door(gateway, patience)
     console = Console(
         guard=door.guard,
@@ -97,6 +95,8 @@ def add_operators_door(
         stopping=stopping,
         refused=partial(gateway.denials.count, door="operations"),
     )
+    ours = {*gateway.settings.console.names, gateway.settings.http.operations_host}
+    app.middlewares.append(answering_to(ours, partial(misdirected, console.renderer)))
     add_console(app, console)
     api = OperationsAPI(guard=door.guard, identify=door.identify, cookie=door.entry.cookie.name)
     add_operations_api(app, api)

@@ -107,6 +107,22 @@ def told_nobody(request: web.Request, renderer: Renderer, failure: Failure) -> w
     return _finished(renderer("error.html", language_of(request), values), request, failure)
 
 
+def misdirected(renderer: Renderer, request: web.Request) -> web.Response | None:
+    """Return the page for people who ask for a name that is not the console's (421).
+
+    It has no form, file or link of ours, which would all be refused under that name, and names
+    neither that name nor one of ours: another site's page may read it.
+
+    Returns:
+        ``None`` for a program.
+    """
+    if not _is_person(request):
+        return None
+    language = language_of(request)
+    text = renderer("misdirected.html", language, {})
+    return _finished(text, request, Failure(status=HTTPStatus.MISDIRECTED_REQUEST))
+
+
 def failures_as_pages(renderer: Renderer) -> Callable[..., Awaitable[web.StreamResponse]]:
     """Return a middleware that tells people of what goes wrong outside of every page."""
 

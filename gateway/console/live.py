@@ -11,13 +11,15 @@ from aiohttp import web
 
 from gateway.console.failing import failure_of
 from gateway.console.page import HEADERS, Page, Show
-from gateway.domain.errors import KakehashiError
+from gateway.domain.errors import JournalUnavailableError, KakehashiError
 
 EVERY_S: Final = 2.0
 LIFETIME_S: Final = 600.0
 """A stream ends then, and the browser begins another: whether its person may still see it is
 asked anew."""
 _ALIVE: Final = b": alive\n\n"
+_NO_JOURNAL: Final = b"event: no-journal\ndata: -\n\n"
+"""The page says what is the case; the stream goes on, and tells it anew once that is over."""
 _READ_WITHIN_S: Final = 30.0
 
 
@@ -42,16 +44,16 @@ async def _streamed(
     answer = web.StreamResponse(
         headers={**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store"}
     )
-    first = await part(page)
+    first = _event(await part(page))
     await answer.prepare(page.request)
-    sent, ends_at = "", asyncio.get_running_loop().time() + LIFETIME_S
+    sent, ends_at = _event(""), asyncio.get_running_loop().time() + LIFETIME_S
     # Not all of a hundred consoles begin anew at once.
     ends_at -= secrets.randbelow(60)
     now = first
     while asyncio.get_running_loop().time() < ends_at:
         try:
             async with asyncio.timeout(_READ_WITHIN_S):
-                await answer.write(_event(now) if now != sent else _ALIVE)
+                await answer.write(now if now != sent else _ALIVE)
         except (ConnectionResetError, TimeoutError):
             break  # Whoever looked has gone, or does not read.
         sent = now
@@ -61,7 +63,9 @@ async def _streamed(
             visit = None if page.stopping.is_set() else await page.still()
             if visit is None:
                 break
-            now = await part(replace(page, visit=visit))
+            now = _event(await part(replace(page, visit=visit)))
+        except JournalUnavailableError:
+            now = _NO_JOURNAL
         except KakehashiError:
             break  # The page says by itself that it is not live.
         except Exception as error:  # noqa: BLE001 - the answer has begun: no page can follow

@@ -97,6 +97,7 @@ class Console:
         stopping: Set when the process ends; streams end then.
         refused: Told the code when a form was not one of our own pages'.
         rooms: How much of what lasts may go on at once.
+        renderer: Writes the pages.
     """
 
     guard: Guard
@@ -105,11 +106,12 @@ class Console:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     refused: Callable[[str], None] = lambda _code: None
     rooms: Rooms = field(default_factory=Rooms)
+    renderer: Renderer = field(default_factory=Renderer)
 
 
 def add_console(app: web.Application, console: Console) -> None:
     """Add the console's pages to ``app``, which may serve other things beside it."""
-    renderer = Renderer()
+    renderer = console.renderer
     app.middlewares.append(failures_as_pages(renderer))
     sign_in = None
     if console.entry is not None:

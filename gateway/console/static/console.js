@@ -4,14 +4,20 @@
 
 const QUIET_MS = 3000; // A stream that is there again by then has not been away.
 const AGAIN_MS = 5000;
+const REFUSED = 503;
 const TOLD = ".verdict, .notice:not([role])";
 const waiting = new WeakMap();
 
-// Says whether a part of the page is live, when its stream ends and when it is there again.
-function tellWhetherLive(box, isLive) {
+// Says whether a part of the page is live, and if it is not, what is missing (null: nothing).
+function tellWhetherLive(box, missing) {
   clearTimeout(waiting.get(box));
-  box.querySelector(".live-on").hidden = !isLive;
-  box.querySelector(".live-off").hidden = isLive;
+  box.querySelector(".live-on").hidden = missing !== null;
+  box.querySelector(".live-off").hidden = missing === null;
+  box.querySelectorAll("[data-no]").forEach((each) => (each.hidden = each.dataset.no !== missing));
+}
+
+function missingBy(status) {
+  return status === REFUSED ? "place" : "connection";
 }
 
 function onLive(name, listen) {
@@ -21,22 +27,25 @@ function onLive(name, listen) {
   });
 }
 
-onLive("htmx:sse:after:connection", (box) => tellWhetherLive(box, true));
-onLive("htmx:sse:error", (box) => tellWhetherLive(box, false));
+onLive("htmx:sse:after:connection", (box) => tellWhetherLive(box, null));
+onLive("htmx:sse:error", (box, event) => tellWhetherLive(box, missingBy(event.detail.status)));
 onLive("htmx:sse:before:connection", (box, event) => {
   if (event.detail.connection.attempt === 0) return;
   clearTimeout(waiting.get(box));
-  waiting.set(box, setTimeout(() => tellWhetherLive(box, false), QUIET_MS));
+  // What was told already stays: it is known better than that nothing is there.
+  const isTold = !box.querySelector(".live-off").hidden;
+  if (!isTold) waiting.set(box, setTimeout(() => tellWhetherLive(box, "connection"), QUIET_MS));
 });
 
 // A stream that was refused (too many, no journal) is asked for again; the page stays as it is.
 function askAgain(box, event) {
   const part = event.target;
-  tellWhetherLive(box, false);
+  const response = event.detail.ctx && event.detail.ctx.response;
+  tellWhetherLive(box, missingBy(response && response.status));
   setTimeout(() => {
     const isOpen = part._htmx && part._htmx.sse;
     if (part.isConnected && !isOpen) htmx.ajax("GET", part.getAttribute("hx-sse:connect"), { source: part });
-  }, AGAIN_MS * (1 + Math.random()));
+  }, AGAIN_MS * (1 - Math.random() / 2));
 }
 
 onLive("htmx:response:error", askAgain);
@@ -65,7 +74,8 @@ onLive("htmx:sse:before:message", (box) => {
   before.set(box, { said: saidIn(box), focused, href: isLink ? focused.getAttribute("href") : null });
 });
 
-onLive("htmx:sse:after:message", (box) => {
+onLive("htmx:sse:after:message", (box, event) => {
+  tellWhetherLive(box, event.detail.message.event === "no-journal" ? "journal" : null);
   const was = before.get(box);
   if (!was) return;
   const said = saidIn(box);

@@ -7,25 +7,32 @@ name can be believed: no other site has it.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from gateway.http.problems import refused
+from gateway.http.problems import CODE, refused
 
 _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^:\[\]/@]{1,253}))(?::[0-9]{0,5})?")
 _HEALTH: Final = frozenset({"/livez", "/readyz"})
 """Asked by probes, under whatever name; they tell nothing of anybody."""
 
 
-def answering_to(names: Iterable[str]) -> Middleware:
+_MISDIRECTED: Final = "request.misdirected"
+
+
+def answering_to(
+    names: Iterable[str],
+    page: Callable[[web.Request], web.Response | None] = lambda _request: None,
+) -> Middleware:
     """Return a middleware that refuses requests to names that are not the door's (421).
 
     Args:
         names: Further names, beside addresses and those of this machine.
+        page: Tells people so; ``None`` for a program, which gets a problem.
     """
     ours = frozenset(name.lower().rstrip(".") for name in names)
 
@@ -33,7 +40,10 @@ def answering_to(names: Iterable[str]) -> Middleware:
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         said = request.headers.getall("Host", ())
         if request.path not in _HEALTH and not all(is_ours(each, ours) for each in said):
-            raise refused("request.misdirected")
+            if (told := page(request)) is None:
+                raise refused(_MISDIRECTED)
+            told[CODE] = _MISDIRECTED
+            return told
         return await handler(request)
 
     return answer

@@ -165,6 +165,30 @@ async def test_a_part_is_streamed_at_once(world: World, path: str):
         assert (await answer.content.readline()).startswith(b"data: ")
 
 
+async def test_a_worker_is_one_block_with_the_sum_of_what_it_holds_and_folds_many_destinations(
+    world: World,
+) -> None:
+    for number in range(6):
+        beat = a_heartbeat(
+            worker=WorkerName(f"gw-a/{number}"),
+            destination=DestinationName(f"core-{number}"),
+            breaker=BreakerState.OPEN if number == 0 else BreakerState.CLOSED,
+            in_flight=1200,
+            at=datetime.now(UTC),
+            heard_at=datetime.now(UTC),
+        )
+        await world.gateway.journal.put_heartbeat(beat)
+    await world.gateway.destinations.refresh()
+    async with console_site(world.gateway) as url:
+        text = await text_of(f"{url}/workers", language="en")
+
+    assert text.count('<section class="worker"') == 1
+    assert "In flight: 7,200" in text
+    folded = text.partition("<details>")[2].partition("</details>")[0]
+    assert "Destinations served: 6" in folded
+    assert folded.count("<li>") == 6
+
+
 def _refuse(_application: Application, _delivery: Delivery) -> Receipt:
     raise RejectedError("E-1")
 

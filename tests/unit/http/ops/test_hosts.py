@@ -62,6 +62,24 @@ async def test_a_page_whose_name_leads_here_is_told_nothing(site: str) -> None:
             assert answer.status == 421
 
 
+@pytest.mark.parametrize(
+    ("language", "said"), [("ja", "この名前では"), ("en", "does not answer to the name")]
+)
+async def test_people_are_told_where_its_names_are_configured_and_no_name_at_all(
+    site: str, language: str, said: str
+) -> None:
+    headers = {"Host": "evil.example", "Accept": "text/html", "Accept-Language": language}
+    async with ClientSession(headers=headers) as session:
+        async with session.get(f"{site}/sign-in?x=evil.example") as answer:
+            text = await answer.text()
+        assert (answer.status, answer.content_type) == (421, "text/html")
+        async with session.get(f"{site}/ops/v1/me") as answer:
+            assert answer.content_type == "application/problem+json"
+    assert said in text
+    assert "console.hosts" in text
+    assert "example" not in text
+
+
 async def test_configured_names_are_answered_and_the_document_names_their_cookie(site: str) -> None:
     async with ClientSession() as session:
         for host in ("ops.example.lg.jp", "gw-1.example.lg.jp:8081", "localhost"):
