@@ -40,7 +40,9 @@ _PLACES: Final[Mapping[str, str]] = {
 }
 """Where a finding is seen to; others have no page."""
 
-_SINCE: Final = frozenset({"parked", "in_doubt", "replay_halted", "approval", "worker_gone"})
+_SINCE: Final = frozenset(
+    {"parked", "in_doubt", "replay_halted", "approval", "worker_gone", "gateway_silent"}
+)
 """Those that begin when something was found or done; others with an acceptance."""
 
 _UNAVAILABLE: Final = "destination.unavailable"

@@ -21,6 +21,7 @@ from gateway.services.flow_ring import Counted
 from gateway.services.operate.look import Look
 from gateway.services.operate.selection import group_id
 from gateway.services.operate.show_workers import gone_workers
+from gateway.services.operate.silent_gateways import SilentGateways
 from gateway.services.watch_growth import bytes_a_day
 
 WAITING: Final = UNFINISHED - NEEDS_A_PERSON
@@ -83,6 +84,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "webhook_failing": "warn",
     "core_unwell": "warn",
     "in_doubt_asked": "warn",
+    "gateway_silent": "warn",
     "worker_gone": "warn",
     "other_version": "warn",
     "disk_fills": "warn",
@@ -128,6 +130,7 @@ class ShowOverview:
         self._disk = disk
         self._disk_bytes = disk_bytes
         self._is_connected = is_connected
+        self._silent = SilentGateways(journal=journal, clock=clock)
 
     async def __call__(self) -> dict[str, Any]:
         """Return how everything stands.
@@ -166,6 +169,10 @@ class ShowOverview:
         view["broker"] = None if self._is_connected is None else self._is_connected()
         order = list(FINDINGS)
         found = [*_findings(view), *_gone(view, now), *await self._undecided()]
+        found += [
+            Finding("gateway_silent", node, since=at.isoformat(timespec="seconds"))
+            for node, at in (await self._silent()).items()
+        ]
         found = [explained for each in found for explained in await self._explained(each)]
         found.sort(key=lambda each: order.index(each.code))
         view["findings"] = [
