@@ -1,5 +1,6 @@
 """Put one destination's worker together."""
 
+import socket
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -141,6 +142,7 @@ def build_worker(
             key_memory_s=configured.key_memory_s,
             breaker=BreakerPolicy(**configured.breaker.model_dump()),
             rate_per_s=configured.rate_per_s,
+            host=socket.gethostname(),
         ),
         context=Context(
             destination=destination, municipality=configured.municipality, folder=folder

@@ -101,6 +101,8 @@ class Heartbeat:
             while it sends, and from workers that do not say it. A span: clocks need not agree.
         trial_in_s: When an open breaker asks the core system next, in seconds from then;
             ``None`` if it is not open, or asks at this moment.
+        host: The machine or pod it runs on, as that names itself (POSIX ``gethostname``); empty
+            from workers that do not say it.
     """
 
     worker: WorkerName
@@ -118,6 +120,7 @@ class Heartbeat:
     said: str = ""
     down_s: float | None = None
     trial_in_s: float | None = None
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,6 +128,7 @@ class AskTerms:
             said=self._health.said,
             down_s=self._gate.down_s,
             trial_in_s=self._gate.trial_in_s,
+            host=self._settings.host,
         )
 
 

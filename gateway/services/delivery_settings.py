@@ -28,6 +28,7 @@ class DeliverySettings:
         breaker: When it stops sending, until the gateway says otherwise.
         rate_per_s: Most sends a second, until the gateway says otherwise; ``None`` for
             no limit.
+        host: The machine or pod, as it names itself, for heartbeats.
     """
 
     destination: DestinationName
@@ -42,6 +43,7 @@ class DeliverySettings:
     key_memory_s: float
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     rate_per_s: float | None = None
+    host: str = ""
 
     def terms(self, now: datetime) -> Terms:
         """Return what the worker does as long as no gateway has said anything."""

@@ -355,6 +355,7 @@ def _worker(world: World, name: DestinationName, adapter: ScriptedDestination) -
             worker=WorkerName(f"w2/{new_instance()}"),
             adapter="scripted 1.0.0",
             version=__version__,
+            host="jigyo-02",
             idempotency=Idempotency.NONE,
             max_in_flight=4,
             send_timeout_s=5.0,

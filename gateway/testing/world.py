@@ -221,6 +221,7 @@ class World:
                 worker=WorkerName(f"w1/{new_instance()}"),
                 adapter="scripted 1.0.0",
                 version=worker_version,
+                host="jigyo-01",
                 idempotency=settings.destinations[DESTINATION].idempotency,
                 max_in_flight=4,
                 send_timeout_s=send_timeout_s,

@@ -60,6 +60,7 @@ def _worker(name: str, served: Sequence[Mapping[str, Any]]) -> dict[str, object]
         "alive": bool(alive),
         "served": served,
         "to_look_at": sum(_rank(each) != _WELL for each in served) if alive else 0,
+        "hosts": sorted({each["host"] for each in of if each["host"]}),
         "versions": sorted({each["version"] for each in of}),
         "same_version": all(each["same_version"] for each in of),
         "started_at": min(started, default=None),

@@ -283,14 +283,14 @@ CLIENT_KEYS: Final = "SELECT * FROM client_keys ORDER BY created_at, id"
 PUT_HEARTBEAT: Final = """
 INSERT INTO heartbeats (
     worker, destination, version, adapter, in_flight, healthy, checked_at, at, breaker, unclaimed,
-    heard_at, answers, said, down_s, trial_in_s
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    heard_at, answers, said, down_s, trial_in_s, host
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (worker, destination) DO UPDATE SET
     version = excluded.version, adapter = excluded.adapter, in_flight = excluded.in_flight,
     healthy = excluded.healthy, checked_at = excluded.checked_at, at = excluded.at,
     breaker = excluded.breaker, unclaimed = excluded.unclaimed, heard_at = excluded.heard_at,
     answers = excluded.answers, said = excluded.said, down_s = excluded.down_s,
-    trial_in_s = excluded.trial_in_s
+    trial_in_s = excluded.trial_in_s, host = excluded.host
 WHERE excluded.at > heartbeats.at
 """
 FORGET_HEARTBEATS: Final = """

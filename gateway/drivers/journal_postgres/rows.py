@@ -243,6 +243,7 @@ def from_heartbeat(heartbeat: Heartbeat) -> Row:
         heartbeat.said,
         heartbeat.down_s,
         heartbeat.trial_in_s,
+        heartbeat.host,
     )
 
 
@@ -264,6 +265,7 @@ def to_heartbeat(row: Record) -> Heartbeat:
         said=row["said"],
         down_s=row["down_s"],
         trial_in_s=row["trial_in_s"],
+        host=row["host"],
     )
 
 

@@ -282,6 +282,7 @@ def from_heartbeat(heartbeat: Heartbeat) -> tuple[Value, ...]:
         heartbeat.said,
         heartbeat.down_s,
         heartbeat.trial_in_s,
+        heartbeat.host,
     )
 
 
@@ -303,4 +304,5 @@ def to_heartbeat(row: sqlite3.Row) -> Heartbeat:
         said=row["said"],
         down_s=row["down_s"],
         trial_in_s=row["trial_in_s"],
+        host=row["host"],
     )

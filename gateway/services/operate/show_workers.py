@@ -31,10 +31,11 @@ class ShowWorkers:
 
         Returns:
             ``version`` (the gateway's) and ``workers``: ``worker`` (its name), ``instance``,
-            ``started_at`` (by the worker's own clock; ``None`` if the instance does not say),
-            ``destination``, ``configured`` (whether the destination is), ``alive``, ``replaced``
-            (it is gone, and one of its name lives or was heard later), ``version``,
-            ``same_version``, ``adapter``, ``in_flight``, ``unclaimed``, ``breaker``, ``healthy``,
+            ``host`` (the machine or pod; ``None`` if it does not say), ``started_at``
+            (by the worker's own clock; ``None`` if the instance does not say), ``destination``,
+            ``configured`` (whether the destination is), ``alive``, ``replaced`` (it is gone, and
+            one of its name lives or was heard later), ``version``, ``same_version``,
+            ``adapter``, ``in_flight``, ``unclaimed``, ``breaker``, ``healthy``,
             ``checked_at``, ``said``, ``down_since`` (by the gateways' clock; ``None`` while it
             sends), ``last_seen_s`` and ``clock_off_s`` (by how much its clock was ahead of the
             gateway's when it was heard, below 0 for behind).
@@ -60,6 +61,7 @@ class ShowWorkers:
         return {
             "worker": name,
             "instance": instance or None,
+            "host": beat.host or None,
             "started_at": _started_at(instance),
             "destination": beat.destination,
             "configured": beat.destination in self._destinations,

@@ -168,7 +168,7 @@ class ControlsContract:
         assert await chain_of(journal) == {"gw-1": 3}
 
     async def test_a_heartbeat_keeps_what_it_answers(self, journal: Journal) -> None:
-        beat = a_heartbeat(answers=LATER, said="受付サーバーが応答しません")
+        beat = a_heartbeat(answers=LATER, said="受付サーバーが応答しません", host="jigyo-01")
 
         await journal.put_heartbeat(beat)
 

@@ -109,6 +109,7 @@ async def test_a_worker_is_there_with_what_it_runs_and_one_of_another_version_is
         text = await text_of(f"{url}/workers", language="en")
 
     assert "w1" in text
+    assert "jigyo-01" in text
     assert "scripted 1.0.0" in text
     assert "differs" in text
 

@@ -22,6 +22,7 @@ class Worker(Answer):
 
     worker: str
     instance: str | None
+    host: str | None = Field(description="The machine or pod, as it names itself.")
     started_at: Moment | None
     destination: str
     configured: bool
