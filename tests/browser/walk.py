@@ -12,6 +12,8 @@ from playwright.async_api import Page
 from tests.browser.window import OVERFLOW, Window
 
 PAGE: Final = 50
+GROUP_PAGE: Final = 100
+"""Deliveries of a group that are shown at once."""
 COUNTED: Final = 10_000
 """So many are counted on a list, and no more."""
 _PAGES: Final = 3
@@ -74,7 +76,7 @@ class Walk:
         most = max(range(len(rows)), key=counts.__getitem__)
         there = str(await links.nth(most).get_attribute("href"))
         await self.to("a group", there)
-        assert await self.page.locator("input.pick").count() == min(counts[most], PAGE)
+        assert await self.page.locator("input.pick").count() == min(counts[most], GROUP_PAGE)
         seen: set[str] = set()
         for _ in range(_PAGES):
             ids = await self.page.locator("tbody tr th a").all_inner_texts()
@@ -83,7 +85,7 @@ class Walk:
             if not await self.page.locator(_FURTHER).count():
                 break
             await self.click("a group, a page further", _FURTHER)
-        assert len(seen) == min(counts[most], PAGE * _PAGES)
+        assert len(seen) == min(counts[most], GROUP_PAGE * _PAGES)
         await self.to("dry run of a group", f"{there}/replay")
         assert _number(await self.page.locator("dl.facts strong").inner_text()) == counts[most]
         await self.to("applications in doubt", "/applications?state=in_doubt")
