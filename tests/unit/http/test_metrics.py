@@ -16,7 +16,7 @@ from gateway.services.measured_broker import MeasuredBroker
 from gateway.services.observe import Observed
 from gateway.services.tally import Capped
 from gateway.testing.metric_families import metric_families
-from gateway.testing.world import World
+from gateway.testing.world import World, eventually
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 TRACE: Final = "0af7651916cd43dd8448eb211c80319c"
@@ -109,7 +109,10 @@ async def test_a_whole_way_is_told_hop_by_hop(tmp_path: Path) -> None:
     async with World.make(tmp_path) as world:
         world.start_worker()
         await world.until(await world.accepted(), State.DELIVERED)
-        told, _ = Metrics(world.gateway.hops).exposition(Observed())
+        metrics = Metrics(world.gateway.hops)
+        # Counted right after the commit that everybody else sees.
+        await eventually(lambda: b'outcome="delivered"} 1.0' in metrics.exposition(Observed())[0])
+        told, _ = metrics.exposition(Observed())
 
     lines = told.decode().splitlines()
     for line in (
