@@ -49,9 +49,11 @@ async def sealing(sealer: SealLog) -> AsyncIterator[None]:
 
 async def until_sealed(sealer: SealLog) -> LogStanding:
     async with asyncio.timeout(PATIENCE_S):
-        while (standing := await sealer.standing()).unsealed != 0:  # noqa: ASYNC110 - a state of the journal
+        while (await sealer.standing()).unsealed != 0:  # noqa: ASYNC110 - a state of the journal
             await asyncio.sleep(0.05)
-    return standing
+    # The journal tells of the commit a moment before whoever sealed has heard of it.
+    await asyncio.sleep(0.05)
+    return await sealer.standing()
 
 
 async def assert_log_is_whole(town: Town) -> None:
